@@ -1,0 +1,49 @@
+/**
+ * DingTalk: ends one user's subscription to one calendar.
+ * https://help.dingtalk.io/open/development/unsubscribe-from-a-public-calendar
+ */
+import * as v from 'valibot'
+import { dingtalk } from '../lib/dingtalk.ts'
+import { lambda } from '../lib/lambda.ts'
+import type { Operation } from '../lib/operation.ts'
+import { id, nameId } from '../lib/schema.ts'
+
+const input = v.strictObject({
+  /** The unionId of the user who unsubscribes, not the userid. */
+  userId: nameId,
+  calendarId: id,
+})
+
+export const operation: Operation<v.InferOutput<typeof input>> = {
+  name: 'dingtalk-calendar-unsubscribe',
+  vendor: dingtalk,
+  method: 'POST',
+  path: '/v1.0/calendar/users/:userId/calendars/:calendarId/unsubscribe',
+  query: [],
+  pace: { perSecond: 20 },
+  input,
+  identity: ({ userId }) => ({ as: 'tenant', userId }),
+  codes: {
+    permissionDenied: {
+      kind: 'forbidden',
+      means: { en: "the user is not within the calendar's subscription scope", zh: '用户不在该日历的订阅范围内' },
+    },
+    invalidParameter: {
+      kind: 'invalid_request',
+      means: {
+        en: 'the user id or calendar id is invalid, or the calendar is of another type',
+        zh: '用户 ID 或日历 ID 无效,或日历类型不符',
+      },
+      hint: {
+        en: 'Use the unionId, not the userid, and the id of a calendar of type "subscribed".',
+        zh: '请使用 unionId(而非 userid),以及类型为 subscribed 的日历 ID。',
+      },
+    },
+  },
+  // HTTP 200 alone says nothing.
+  succeeded: ({ result }) => result === true,
+  targets: ({ dingtalk }) =>
+    (dingtalk?.calendarIds ?? []).map((calendarId) => ({ userId: dingtalk?.unionId ?? '', calendarId })),
+}
+
+export const handler = lambda(operation)

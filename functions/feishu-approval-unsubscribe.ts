@@ -1,0 +1,37 @@
+/**
+ * Feishu: ends the app's events of one approval definition.
+ * https://open.feishu.cn/document/server-docs/approval-v4/event/event-interface/unsubscribe
+ */
+import * as v from 'valibot'
+import { feishu } from '../lib/feishu.ts'
+import { lambda } from '../lib/lambda.ts'
+import type { Operation } from '../lib/operation.ts'
+import { id, nameId } from '../lib/schema.ts'
+
+const input = v.strictObject({
+  approval_code: id,
+  tenant_key: v.optional(nameId),
+})
+
+export const operation: Operation<v.InferOutput<typeof input>> = {
+  name: 'feishu-approval-unsubscribe',
+  vendor: feishu,
+  method: 'POST',
+  path: '/open-apis/approval/v4/approvals/:approval_code/unsubscribe',
+  query: [],
+  pace: { perMinute: 100 },
+  input,
+  identity: ({ tenant_key }) => ({ as: 'tenant', tenantKey: tenant_key }),
+  codes: {
+    1390001: { kind: 'invalid_request', means: { en: 'a parameter is invalid', zh: '参数错误' } },
+    1390002: { kind: 'not_found', means: { en: 'the approval code does not exist', zh: '找不到审批定义 Code' } },
+    1390007: { outcome: 'unchanged', means: { en: 'was already unsubscribed', zh: '已取消订阅,无需重复操作' } },
+    // Sent with HTTP 400 though it is transient.
+    1395001: { kind: 'unavailable', means: { en: 'a fault at the vendor', zh: '厂商内部错误' } },
+  },
+  succeeded: () => true,
+  targets: ({ feishu }) =>
+    (feishu?.approvalCodes ?? []).map((approval_code) => ({ approval_code, tenant_key: feishu?.tenantKey })),
+}
+
+export const handler = lambda(operation)

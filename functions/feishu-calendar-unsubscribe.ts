@@ -1,0 +1,39 @@
+/**
+ * Feishu: ends the calendar change events of one user.
+ * https://open.feishu.cn/document/server-docs/calendar-v4/calendar/unsubscription
+ */
+import * as v from 'valibot'
+import { feishu } from '../lib/feishu.ts'
+import { feishuCalendarCodes } from '../lib/feishu-codes.ts'
+import { lambda } from '../lib/lambda.ts'
+import type { Operation } from '../lib/operation.ts'
+import { nameId } from '../lib/schema.ts'
+
+const input = v.strictObject({
+  /** The user whose subscription ends and who must have granted access. */
+  open_id: nameId,
+  tenant_key: v.optional(nameId),
+})
+
+export const operation: Operation<v.InferOutput<typeof input>> = {
+  name: 'feishu-calendar-unsubscribe',
+  vendor: feishu,
+  method: 'POST',
+  path: '/open-apis/calendar/v4/calendars/unsubscription',
+  query: [],
+  pace: { perSecond: 50, perMinute: 1_000 },
+  input,
+  identity: ({ open_id, tenant_key }) => ({ as: 'user', userId: open_id, tenantKey: tenant_key }),
+  codes: {
+    ...feishuCalendarCodes,
+    195100: {
+      kind: 'not_found',
+      means: { en: 'the user has left or is not in the tenant', zh: '用户已离职或不在该租户内' },
+    },
+  },
+  succeeded: () => true,
+  targets: ({ feishu }) =>
+    feishu?.calendar && feishu.openId ? [{ open_id: feishu.openId, tenant_key: feishu.tenantKey }] : [],
+}
+
+export const handler = lambda(operation)

@@ -1,0 +1,57 @@
+/** The log: one JSON line for each thing done, made of ids and codes alone. */
+import type { OperationError } from './error.ts'
+import type { Input } from './operation.ts'
+
+/** What a line may hold. There is no field for a token, a secret, a name or a body. */
+export type AuditLine = {
+  message: 'finished' | 'parked' | 'rejected' | 'planned' | 'deferred' | 'failed'
+  operation: string
+  entrance?: 'http' | 'queue'
+  offboardingId?: string | null
+  eventId?: string | null
+  input?: Input | null
+  outcome?: string
+  kind?: string | undefined
+  code?: string | null | undefined
+  requestId?: string | null | undefined
+  hint?: string | undefined
+  attempts?: number
+  /** Times the queue has delivered the item. */
+  deliveries?: number
+  ms?: number
+  /** Work items made from an event. */
+  items?: number
+  bucket?: string
+  waitMs?: number
+  /** Where an internal error came from; frames only, for a message may hold content. */
+  stack?: string[]
+  lambdaRequestId?: string
+}
+
+const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed']
+
+/** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
+export function audit(line: AuditLine): void {
+  const level = WARNINGS.includes(line.message) ? 'WARN' : 'INFO'
+  process.stdout.write(`${JSON.stringify({ level, time: new Date().toISOString(), ...line })}\n`)
+}
+
+/** The part of a line, or of an outcome event, that an error fills. */
+export const errorFields = ({ kind, hint, upstream, attempts }: OperationError) => ({
+  kind,
+  ...(upstream && { code: upstream.code, requestId: upstream.requestId }),
+  hint: hint.en,
+  attempts,
+})
+
+/** Name and frames of an unexpected error. */
+export const framesOf = (error: unknown): string[] =>
+  error instanceof Error
+    ? [
+        error.name,
+        ...(error.stack ?? '')
+          .split('\n')
+          .filter((line) => /^\s+at /.test(line))
+          .map((line) => line.trim()),
+      ]
+    : [typeof error]

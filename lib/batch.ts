@@ -1,0 +1,31 @@
+/** Batches as SQS and EventBridge take them: ten entries, of which each may be refused on its own. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OperationError } from './error.ts'
+
+const BATCH_ENTRIES = 10
+const TRIES = 4
+
+/** The items in runs of at most ten. */
+export const batchesOf = <Item>(items: Item[]): Item[][] =>
+  Array.from({ length: Math.ceil(items.length / BATCH_ENTRIES) }, (_, index) =>
+    items.slice(index * BATCH_ENTRIES, (index + 1) * BATCH_ENTRIES),
+  )
+
+/**
+ * Sends `batch`, and again whatever `send` says was refused (by index), with growing pauses.
+ * Throws `unavailable` when some are refused to the end.
+ */
+export async function untilAccepted<Item>(batch: Item[], send: (left: Item[]) => Promise<number[]>): Promise<void> {
+  let left = batch
+  for (let attempt = 1; ; attempt++) {
+    const refused = await send(left)
+    left = refused.flatMap((index) => left[index] ?? [])
+    if (left.length === 0) return
+    if (attempt === TRIES)
+      throw new OperationError('unavailable', {
+        en: `AWS refused ${left.length} of ${batch.length} entries.`,
+        zh: `AWS 拒绝了 ${batch.length} 条中的 ${left.length} 条。`,
+      })
+    await sleep(Math.random() * 100 * 2 ** attempt)
+  }
+}

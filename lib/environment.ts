@@ -1,0 +1,26 @@
+/** Environment variables, read when they are needed, so that a missing one names itself instead of stopping the start. */
+import { OperationError } from './error.ts'
+
+/** The variable's value. A missing or empty one is `misconfigured`. */
+export function environment(name: string): string {
+  const value = process.env[name]
+  if (value) return value
+  throw misconfigured(name, 'is not set', '未设置')
+}
+
+/** A vendor's URL from the environment: https, or plain http on loopback, without credentials. */
+export function vendorUrl(name: string): string {
+  const value = environment(name)
+  const url = URL.parse(value)
+  const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
+  if (!url || url.username || url.password || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback)))
+    throw misconfigured(name, 'must be an https URL', '必须为 https 地址')
+  return value.replace(/\/+$/, '')
+}
+
+const misconfigured = (name: string, en: string, zh: string) =>
+  new OperationError(
+    'misconfigured',
+    { en: `The environment variable ${name} ${en}.`, zh: `环境变量 ${name} ${zh}。` },
+    { hint: { en: `Set ${name} and deploy again.`, zh: `请设置 ${name} 后重新部署。` } },
+  )

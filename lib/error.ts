@@ -1,0 +1,173 @@
+/** The error taxonomy: one class, a closed set of kinds, and everything a caller or operator needs derived from the kind. */
+
+/** A user-facing text in both languages. */
+export type Text = { en: string; zh: string }
+
+/** What the queue does with an item that failed: set it aside, count it as done, wait for the bucket, or try it later. */
+type QueuePolicy = 'park' | 'gone' | 'defer' | 'backoff'
+
+type KindPolicy = { status: number; retryable: boolean; queue: QueuePolicy; title: Text; hint: Text }
+
+/** Every kind with its HTTP status, whether repeating the same call can help, what the queue does, and default texts. */
+export const KINDS = {
+  invalid_request: {
+    status: 400,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Invalid request', zh: '请求无效' },
+    hint: { en: 'Correct the named field and send the request again.', zh: '请更正所指字段后重新发送。' },
+  },
+  forbidden: {
+    status: 403,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Forbidden', zh: '无权操作' },
+    hint: {
+      en: 'Give the acting identity access to this resource, or act as somebody who has it.',
+      zh: '请为当前身份授予该资源的权限,或改用有权限的身份。',
+    },
+  },
+  not_found: {
+    status: 404,
+    retryable: false,
+    queue: 'gone',
+    title: { en: 'Not found', zh: '不存在' },
+    hint: {
+      en: 'Check the id; if it is right, nothing is left to stop.',
+      zh: '请检查 ID;若 ID 无误,则已没有需要停止的订阅。',
+    },
+  },
+  reauthorization_required: {
+    status: 409,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Reauthorization required', zh: '需要用户重新授权' },
+    hint: {
+      en: "Have this user grant access again and store the new tokens in the user's secret.",
+      zh: '请让该用户重新授权,并将新的令牌写入其密钥。',
+    },
+  },
+  rate_limited: {
+    status: 429,
+    retryable: true,
+    queue: 'defer',
+    title: { en: 'Rate limited', zh: '触发频率限制' },
+    hint: { en: 'Wait for the time given in Retry-After, then repeat.', zh: '请等待 Retry-After 所示时间后重试。' },
+  },
+  quota_exhausted: {
+    status: 429,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Quota exhausted', zh: '调用配额已用尽' },
+    hint: {
+      en: 'Buy more quota or wait for the next month, then redrive.',
+      zh: '请购买更多配额或等到下个月,然后重新投递。',
+    },
+  },
+  misconfigured: {
+    status: 502,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Misconfigured', zh: '配置有误' },
+    hint: {
+      en: 'Check the credentials, scopes, IP allow-list and installation of the app.',
+      zh: '请检查应用的凭证、权限范围、IP 白名单与安装状态。',
+    },
+  },
+  protocol: {
+    status: 502,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Vendor answer not understood', zh: '无法理解厂商的应答' },
+    hint: {
+      en: 'Look the request id up with the vendor before you repeat the call.',
+      zh: '请先凭请求 ID 向厂商查询,再重复调用。',
+    },
+  },
+  unavailable: {
+    status: 503,
+    retryable: true,
+    queue: 'backoff',
+    title: { en: 'Unavailable', zh: '服务暂不可用' },
+    hint: { en: 'Repeat the call later.', zh: '请稍后重试。' },
+  },
+  timeout: {
+    status: 504,
+    retryable: true,
+    queue: 'backoff',
+    title: { en: 'No answer in time', zh: '未在时限内应答' },
+    hint: { en: 'Repeat the call later.', zh: '请稍后重试。' },
+  },
+  internal: {
+    status: 500,
+    retryable: false,
+    queue: 'park',
+    title: { en: 'Internal error', zh: '内部错误' },
+    hint: {
+      en: 'Report this with the request id in "instance".',
+      zh: '请附上 "instance" 中的请求 ID 反馈此问题。',
+    },
+  },
+} as const satisfies Record<string, KindPolicy>
+
+export type Kind = keyof typeof KINDS
+
+/** What a vendor said: `code` as it was sent, as a string; `requestId` is what the vendor's support asks for. */
+export type Upstream = {
+  vendor: string
+  status: number
+  code: string | null
+  message: string
+  requestId: string | null
+}
+
+type Details = {
+  hint?: Text | undefined
+  /** How long the vendor asks to wait, or the shortest sensible wait. Milliseconds. */
+  retryAfterMs?: number | undefined
+  upstream?: Upstream | undefined
+  /** The vendor called the access token invalid: worth one renewal and one replay. */
+  tokenRejected?: boolean
+}
+
+/**
+ * The only error class that leaves this bundle. `message` is the English detail: what failed and for whom, never a
+ * token, a secret or a body. Nothing of the original error is kept, since HTTP errors carry headers and parse errors
+ * carry content.
+ */
+export class OperationError extends Error {
+  override readonly name = 'OperationError'
+  readonly kind: Kind
+  readonly detail: Text
+  readonly hint: Text
+  readonly retryAfterMs: number | undefined
+  readonly upstream: Upstream | undefined
+  readonly tokenRejected: boolean
+  /** Vendor calls made before this was given up; set by `execute`. */
+  attempts = 0
+
+  constructor(kind: Kind, detail: Text, { hint, retryAfterMs, upstream, tokenRejected }: Details = {}) {
+    super(detail.en)
+    this.kind = kind
+    this.detail = detail
+    this.hint = hint ?? KINDS[kind].hint
+    this.retryAfterMs = retryAfterMs
+    this.upstream = upstream
+    this.tokenRejected = tokenRejected ?? false
+  }
+
+  get retryable(): boolean {
+    return KINDS[this.kind].retryable
+  }
+
+  /** The wait to tell a caller who may repeat the call: the vendor's, or 5 s where it gave none. Milliseconds. */
+  get callerWaitMs(): number | undefined {
+    return this.retryable ? (this.retryAfterMs ?? 5_000) : undefined
+  }
+}
+
+/** `error` itself when it is ours; anything else is our own fault, whose message may hold content and is dropped. */
+export const toOperationError = (error: unknown): OperationError =>
+  error instanceof OperationError
+    ? error
+    : new OperationError('internal', { en: 'The function failed unexpectedly.', zh: '函数意外失败。' })

@@ -1,0 +1,83 @@
+/** The heart: one operation on one input, the same for every entrance. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OperationError, toOperationError } from './error.ts'
+import { type Input, type Operation, throttleMs, urlOf } from './operation.ts'
+import { retryWaitMs, shouldRetry } from './retry.ts'
+import { type Credential, call } from './vendor.ts'
+
+export type Result = {
+  /** `changed`: done now. `unchanged`: was already so. `planned`: a dry run, nothing was sent. */
+  outcome: 'changed' | 'unchanged' | 'planned'
+  request: { method: string; url: string }
+  upstream: { code: string | null; requestId: string | null }
+  /** Vendor calls made for this operation. */
+  attempts: number
+}
+
+type Limits = {
+  dryRun: boolean
+  /** Time left until the caller must have its answer. Milliseconds. */
+  remainingMs: () => number
+  /** The longest single wait before a retry that is worth staying for. Milliseconds. */
+  patienceMs: number
+}
+
+/**
+ * Obtains the token, makes the call, retries what a moment may mend, renews a rejected token once.
+ * A dry run stops before the call. Throws `OperationError`.
+ */
+export async function execute<I extends Input>(
+  operation: Operation<I>,
+  input: I,
+  { dryRun, remainingMs, patienceMs }: Limits,
+): Promise<Result> {
+  const request = { method: operation.method, url: urlOf(operation, input) }
+  let attempts = 0
+  let retries = 0
+  let renewed = false
+  for (;;) {
+    let credential: Credential | undefined
+    try {
+      credential = await operation.vendor.credential(operation.identity(input), remainingMs)
+      if (dryRun) return { outcome: 'planned', request, upstream: { code: null, requestId: null }, attempts }
+      attempts++
+      const { outcome, answer } = await callWith(operation, request, credential, remainingMs())
+      return { outcome, request, upstream: { code: answer.code, requestId: answer.requestId }, attempts }
+    } catch (thrown) {
+      const error = toOperationError(thrown)
+      error.attempts = attempts
+      if (error.tokenRejected && credential) {
+        credential.reject()
+        if (renewed) throw error
+        renewed = true
+        continue
+      }
+      const waitMs = retryWaitMs(error, retries)
+      if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs })) throw error
+      retries++
+      await sleep(waitMs)
+    }
+  }
+}
+
+function callWith<I extends Input>(
+  operation: Operation<I>,
+  request: { method: Operation['method']; url: string },
+  { accessToken, actsAs }: Credential,
+  remainingMs: number,
+) {
+  if (remainingMs <= 0)
+    throw new OperationError('timeout', { en: 'No time was left to call the vendor.', zh: '已无时间调用厂商接口。' })
+  const { vendor, codes, succeeded } = operation
+  return call(
+    {
+      vendor,
+      request: { ...request, headers: vendor.headers(accessToken), secrets: [accessToken] },
+      codes,
+      succeeded,
+      actsAs,
+      throttleMs: throttleMs(operation),
+    },
+    remainingMs,
+  )
+}

@@ -1,0 +1,129 @@
+/**
+ * What Feishu's codes mean that any API may answer, and those both calendar operations share.
+ * Source: https://open.feishu.cn/document/server-docs/api-call-guide/generic-error-code
+ */
+import type { CodeTable, Meaning } from './vendor.ts'
+
+const tokenRejected: Meaning = {
+  tokenRejected: true,
+  means: { en: 'the access token was rejected', zh: '访问令牌被拒绝' },
+}
+
+const missingScope: Meaning = {
+  kind: 'misconfigured',
+  means: { en: 'the app lacks a scope', zh: '应用缺少权限' },
+  hint: {
+    en: "Enable the scope in the app's console and publish a version.",
+    zh: '请在应用后台开通该权限并发布版本。',
+  },
+}
+
+const internalFault: Meaning = {
+  kind: 'unavailable',
+  means: { en: 'a fault at the vendor', zh: '厂商内部错误' },
+}
+
+const wrongApp: Meaning = {
+  kind: 'misconfigured',
+  means: { en: 'the app does not exist or its credentials are wrong', zh: '应用不存在或凭证有误' },
+  hint: {
+    en: 'Check app id and secret in the app secret, and that its host (Feishu or Lark) is the right one.',
+    zh: '请检查应用密钥中的 App ID 与 App Secret,以及所用的域名(飞书或 Lark)。',
+  },
+}
+
+/** Any Feishu API. */
+export const feishuCodes: CodeTable = {
+  99991400: { kind: 'rate_limited', means: { en: 'the frequency limit was hit', zh: '触发频率限制' } },
+  99991403: {
+    kind: 'quota_exhausted',
+    means: { en: "the month's API calls are used up", zh: '本月 API 调用次数已用尽' },
+  },
+  99991661: tokenRejected,
+  99991663: tokenRejected,
+  99991664: tokenRejected,
+  99991665: tokenRejected,
+  99991668: tokenRejected,
+  99991671: tokenRejected,
+  99991677: tokenRejected,
+  99991672: missingScope,
+  99991676: missingScope,
+  99991679: {
+    kind: 'reauthorization_required',
+    means: { en: 'the user has not granted a scope', zh: '用户未授予所需权限' },
+    hint: { en: 'Have this user grant access again with the scope.', zh: '请让该用户重新授权并授予该权限。' },
+  },
+  99991662: {
+    kind: 'misconfigured',
+    means: { en: 'the app is disabled', zh: '应用已停用' },
+    hint: { en: 'Enable the app in its console.', zh: '请在应用后台启用该应用。' },
+  },
+  99991673: {
+    kind: 'misconfigured',
+    means: { en: 'the app is not available in this tenant', zh: '应用在该租户内不可用' },
+    hint: { en: 'Install or enable the app in this tenant.', zh: '请在该租户内安装或启用该应用。' },
+  },
+  99991543: wrongApp,
+  99991401: {
+    kind: 'misconfigured',
+    means: { en: "the caller's IP address is not in the app's allow-list", zh: '调用方 IP 不在应用白名单内' },
+    hint: {
+      en: "Run the functions in a VPC with a fixed egress address and add it to the app's IP allow-list.",
+      zh: '请让函数运行在具有固定出口 IP 的 VPC 中,并将该 IP 加入应用白名单。',
+    },
+  },
+  99992402: {
+    kind: 'invalid_request',
+    means: { en: 'a field failed validation', zh: '字段校验失败' },
+  },
+  1500: internalFault,
+  1503: internalFault,
+  1663: internalFault,
+  1668: internalFault,
+  2200: internalFault,
+  5000: internalFault,
+  55001: internalFault,
+  65001: internalFault,
+}
+
+/** Both calendar operations. Sources: the two contract pages named in their function files. */
+export const feishuCalendarCodes: CodeTable = {
+  190002: {
+    kind: 'invalid_request',
+    means: { en: 'the vendor calls a parameter invalid', zh: '无效的请求参数' },
+    hint: {
+      en: 'Check the ids, the scopes of the app, and that the resource still exists.',
+      zh: '请检查各 ID、应用的权限,以及资源是否仍然存在。',
+    },
+  },
+  190003: internalFault,
+  190004: { kind: 'rate_limited', means: { en: "the method's rate limit was hit", zh: '触发方法频率限制' } },
+  190005: { kind: 'rate_limited', means: { en: "the app's rate limit was hit", zh: '触发应用频率限制' } },
+  190006: {
+    kind: 'misconfigured',
+    means: { en: 'wrong unit for the app tenant', zh: '应用所属单元错误' },
+    hint: { en: 'Check app id and app secret.', zh: '请检查 App ID 与 App Secret。' },
+  },
+  190007: {
+    kind: 'misconfigured',
+    means: { en: 'the app has no bot', zh: '应用未开启机器人能力' },
+    hint: { en: "Enable the bot capability in the app's console.", zh: '请在应用后台开启机器人能力。' },
+  },
+  190010: {
+    kind: 'rate_limited',
+    means: { en: 'the operation is limited for the moment', zh: '当前操作被限流' },
+  },
+}
+
+/**
+ * The app token endpoints, which report failures with HTTP 200.
+ * Source: https://open.feishu.cn/document/server-docs/api-call-guide/server-error-codes
+ */
+export const feishuTokenCodes: CodeTable = {
+  10003: wrongApp,
+  10005: wrongApp,
+  10012: wrongApp,
+  10013: wrongApp,
+  10014: wrongApp,
+  10015: wrongApp,
+}

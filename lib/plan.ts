@@ -1,0 +1,76 @@
+/** The EventBridge entrance: turns one leaver into work items. Nothing slow happens here. */
+import type { EventBridgeEvent } from 'aws-lambda'
+import { audit } from './audit.ts'
+import { publish } from './bus.ts'
+import { OperationError } from './error.ts'
+import { type Offboarding, offboarding } from './offboarding-event.ts'
+import type { Operation } from './operation.ts'
+import { sendDeadLetter, sendWork } from './queue.ts'
+import { parse, printable } from './schema.ts'
+import { bucketOf, fingerprint, type WorkItem } from './work-item.ts'
+
+export type OffboardingEvent = EventBridgeEvent<string, unknown>
+
+/**
+ * Every function's rule matches every offboarding event, so five functions reject an invalid one. Their dead letters
+ * collapse into one by deduplication id; EventBridge has no such thing, so one function alone announces it.
+ */
+const ANNOUNCER = 'feishu-calendar-unsubscribe'
+
+/**
+ * Puts one item for each of the event's targets on the operation's queue and returns how many. The same event delivered
+ * again adds nothing. An event that is invalid or selects nothing is rejected whole: a dead letter, no item.
+ */
+export async function plan(operation: Operation, event: OffboardingEvent): Promise<{ planned: number }> {
+  let detail: Offboarding
+  try {
+    detail = parse(offboarding, event.detail)
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error
+    await reject(operation, event, error)
+    return { planned: 0 }
+  }
+  const plannedAt = new Date().toISOString()
+  const messages = operation.targets(detail).map((input) => ({
+    body: JSON.stringify({
+      offboardingId: detail.offboardingId,
+      operation: operation.name,
+      input,
+      dryRun: detail.dryRun,
+      eventId: event.id,
+      plannedAt,
+    } satisfies WorkItem),
+    group: bucketOf(operation, input),
+    deduplicationId: fingerprint(event.id, operation.name, input),
+  }))
+  const distinct = [...new Map(messages.map((message) => [message.deduplicationId, message])).values()]
+  await sendWork(distinct)
+  if (distinct.length > 0)
+    audit({
+      message: 'planned',
+      operation: operation.name,
+      offboardingId: detail.offboardingId,
+      eventId: event.id,
+      items: distinct.length,
+    })
+  return { planned: distinct.length }
+}
+
+async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
+  const { kind, message: hint } = error
+  const deduplicationId = fingerprint(event.id, 'rejected')
+  await sendDeadLetter({ body: JSON.stringify(event), group: deduplicationId, deduplicationId }, { kind, hint })
+  if (operation.name !== ANNOUNCER) return
+
+  const { offboardingId } = { ...(event.detail as { offboardingId?: unknown } | null) }
+  const rejection = {
+    offboardingId: typeof offboardingId === 'string' ? printable(offboardingId, 256) : null,
+    eventId: event.id,
+    outcome: 'rejected' as const,
+    kind,
+    hint,
+    attempts: 0,
+  }
+  await publish([{ ...rejection, operation: null, input: null, finishedAt: new Date().toISOString() }])
+  audit({ message: 'rejected', operation: operation.name, ...rejection })
+}

@@ -1,0 +1,70 @@
+/** SQS: work queues and the dead-letter queue. The only file that knows its client. */
+import {
+  ChangeMessageVisibilityBatchCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs'
+import { batchesOf, untilAccepted } from './batch.ts'
+import { environment } from './environment.ts'
+
+const client = new SQSClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } })
+
+/** `group` is the rate-limit bucket; a message whose `deduplicationId` was seen within five minutes adds nothing. */
+export type Message = { body: string; group: string; deduplicationId: string }
+
+/** Sends all to the function's own queue, in order; throws `unavailable` when some were refused to the end. */
+export async function sendWork(messages: Message[]): Promise<void> {
+  const QueueUrl = environment('WORK_QUEUE_URL')
+  for (const batch of batchesOf(messages)) {
+    await untilAccepted(batch, async (left) => {
+      const { Failed = [] } = await client.send(
+        new SendMessageBatchCommand({
+          QueueUrl,
+          Entries: left.map(({ body, group, deduplicationId }, index) => ({
+            Id: String(index),
+            MessageBody: body,
+            MessageGroupId: group,
+            MessageDeduplicationId: deduplicationId,
+          })),
+        }),
+      )
+      return Failed.map(({ Id }) => Number(Id))
+    })
+  }
+}
+
+/** Puts one message aside, with the reason as string attributes; attributes without a value are left out. */
+export async function sendDeadLetter(
+  { body, group, deduplicationId }: Message,
+  reason: Record<string, string | null | undefined>,
+): Promise<void> {
+  await client.send(
+    new SendMessageCommand({
+      QueueUrl: environment('DEAD_LETTER_QUEUE_URL'),
+      MessageBody: body,
+      MessageGroupId: group,
+      MessageDeduplicationId: deduplicationId,
+      MessageAttributes: Object.fromEntries(
+        Object.entries(reason).flatMap(([name, value]) =>
+          value ? [[name, { DataType: 'String', StringValue: value }]] : [],
+        ),
+      ),
+    }),
+  )
+}
+
+/** Sets when each message of the function's own queue is delivered again. At most ten. */
+export async function deferMessages(messages: { receiptHandle: string; waitMs: number }[]): Promise<void> {
+  if (messages.length === 0) return
+  await client.send(
+    new ChangeMessageVisibilityBatchCommand({
+      QueueUrl: environment('WORK_QUEUE_URL'),
+      Entries: messages.map(({ receiptHandle, waitMs }, index) => ({
+        Id: String(index),
+        ReceiptHandle: receiptHandle,
+        VisibilityTimeout: Math.ceil(waitMs / 1_000),
+      })),
+    }),
+  )
+}

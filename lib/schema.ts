@@ -1,0 +1,100 @@
+/** Input validation: the field schemas that operations share, and issues told as bilingual texts that name the field. */
+import * as v from 'valibot'
+import { OperationError, type Text } from './error.ts'
+
+/**
+ * A text for each way an input can be wrong, by valibot's issue type or by the message a check gives. None repeats the
+ * value received: somebody may have pasted a token into the wrong field.
+ */
+const ISSUES: Record<string, Text> = {
+  missing: { en: 'is required', zh: '为必填项' },
+  unknown: { en: 'is not a known field', zh: '不是已知字段' },
+  string: { en: 'must be a string', zh: '必须为字符串' },
+  boolean: { en: 'must be true or false', zh: '必须为 true 或 false' },
+  array: { en: 'must be a list', zh: '必须为列表' },
+  object: { en: 'must be an object', zh: '必须为对象' },
+  strict_object: { en: 'must be an object', zh: '必须为对象' },
+  picklist: { en: 'is not one of the allowed values', zh: '不在允许的取值范围内' },
+  literal: { en: 'is not the expected value', zh: '不是预期的取值' },
+  min_length: { en: 'must not be empty', zh: '不能为空' },
+  max_length: { en: 'is too long', zh: '过长' },
+  iso_timestamp: { en: 'must be an ISO 8601 time', zh: '必须为 ISO 8601 时间' },
+  id: {
+    en: 'may not hold spaces, control characters or any of / \\ ? # %, nor be "." or ".."',
+    zh: '不得包含空白、控制字符或 / \\ ? # %,也不得为 "." 或 ".."',
+  },
+  name: { en: 'may hold only letters, digits and _ + = . @ -', zh: '只能包含字母、数字与 _ + = . @ -' },
+  folder_event_type: {
+    en: 'must be file.created_in_folder_v1 for a folder and must be left out for any other type',
+    zh: '文件夹必须为 file.created_in_folder_v1,其他类型不得填写',
+  },
+  no_target: {
+    en: 'selects nothing: name at least one target',
+    zh: '未选择任何对象:请至少指定一个目标',
+  },
+  calendar_needs_open_id: { en: 'is required when calendar is true', zh: '当 calendar 为 true 时必填' },
+  empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空:参数应放在路径与查询中' },
+}
+
+const describe = (issue: v.BaseIssue<unknown>): Text => {
+  const key =
+    issue.type === 'check'
+      ? issue.message
+      : issue.expected === 'never'
+        ? 'unknown'
+        : issue.received === 'undefined'
+          ? 'missing'
+          : issue.type
+  return ISSUES[key] ?? { en: 'is invalid', zh: '无效' }
+}
+
+/** The field an issue is about, as a caller would write it: `feishu.files[0].fileType`. */
+const fieldOf = (issue: v.BaseIssue<unknown>): string =>
+  (issue.path ?? [])
+    .map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${printable(String(key))}`))
+    .join('')
+    .replace(/^\./, '') || 'input'
+
+/** Text from outside, fit for a log line and a header: no control characters, at most `length` characters. */
+export const printable = (text: string, length = 100): string =>
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '').slice(0, length)
+
+/** The value as the schema types it, or an `invalid_request` that names every wrong field (ten at most). */
+export function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown): Output {
+  const result = v.safeParse(schema, value)
+  if (result.success) return result.output
+  throw invalid(result.issues.slice(0, 10).map((issue) => [fieldOf(issue), describe(issue)]))
+}
+
+/** An `invalid_request` about one field, for what a schema cannot see. */
+export const invalidField = (field: string, issue: string): OperationError =>
+  invalid([[field, ISSUES[issue] ?? { en: 'is invalid', zh: '无效' }]])
+
+function invalid(fields: [string, Text][]): OperationError {
+  const list = (language: keyof Text) => fields.map(([field, text]) => `${field} ${text[language]}`).join('; ')
+  const names = [...new Set(fields.map(([field]) => field))].join(', ')
+  return new OperationError(
+    'invalid_request',
+    { en: `${list('en')}.`, zh: `${list('zh')}。` },
+    { hint: { en: `Correct ${names} and send it again.`, zh: `请更正 ${names} 后重新发送。` } },
+  )
+}
+
+/**
+ * An id that becomes one path segment: opaque and case-sensitive, at most 256 characters, and unable to change which
+ * path is called however often it is decoded on its way.
+ */
+export const id = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(256),
+  v.check((value) => !/[\s\p{Cc}\p{Cf}/\\?#%\ud800-\udfff]/u.test(value) && value !== '.' && value !== '..', 'id'),
+)
+
+/** An id that also names a secret or a queue's message group: only the characters both of those allow. */
+export const nameId = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(100),
+  v.check((value) => /^[A-Za-z0-9_+=.@-]+$/.test(value) && value !== '.' && value !== '..', 'name'),
+)

@@ -1,0 +1,171 @@
+/** The four Feishu operations as their contracts describe them: target, refusals in order, effect. */
+
+import { type AdmittedCall, firstRefusal, type GuardedRoute, type Rule } from './call.ts'
+import type { FeishuCode } from './codes.ts'
+import { feishuApp, feishuFailure, feishuOk, feishuUser, ofTenant } from './feishu-gateway.ts'
+import { choices, documentTypes } from './world.ts'
+
+interface Subject<T> {
+  call: AdmittedCall
+  target: T | undefined
+}
+
+interface Operation<T> extends Omit<GuardedRoute, 'vendor' | 'handle'> {
+  target(call: AdmittedCall): T | undefined
+  refusals: readonly Rule<FeishuCode, Subject<T>>[]
+  apply(target: T, call: AdmittedCall): void
+}
+
+/** Makes a route of an operation: the first refusal that applies, else the effect and `{code: 0}`. */
+const operation = <T>({ target: find, refusals, apply, ...route }: Operation<T>): GuardedRoute => ({
+  ...route,
+  vendor: 'feishu',
+  handle(call) {
+    const target = find(call)
+    const refusal = firstRefusal(refusals, { call, target }, feishuFailure)
+    if (refusal !== undefined) return refusal
+    if (target !== undefined) apply(target, call)
+    return feishuOk()
+  },
+})
+
+const calendarLimits = [
+  { calls: 1000, seconds: 60 },
+  { calls: 50, seconds: 1 },
+]
+
+const caller = ({ caller, state }: AdmittedCall) => feishuUser(state.world, caller.userId)
+
+const calendarRefusals: readonly Rule<FeishuCode, Subject<unknown>>[] = [
+  [190007, ({ call }) => feishuApp(call.state.world, call.caller.appId)?.withoutBot === true],
+  [195100, ({ call }) => !['present', 'frozen'].includes(caller(call)?.status ?? 'deleted')],
+]
+
+/** https://open.feishu.cn/document/server-docs/calendar-v4/calendar/unsubscription */
+export const calendarUnsubscribe = operation({
+  method: 'POST',
+  path: '/open-apis/calendar/v4/calendars/unsubscription',
+  as: ['user'],
+  scopes: ['calendar:calendar', 'calendar:calendar:read', 'calendar:calendar:readonly'],
+  limits: calendarLimits,
+  target: caller,
+  refusals: [
+    ...calendarRefusals,
+    // Unconfirmed: the page has no code for a repeat.
+    [
+      190002,
+      ({ call, target }) =>
+        target?.calendarSubscribed === false && choices(call.state.world).feishuUnsubscribeAgain === 'refused',
+    ],
+  ],
+  apply: (user) => {
+    user.calendarSubscribed = false
+  },
+})
+
+/** https://open.feishu.cn/document/server-docs/calendar-v4/calendar-acl/subscription */
+export const calendarAclSubscribe = operation({
+  method: 'POST',
+  path: '/open-apis/calendar/v4/calendars/:calendar_id/acls/subscription',
+  as: ['user'],
+  scopes: ['calendar:calendar', 'calendar:calendar.acl:read', 'calendar:calendar:readonly'],
+  limits: calendarLimits,
+  target: ({ state, params }) =>
+    state.world.feishu.calendars.find(({ calendarId }) => calendarId === params.calendar_id),
+  refusals: [
+    ...calendarRefusals,
+    [191001, ({ call }) => !/^[^\s@/]+@[^\s@/]+$/.test(call.params.calendar_id ?? '')],
+    [191000, ({ target }) => target === undefined],
+    [191003, ({ target }) => target?.deleted === true],
+    // Which types suit is not on this page; the page on listing a calendar's ACL names these two.
+    [191004, ({ target }) => target?.type !== 'primary' && target?.type !== 'shared'],
+    [191002, ({ call, target }) => target?.access.includes(call.caller.userId ?? '') !== true],
+    // Unconfirmed: the page has no code for a repeat.
+    [
+      190002,
+      ({ call, target }) =>
+        target?.aclSubscribers.includes(call.caller.userId ?? '') === true &&
+        choices(call.state.world).feishuAclSubscribeAgain === 'refused',
+    ],
+  ],
+  apply: ({ aclSubscribers }, { caller: { userId } }) => {
+    if (userId !== undefined && !aclSubscribers.includes(userId)) aclSubscribers.push(userId)
+  },
+})
+
+/** https://open.feishu.cn/document/server-docs/approval-v4/event/event-interface/unsubscribe */
+export const approvalUnsubscribe = operation({
+  method: 'POST',
+  path: '/open-apis/approval/v4/approvals/:approval_code/unsubscribe',
+  as: ['tenant'],
+  scopes: ['approval:approval', 'approval:definition'],
+  limits: [{ calls: 100, seconds: 60 }],
+  target: (call) =>
+    call.state.world.feishu.approvals.find((it) => it.code === call.params.approval_code && ofTenant(call, it)),
+  refusals: [
+    [1390001, ({ call }) => !/^[\w-]{1,64}$/.test(call.params.approval_code ?? '')],
+    [1390002, ({ target }) => target === undefined],
+    [1390007, ({ target }) => target?.subscribed === false],
+  ],
+  apply: (approval) => {
+    approval.subscribed = false
+  },
+})
+
+const folderEvent = 'file.created_in_folder_v1'
+
+/** A folder must name its one event; what another type's `event_type` does is not on the page: it is ignored here. */
+const isParamError = ({ call: { query, params } }: Subject<unknown>): boolean => {
+  const type = query.get('file_type') ?? ''
+  return (
+    !documentTypes.some((known) => known === type) ||
+    !/^\w+$/.test(params.file_token ?? '') ||
+    (type === 'folder' && query.get('event_type') !== folderEvent)
+  )
+}
+
+/** https://open.feishu.cn/document/server-docs/docs/drive-v1/event/delete_subscribe */
+export const driveUnsubscribe = operation({
+  method: 'DELETE',
+  path: '/open-apis/drive/v1/files/:file_token/delete_subscribe',
+  as: ['tenant', 'user'],
+  scopes: ['docs:doc', 'docs:event:subscribe', 'drive:drive', 'sheets:spreadsheet'],
+  limits: [{ calls: 10, seconds: 60 }],
+  target: (call) =>
+    call.state.world.feishu.documents.find(
+      (it) => it.token === call.params.file_token && it.type === call.query.get('file_type') && ofTenant(call, it),
+    ),
+  refusals: [
+    [1069602, isParamError],
+    [1069604, ({ target }) => target === undefined],
+    [
+      1069603,
+      ({ call: { caller }, target }) =>
+        caller.userId === undefined ? target?.appManages === false : target?.managers?.includes(caller.userId) !== true,
+    ],
+    [1064230, ({ target }) => target?.locked === true],
+    [1069605, ({ target }) => target?.subscribed === false],
+  ],
+  apply: (document) => {
+    document.subscribed = false
+  },
+})
+
+/** Whom a user token belongs to: https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
+const userInfo: GuardedRoute = {
+  vendor: 'feishu',
+  method: 'GET',
+  path: '/open-apis/authen/v1/user_info',
+  as: ['user'],
+  scopes: [],
+  limits: calendarLimits,
+  handle: ({ caller }) => feishuOk({ open_id: caller.userId, tenant_key: caller.tenantKey }),
+}
+
+export const feishuOperations = [
+  calendarUnsubscribe,
+  calendarAclSubscribe,
+  approvalUnsubscribe,
+  driveUnsubscribe,
+  userInfo,
+]

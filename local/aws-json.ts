@@ -1,0 +1,119 @@
+/** The AWS JSON 1.1 protocol on loopback: what the real SDK clients send to Secrets Manager and EventBridge. */
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** An error the caller is told about in AWS's shape, `{"__type", "message"}`. */
+export class AwsError extends Error {
+  readonly type: string
+  readonly status: number
+
+  constructor(type: string, message: string, status = 400) {
+    super(message)
+    this.type = type
+    this.status = status
+  }
+}
+
+/** A planned failure: an AWS error, or `drop`, which closes the connection without an answer. */
+export type Fault = 'drop' | { type: string; message?: string; status?: number }
+
+/** A request as it arrived: the operation's name without the service prefix, and the parsed body. */
+export type AwsRequest = { operation: string; input: Record<string, unknown>; at: number }
+
+export type AwsJsonService = {
+  readonly url: string
+  /** Every request in order, failed ones included. */
+  readonly requests: AwsRequest[]
+  /** Lets the next `times` calls of an operation (`*`: of any) fail. */
+  fail(operation: string, fault: Fault, times?: number): void
+  close(): Promise<void>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: an operation states its own input; the wire has already lost the type
+export type Operations = Record<string, (input: any) => unknown>
+
+/** Serves the operations on loopback. An operation throws `AwsError` for the caller; any other error is a 500. */
+export async function startAwsJson(operations: Operations, options: { port?: number } = {}): Promise<AwsJsonService> {
+  const requests: AwsRequest[] = []
+  const faults: { operation: string; fault: Fault; left: number }[] = []
+
+  const planned = (operation: string) => {
+    const next = faults.find((fault) => fault.left > 0 && ['*', operation].includes(fault.operation))
+    if (next) next.left--
+    return next?.fault
+  }
+
+  const server = createServer(async (request, response) => {
+    try {
+      const operation = String(request.headers['x-amz-target'] ?? '').replace(/^.*\./, '')
+      const input = parse(await readBody(request))
+      requests.push({ operation, input, at: Date.now() })
+      const fault = planned(operation)
+      if (fault === 'drop') return void request.socket.destroy()
+      if (fault) throw new AwsError(fault.type, fault.message ?? fault.type, fault.status)
+      const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
+      if (!run) throw new AwsError('UnknownOperationException', `Operation ${operation} is not emulated`)
+      answer(response, 200, (await run(input)) ?? {})
+    } catch (error) {
+      if (error instanceof AwsError) answer(response, error.status, { __type: error.type, message: error.message })
+      else answer(response, 500, { __type: 'InternalServiceError', message: String(error) })
+    }
+  })
+  const url = await listen(server, options.port)
+
+  return {
+    url,
+    requests,
+    fail: (operation, fault, times = 1) => void faults.push({ operation, fault, left: times }),
+    close: () => close(server),
+  }
+}
+
+/** Listens on loopback, on a free port when none is wanted or the wanted one is taken; returns the base URL. */
+export async function listen(server: Server, port = 0): Promise<string> {
+  server.keepAliveTimeout = 72_000
+  const attempt = (wanted: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(wanted, '127.0.0.1', () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  try {
+    await attempt(port)
+  } catch (error) {
+    if (port === 0 || !['EADDRINUSE', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    await attempt(0)
+  }
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+/** Stops a server at once, open connections included. */
+export function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+/** The whole body of a request. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+function parse(body: Buffer): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(body.toString() || '{}')
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch {}
+  throw new AwsError('SerializationException', 'The body is not a JSON object')
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() })
+  response.end(JSON.stringify(body))
+}

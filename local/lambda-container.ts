@@ -1,0 +1,110 @@
+/** One container of a function: a worker thread with its own environment, and the deadline that ends it. */
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import type { FunctionOptions } from './lambda.ts'
+
+/** A line of a function's output; the request id is that of the invocation under way. */
+export type LogLine = { functionName: string; requestId: string | undefined; stream: 'stdout' | 'stderr'; line: string }
+
+/** A failed invocation. `name` and `message` are those of the error in the handler. */
+export class FunctionError extends Error {
+  readonly requestId: string
+  readonly trace: string[]
+
+  constructor(name: string, message: string, requestId: string, trace: string[] = []) {
+    super(message)
+    this.name = name
+    this.requestId = requestId
+    this.trace = trace
+  }
+}
+
+/** What the thread is started with, sent, and reports. */
+export type WorkerSettings = { entry: string; exportName: string; gate: SharedArrayBuffer }
+export type Job = { event: string; deadline: number; context: Record<string, unknown> }
+export type Report =
+  | { kind: 'ready' }
+  | { kind: 'output'; stream: 'stdout' | 'stderr'; text: string }
+  | { kind: 'done'; result: string }
+  | { kind: 'failed'; type: string; message: string; trace: string[] }
+
+/** One worker thread, busy with at most one invocation. */
+export type Container = {
+  /** Loads the module when called without a job, once, before any other call. */
+  run(job: Job | undefined, requestId: string): Promise<unknown>
+  /** Resolves when the thread has ended. */
+  stop(): Promise<unknown>
+  readonly broken: boolean
+}
+
+const INIT_TIMEOUT_MS = 10_000
+
+/** Starts a worker thread. Its first `run`, without a job, waits for the module to load. */
+export function startContainer(options: FunctionOptions, timeoutMs: number): Container {
+  const gate = new SharedArrayBuffer(4)
+  const settings: WorkerSettings = {
+    entry: pathToFileURL(path.resolve(options.entry)).href,
+    exportName: options.exportName ?? 'handler',
+    gate,
+  }
+  const worker = new Worker(path.join(import.meta.dirname, 'lambda-worker.ts'), {
+    workerData: settings,
+    env: options.env ?? {},
+    execArgv: [],
+    argv: [],
+  })
+  let current: { requestId: string; settle(outcome: Report | FunctionError): void } | undefined
+  let broken = false
+  const partial = { stdout: '', stderr: '' }
+
+  function output(stream: 'stdout' | 'stderr', text: string): void {
+    const lines = (partial[stream] + text).split('\n')
+    partial[stream] = lines.pop() ?? ''
+    for (const line of lines)
+      options.onLine?.({ functionName: options.name, requestId: current?.requestId, stream, line })
+  }
+
+  worker.on('message', (message: Report) => {
+    if (message.kind === 'output') return output(message.stream, message.text)
+    for (const stream of ['stdout', 'stderr'] as const) if (partial[stream]) output(stream, '\n')
+    current?.settle(message)
+  })
+  const fail = (name: string, message: string, trace?: string[]) => {
+    broken = true
+    current?.settle(new FunctionError(name, message, current.requestId, trace))
+  }
+  worker.on('error', (error: Error) => fail(error.name, error.message, error.stack?.split('\n')))
+  worker.on('exit', (code) => fail('Runtime.ExitError', `Runtime exited with status ${code}`))
+
+  return {
+    get broken() {
+      return broken
+    },
+    stop: () => worker.terminate(),
+    run(job, requestId) {
+      return new Promise((resolve, reject) => {
+        const limit = job ? timeoutMs : INIT_TIMEOUT_MS
+        const timer = setTimeout(() => {
+          fail('Sandbox.Timedout', `Task timed out after ${(limit / 1000).toFixed(2)} seconds`)
+          void worker.terminate()
+        }, limit)
+        current = {
+          requestId,
+          settle(outcome) {
+            clearTimeout(timer)
+            current = undefined
+            if (outcome instanceof FunctionError) reject(outcome)
+            else if (outcome.kind === 'failed')
+              reject(new FunctionError(outcome.type, outcome.message, requestId, outcome.trace))
+            else resolve(outcome.kind === 'done' ? JSON.parse(outcome.result) : undefined)
+          },
+        }
+        if (!job) return
+        worker.postMessage(job)
+        Atomics.store(new Int32Array(gate), 0, 1)
+        Atomics.notify(new Int32Array(gate), 0)
+      })
+    },
+  }
+}

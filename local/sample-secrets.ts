@@ -1,0 +1,33 @@
+/** The secrets that go with the sandbox's world: what an operator would have put into Secrets Manager. */
+import type { World } from './sandbox.ts'
+
+/** Secret ids come from the functions' environment variables, tokens from the world. */
+export function sampleSecrets(world: World, variables: Record<string, string>): Record<string, unknown> {
+  const { appId, appSecret } = world.feishu.apps.find(({ type }) => type === 'self_built') ?? {}
+  const internal = world.dingtalk.apps.find(({ type }) => type === 'internal')
+  const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString()
+  const users = world.feishu.users.flatMap(({ openId, tokens: [tokens] = [] }) =>
+    tokens
+      ? [
+          [
+            `${variables.FEISHU_USER_SECRET_PREFIX}${openId}`,
+            {
+              accessToken: tokens.accessToken,
+              accessTokenExpiresAt: inSeconds(tokens.expiresIn),
+              refreshToken: tokens.refreshToken,
+              refreshTokenExpiresAt: inSeconds(tokens.refreshExpiresIn ?? 0),
+            },
+          ],
+        ]
+      : [],
+  )
+  return {
+    [`${variables.FEISHU_APP_SECRET_ID}`]: { type: 'self_built', appId, appSecret },
+    [`${variables.DINGTALK_APP_SECRET_ID}`]: {
+      type: 'internal',
+      appKey: internal?.clientId,
+      appSecret: internal?.clientSecret,
+    },
+    ...Object.fromEntries(users),
+  }
+}

@@ -1,0 +1,202 @@
+/** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { type Outcome, Progress, reportOf } from './report.ts'
+import { sampleSecrets } from './sample-secrets.ts'
+import { type Sandbox, sampleWorld, startSandbox } from './sandbox.ts'
+import { startStack } from './stack.ts'
+import { compileTemplate } from './template.ts'
+import { readTemplate } from './wiring.ts'
+
+const HELP = `Runs the functions of dist/ on this machine: queues, event bus and HTTP API as serverless.yml describes
+them, against a sandbox of both vendors. Sends an offboarding event, shows what becomes of every target, and
+keeps the HTTP API up.
+
+  npm start -- [options]
+
+  --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected
+  --event FILE       the event's detail as JSON (default local/events/offboarding.json)
+  --dry-run          plan and check everything, change nothing
+  --speed N          how much faster the sandbox's limit windows run (default 60; 1 is real time)
+  --port N           wanted port of the HTTP API (default 8787; another one when it is taken)
+  --live             real vendors instead of the sandbox; needs --event
+  --secrets FILE     with --live: JSON object, secret id to secret (default local/secrets.json, ignored by git)
+  --help
+
+  npm start -- --once --event my-leaver.json --dry-run
+`
+
+/** Something the caller did wrong: one line, exit code 2. */
+class UsageError extends Error {}
+
+const options = (() => {
+  try {
+    const { values } = parseArgs({
+      options: {
+        once: { type: 'boolean', default: false },
+        event: { type: 'string' },
+        'dry-run': { type: 'boolean', default: false },
+        speed: { type: 'string', default: '60' },
+        port: { type: 'string', default: '8787' },
+        live: { type: 'boolean', default: false },
+        secrets: { type: 'string', default: 'local/secrets.json' },
+        help: { type: 'boolean', default: false },
+      },
+    })
+    return values
+  } catch (error) {
+    return fail((error as Error).message.split('\n')[0] ?? '')
+  }
+})()
+
+function fail(message: string): never {
+  process.stderr.write(`npm start: ${message}\nnpm start -- --help tells the options.\n`)
+  process.exit(2)
+}
+
+function number(name: 'speed' | 'port', min: number, max: number): number {
+  const value = Number(options[name])
+  if (options[name].trim() !== '' && value >= min && value <= max) return value
+  throw new UsageError(`--${name} must be a number from ${min} to ${max}`)
+}
+
+function readObject(file: string): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {}
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>
+  throw new UsageError(`${file} must hold a JSON object`)
+}
+
+/** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
+const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL']
+
+async function main(): Promise<number> {
+  const speed = number('speed', 1, 10_000)
+  const httpPort = number('port', 0, 65_535)
+  if (options.live && !options.event) throw new UsageError('--live needs --event FILE: the sample names nobody real')
+  const detail = readObject(options.event ?? 'local/events/offboarding.json')
+  if (options['dry-run']) detail.dryRun = true
+  const liveSecrets = options.live ? readObject(options.secrets) : undefined
+
+  const say = (line: string) => process.stderr.write(`${line}\n`)
+  say('Compiling serverless.yml …')
+  const template = await compileTemplate({ stage: 'local' })
+  const { functions } = readTemplate(template, { queueUrl: (name) => name })
+  const variables = Object.assign({}, ...functions.map(({ env }) => env))
+
+  let sandbox: Sandbox | undefined
+  if (!options.live) sandbox = await startSandbox({ speed })
+  const env = sandbox
+    ? {
+        FEISHU_BASE_URL: sandbox.url,
+        FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
+        DINGTALK_BASE_URL: sandbox.url,
+      }
+    : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+
+  const progress = new Progress(process.stderr)
+  const outcomes = new Map<string, Outcome>()
+  const planned = new Map<string, number>()
+  let eventId: string | undefined
+  let changed = () => {}
+
+  const stack = await startStack({
+    template,
+    httpPort,
+    env,
+    secrets: liveSecrets ?? sampleSecrets(sampleWorld(), variables),
+    onLog: ({ line }) => {
+      const { message, operation, items, waitMs, kind } = parseLine(line)
+      if (message === 'deferred') progress.deferred(operation, items, waitMs, kind)
+    },
+    onPlanned: ({ functionName, event, result }) => {
+      if (event.id !== eventId) return
+      const { planned: items } = result as { planned: number }
+      if (!planned.has(functionName)) progress.planned(functionName, items)
+      planned.set(functionName, items)
+      changed()
+    },
+    onEvent: ({ 'detail-type': type, detail }) => {
+      if (!type.startsWith('Subscription Offboarding ')) return
+      const outcome = detail as Outcome & { eventId: string }
+      if (outcome.eventId !== eventId) return
+      const key = JSON.stringify([outcome.operation, outcome.input])
+      if (!outcomes.has(key)) progress.ended(outcome)
+      outcomes.set(key, outcome)
+      changed()
+    },
+    onUndelivered: ({ functionName, error }) => say(`undelivered to ${functionName}: ${(error as Error).message}`),
+  })
+
+  try {
+    const { pattern, bus } = stack.wiring.rules[0] ?? {}
+    const [source] = (pattern?.source ?? []) as string[]
+    const client = new EventBridgeClient({
+      endpoint: stack.bus.url,
+      region: 'local',
+      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    })
+    const { Entries = [] } = await client.send(
+      new PutEventsCommand({
+        Entries: [
+          { EventBusName: bus, Source: source, DetailType: 'User Offboarding', Detail: JSON.stringify(detail) },
+        ],
+      }),
+    )
+    eventId = Entries[0]?.EventId
+    say(`Sent event ${eventId} to ${functions.length} functions.`)
+
+    const allPlanned = () => planned.size === stack.wiring.rules.length
+    const total = () => [...planned.values()].reduce((sum, items) => sum + items, 0)
+    const rejected = () => [...outcomes.values()].some(({ outcome }) => outcome === 'rejected')
+    await new Promise<void>((resolve) => {
+      changed = () => {
+        if (allPlanned() && (rejected() || outcomes.size >= total())) resolve()
+      }
+      changed()
+    })
+    progress.end()
+
+    const results = [...outcomes.values()]
+    process.stdout.write(`\n${reportOf(results)}\n`)
+    if (!options.once) {
+      say(`\nThe HTTP API is up at ${stack.apiUrl}. Try:`)
+      say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
+      if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
+      say('Ctrl-C ends it.')
+      await new Promise<void>((resolve) => {
+        process.once('SIGINT', resolve)
+        process.once('SIGTERM', resolve)
+      })
+    }
+    return results.some(({ outcome }) => outcome === 'parked' || outcome === 'rejected') ? 1 : 0
+  } finally {
+    await stack.close()
+    await sandbox?.close()
+  }
+}
+
+function parseLine(line: string) {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return {}
+  }
+}
+
+if (options.help) process.stdout.write(HELP)
+else
+  process.exitCode = await main().catch((error) => {
+    if (error instanceof UsageError) return fail(error.message)
+    process.stderr.write(`npm start: ${(error as Error).message}\n`)
+    return 1
+  })

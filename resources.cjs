@@ -1,0 +1,469 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
+'use strict'
+
+// What serverless.yml derives instead of writing it once per operation. Each export is a variable that serverless.yml
+// reads as `${file(./resources.cjs):NAME}`. Logical ids: `feishu-drive-unsubscribe` gives FeishuDriveUnsubscribeQueue,
+// …QueuePolicy, …Role and …Alarm; what osls makes is called FeishuDashdriveDashunsubscribe….
+
+const FOURTEEN_DAYS = 14 * 24 * 60 * 60
+
+const sub = (text) => ({ 'Fn::Sub': text })
+const ref = (id) => ({ Ref: id })
+const arnOf = (id) => ({ 'Fn::GetAtt': [id, 'Arn'] })
+/** An ARN in the stack's own partition, region and account. */
+const arn = (service, resource) =>
+  sub(`arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${resource}`)
+const upperFirst = (text) => text[0].toUpperCase() + text.slice(1)
+const idOf = (name) => name.split('-').map(upperFirst).join('')
+/** How osls spells a function's key in its own logical ids. */
+const oslsId = (key) => upperFirst(key.replaceAll('-', 'Dash').replaceAll('_', 'Underscore'))
+const allow = (Sid, Action, Resource, Condition) => ({
+  Sid,
+  Effect: 'Allow',
+  Action,
+  Resource,
+  ...(Condition && { Condition }),
+})
+const policy = (...Statement) => ({ Version: '2012-10-17', Statement: Statement.filter(Boolean) })
+/** One object out of those that `map` makes of each entry. */
+const collect = (object, map) => Object.assign({}, ...Object.entries(object).map(([key, value]) => map(key, value)))
+
+/** custom.checked: the parameters that need more than being written down. A wrong value stops the packaging here. */
+exports.checked = async ({ resolveVariable }) => {
+  const refuse = (message) => {
+    // osls prints a stack where there is one; here it would only bury the message.
+    throw Object.assign(new Error(message), { stack: message })
+  }
+  const matching = async (name, pattern, wanted) => {
+    const value = String(await resolveVariable(`param:${name}`)).trim()
+    return pattern.test(value) ? value : refuse(`--param="${name}=…" must be ${wanted}, got "${value}"`)
+  }
+  const number = async (name, wanted) => Number(await matching(name, /^[1-9]\d*$/, wanted))
+  const list = async (name, pattern, wanted) => {
+    const value = await matching(name, /^/, wanted)
+    const items = value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean)
+    if (items.every((item) => pattern.test(item))) return items
+    return refuse(`--param="${name}=…" must be a comma list of ${wanted}, got "${value}"`)
+  }
+
+  const auth = await matching('auth', /^(iam|jwt)$/, '"iam" or "jwt"')
+  const issuerUrl = await matching(
+    'jwtIssuer',
+    auth === 'jwt' ? /^https:\/\/\S+$/ : /^/,
+    'an https URL when auth is jwt',
+  )
+  const audience = await list('jwtAudience', /^\S+$/, 'audiences')
+  if (auth === 'jwt' && audience.length === 0) refuse('--param="auth=jwt" needs --param="jwtAudience=…"')
+
+  const subnetIds = await list('vpcSubnetIds', /^subnet-\w+$/, 'subnet ids')
+  const securityGroupIds = await list('vpcSecurityGroupIds', /^sg-\w+$/, 'security group ids')
+  if ((subnetIds.length === 0) !== (securityGroupIds.length === 0)) {
+    refuse('--param="vpcSubnetIds=…" and --param="vpcSecurityGroupIds=…" are needed together')
+  }
+
+  for (const name of [
+    'feishuAppSecretId',
+    'feishuUserSecretPrefix',
+    'dingtalkAppSecretId',
+    'dingtalkUserSecretPrefix',
+  ]) {
+    // They become part of policies, so no wildcard and nothing empty: an empty prefix would be every secret.
+    await matching(name, /^[\w/+=.@-]+$/, 'the name of a secret (letters, digits and /_+=.@-)')
+  }
+  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl']) {
+    await matching(name, /^(https:\/\/[^\s/]|http:\/\/(127\.0\.0\.1|localhost)[:/])/, 'an https URL')
+  }
+
+  return {
+    authorizers:
+      auth === 'jwt'
+        ? { jwt: { type: 'jwt', identitySource: '$request.header.Authorization', issuerUrl, audience } }
+        : {},
+    routeAuthorizer: auth === 'jwt' ? { name: 'jwt' } : { type: 'aws_iam' },
+    vpc: subnetIds.length > 0 ? { subnetIds, securityGroupIds } : null,
+    bus: await matching('bus', /^(?!default$)[\w./-]+$/, 'a new name: this stack creates the bus'),
+    putEventsAccounts: await list('putEventsAccounts', /^\d{12}$/, 'account ids of twelve digits'),
+    archiveRetentionDays: await number('archiveRetentionDays', 'a number of days'),
+    secretsKmsKeyArn: await matching(
+      'secretsKmsKeyArn',
+      /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,
+      'the ARN of a key',
+    ),
+    alarmEmail: await matching('alarmEmail', /^$|^\S+@\S+$/, 'an e-mail address'),
+    oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
+  }
+}
+
+/** What the exports below read from serverless.yml. */
+const settings = async ({ resolveVariable }) => ({
+  stage: await resolveVariable('sls:stage'),
+  service: await resolveVariable('self:service'),
+  ...(await resolveVariable('self:custom')),
+})
+
+/** One function per operation, with its three entrances: HTTP, EventBridge, SQS. */
+exports.functions = async (osls) => {
+  const { stage, operations, vendors, offboardingEvent, checked } = await settings(osls)
+  return collect(operations, (operation, { route, vendor }) => {
+    const [method, path] = route.split(' ')
+    const queue = `${idOf(operation)}Queue`
+    return {
+      [operation]: {
+        name: `${stage}-${operation}`,
+        handler: `dist/${operation}/index.handler`,
+        package: { patterns: ['!**', `dist/${operation}/**`] },
+        role: `${idOf(operation)}Role`,
+        environment: { WORK_QUEUE_URL: ref(queue), ...vendors[vendor] },
+        events: [
+          { httpApi: { method, path, authorizer: checked.routeAuthorizer } },
+          {
+            // The rule retries what Lambda would not accept …
+            eventBridge: {
+              name: `${stage}-${operation}`,
+              eventBus: ref('EventBus'),
+              pattern: offboardingEvent,
+              retryPolicy: { maximumEventAge: 24 * 60 * 60, maximumRetryAttempts: 185 },
+              deadLetterQueueArn: arnOf('UndeliveredEventsQueue'),
+            },
+          },
+          { sqs: { arn: arnOf(queue), batchSize: 10, functionResponseType: 'ReportBatchItemFailures' } },
+        ],
+        // … and Lambda retries what the function threw on. Either way an event that is given up lands in one queue.
+        maximumRetryAttempts: 2,
+        maximumEventAge: 6 * 60 * 60,
+        destinations: { onFailure: { type: 'sqs', arn: arnOf('UndeliveredEventsQueue') } },
+      },
+    }
+  })
+}
+
+/** Work queue and role of each operation. */
+exports.perOperation = async (osls) => {
+  const all = await settings(osls)
+  return {
+    Resources: collect(all.operations, (operation, config) => ({
+      [`${idOf(operation)}Queue`]: workQueue(`${all.stage}-${operation}.fifo`),
+      [`${idOf(operation)}QueuePolicy`]: queuePolicy(`${idOf(operation)}Queue`),
+      [`${idOf(operation)}Role`]: role(`${all.stage}-${operation}`, operationStatements(operation, config, all)),
+    })),
+    Outputs: collect(all.operations, (operation) => ({
+      [`${idOf(operation)}QueueUrl`]: {
+        Description: `Work queue of ${operation}`,
+        Value: ref(`${idOf(operation)}Queue`),
+      },
+    })),
+  }
+}
+
+const workQueue = (QueueName) => ({
+  Type: 'AWS::SQS::Queue',
+  Properties: {
+    QueueName,
+    FifoQueue: true,
+    ContentBasedDeduplication: false,
+    // A group is a vendor's rate-limit bucket; both settings make groups independent of each other.
+    DeduplicationScope: 'messageGroup',
+    FifoThroughputLimit: 'perMessageGroupId',
+    VisibilityTimeout: 180, // six times the functions' timeout, as AWS advises for a Lambda consumer
+    MessageRetentionPeriod: FOURTEEN_DAYS,
+    SqsManagedSseEnabled: true,
+    // A net below the code, which parks items itself: a deferral counts as a receive, so SQS's highest count.
+    RedrivePolicy: { deadLetterTargetArn: arnOf('DeadLetterQueue'), maxReceiveCount: 1000 },
+  },
+})
+
+const queuePolicy = (queue, ...statements) => ({
+  Type: 'AWS::SQS::QueuePolicy',
+  Properties: {
+    Queues: [ref(queue)],
+    PolicyDocument: policy(...statements, {
+      Sid: 'OnlyOverTls',
+      Effect: 'Deny',
+      Principal: '*',
+      Action: 'sqs:*',
+      Resource: arnOf(queue),
+      Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+    }),
+  },
+})
+
+const role = (RoleName, statements) => ({
+  Type: 'AWS::IAM::Role',
+  Properties: {
+    AssumeRolePolicyDocument: policy({
+      Effect: 'Allow',
+      Principal: { Service: 'lambda.amazonaws.com' },
+      Action: 'sts:AssumeRole',
+    }),
+    // Inline, so that a function is never created before its role may do its work
+    Policies: [{ PolicyName: RoleName, PolicyDocument: policy(...statements) }],
+  },
+})
+
+const secretArn = (name) => arn('secretsmanager', `secret:${name}`)
+
+function operationStatements(operation, { vendor, actsAs }, { stage, vendors, checked }) {
+  const environment = vendors[vendor]
+  const appSecret = environment[`${vendor.toUpperCase()}_APP_SECRET_ID`]
+  const userSecrets = actsAs === 'user' && environment[`${vendor.toUpperCase()}_USER_SECRET_PREFIX`]
+  return [
+    ...baseStatements(`${stage}-${operation}`, checked),
+    allow(
+      'WorkOwnQueue',
+      [
+        'sqs:SendMessage',
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:ChangeMessageVisibility',
+        'sqs:GetQueueAttributes',
+      ],
+      arnOf(`${idOf(operation)}Queue`),
+    ),
+    allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
+    allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
+    // Secrets Manager appends six random characters to a name; a bare * would also match longer names
+    allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
+    userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),
+    checked.secretsKmsKeyArn &&
+      allow(
+        'UseSecretsKey',
+        userSecrets ? ['kms:Decrypt', 'kms:GenerateDataKey'] : 'kms:Decrypt',
+        checked.secretsKmsKeyArn,
+        {
+          StringEquals: { 'kms:ViaService': sub('secretsmanager.${AWS::Region}.${AWS::URLSuffix}') },
+        },
+      ),
+  ]
+}
+
+const RENEW_USER_TOKENS = [
+  'secretsmanager:GetSecretValue',
+  'secretsmanager:PutSecretValue',
+  'secretsmanager:UpdateSecretVersionStage',
+  'secretsmanager:DescribeSecret',
+  'secretsmanager:TagResource',
+]
+
+/** What every function needs, operation or not: its own log and, in a VPC, its network interfaces. */
+const baseStatements = (functionName, { vpc }) => [
+  allow(
+    'WriteOwnLog',
+    ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    arn('logs', `log-group:/aws/lambda/${functionName}:*`),
+  ),
+  // Lambda manages interfaces with the function's role and wants these on every resource. It is Lambda that needs them,
+  // not the code: calls that come out of the function itself carry lambda:SourceFunctionArn and are refused.
+  vpc && allow('LetLambdaJoinVpc', NETWORK_INTERFACES, '*'),
+  vpc && {
+    Sid: 'RefuseVpcToCode',
+    Effect: 'Deny',
+    Action: NETWORK_INTERFACES,
+    Resource: '*',
+    Condition: { ArnEquals: { 'lambda:SourceFunctionArn': arn('lambda', `function:${functionName}`) } },
+  },
+]
+
+const NETWORK_INTERFACES = [
+  'ec2:CreateNetworkInterface',
+  'ec2:DescribeNetworkInterfaces',
+  'ec2:DescribeSubnets',
+  'ec2:DeleteNetworkInterface',
+  'ec2:AssignPrivateIpAddresses',
+  'ec2:UnassignPrivateIpAddresses',
+]
+
+/** Who may send what to the shared queues and to the bus. */
+exports.eventAccess = async (osls) => {
+  const { stage, operations, offboardingEvent, checked } = await settings(osls)
+  const { bus, putEventsAccounts } = checked
+  const rules = Object.keys(operations).map((operation) => arn('events', `rule/${bus}/${stage}-${operation}`))
+  return {
+    Resources: {
+      DeadLetterQueuePolicy: queuePolicy('DeadLetterQueue'),
+      UndeliveredEventsQueuePolicy: queuePolicy('UndeliveredEventsQueue', {
+        ...allow('UndeliveredByOurRules', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue'), {
+          ArnEquals: { 'aws:SourceArn': rules },
+        }),
+        Principal: { Service: 'events.amazonaws.com' },
+      }),
+      ...(putEventsAccounts.length > 0 && {
+        EventBusPolicy: {
+          Type: 'AWS::Events::EventBusPolicy',
+          Properties: {
+            EventBusName: ref('EventBus'),
+            StatementId: 'OffboardingEventsOfOtherAccounts',
+            Statement: {
+              ...allow('OffboardingEventsOfOtherAccounts', 'events:PutEvents', arnOf('EventBus'), {
+                'ForAllValues:StringEquals': {
+                  'events:source': offboardingEvent.source,
+                  'events:detail-type': offboardingEvent['detail-type'],
+                },
+              }),
+              Principal: {
+                AWS: putEventsAccounts.map((account) => sub(`arn:\${AWS::Partition}:iam::${account}:root`)),
+              },
+            },
+          },
+        },
+      }),
+    },
+  }
+}
+
+/** Alarms with their topic, and one key for what people read later: log groups and the topic. */
+exports.observability = async (osls) => {
+  const { stage, service, operations, checked } = await settings(osls)
+  const { alarmEmail, oldestMessageAlarmSeconds } = checked
+  // All functions, not only the operations: whatever stands in `functions` has a log and can fail.
+  const functions = Object.assign({}, ...[await osls.resolveVariable('self:functions')].flat())
+  const alarm = (name, { Metric, Threshold = 0, Period = 60, Statistic = 'Maximum', Description }) => ({
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: {
+      AlarmName: `${stage}-${name}`,
+      AlarmDescription: Description,
+      ...Metric,
+      Statistic,
+      Period,
+      EvaluationPeriods: 1,
+      Threshold,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'notBreaching',
+      AlarmActions: [ref('AlarmTopic')],
+    },
+  })
+  const queueMetric = (queue, MetricName) => ({
+    Namespace: 'AWS/SQS',
+    MetricName,
+    Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [queue, 'QueueName'] } }],
+  })
+  const functionMetric = (key, MetricName) => ({
+    Namespace: 'AWS/Lambda',
+    MetricName,
+    Dimensions: [{ Name: 'FunctionName', Value: ref(`${oslsId(key)}LambdaFunction`) }],
+  })
+
+  return {
+    Resources: {
+      DeadLettersAlarm: alarm('dead-letters', {
+        Metric: queueMetric('DeadLetterQueue', 'ApproximateNumberOfMessagesVisible'),
+        Description:
+          'Work was parked: a subscription of a leaver may still be active. Read the attributes kind, code and hint of ' +
+          `the messages in ${stage}-dead-letter.fifo and mend the cause. Then send each message as it is to the work ` +
+          'queue of its operation and delete it here. They expire after 14 days.',
+      }),
+      UndeliveredEventsAlarm: alarm('undelivered-events', {
+        Metric: queueMetric('UndeliveredEventsQueue', 'ApproximateNumberOfMessagesVisible'),
+        Description:
+          'An offboarding event reached no function, or a function could not plan it: for this leaver nothing may have ' +
+          `been done. Read the error in ${stage}-undelivered-events and in the logs and mend the cause. Then replay the ` +
+          'event from the archive and delete it here. Messages expire after 14 days.',
+      }),
+      ...collect(operations, (operation) => ({
+        [`${idOf(operation)}OldestMessageAlarm`]: alarm(`${operation}-oldest-message`, {
+          Metric: queueMetric(`${idOf(operation)}Queue`, 'ApproximateAgeOfOldestMessage'),
+          Threshold: oldestMessageAlarmSeconds,
+          Period: 300,
+          Description:
+            `Work of ${operation} has waited longer than ${oldestMessageAlarmSeconds} s: the vendor keeps refusing or ` +
+            'throttling, or there is more work than its rate limit lets through. Read the audit log lines to see which. ' +
+            'Items expire after 14 days.',
+        }),
+      })),
+      ...collect(functions, (key, { name }) => ({
+        [`${idOf(key)}ErrorsAlarm`]: alarm(`${key}-errors`, {
+          Metric: functionMetric(key, 'Errors'),
+          Period: 300,
+          Statistic: 'Sum',
+          Description:
+            `${key} crashed, timed out or could not start; a vendor call that fails does not count. Read ` +
+            `/aws/lambda/${name} around the time of the alarm. Events and queued work are tried again by themselves.`,
+        }),
+        [`${idOf(key)}ThrottlesAlarm`]: alarm(`${key}-throttles`, {
+          Metric: functionMetric(key, 'Throttles'),
+          Period: 300,
+          Statistic: 'Sum',
+          Description:
+            `Lambda refused to run ${key}: the account's concurrency is used up. Find what uses it, or ask AWS for a ` +
+            'higher quota. HTTP callers got an error; events and queued work are tried again by themselves.',
+        }),
+      })),
+      AlarmTopic: {
+        Type: 'AWS::SNS::Topic',
+        Properties: {
+          TopicName: `${stage}-${service}-alarms`,
+          // Not alias/aws/sns: CloudWatch may not use that key, and the alarms would be lost in silence.
+          KmsMasterKeyId: ref('ObservabilityKey'),
+          ...(alarmEmail && { Subscription: [{ Protocol: 'email', Endpoint: alarmEmail }] }),
+        },
+      },
+      AlarmTopicPolicy: {
+        Type: 'AWS::SNS::TopicPolicy',
+        Properties: {
+          Topics: [ref('AlarmTopic')],
+          PolicyDocument: policy(
+            { ...allow('OurAlarms', 'sns:Publish', ref('AlarmTopic'), fromOurAlarms(stage)), Principal: CLOUDWATCH },
+            {
+              Sid: 'OnlyOverTls',
+              Effect: 'Deny',
+              Principal: '*',
+              Action: 'sns:Publish',
+              Resource: ref('AlarmTopic'),
+              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+            },
+          ),
+        },
+      },
+      ObservabilityKey: {
+        Type: 'AWS::KMS::Key',
+        Properties: {
+          Description: `Log groups and alarm topic of ${service}, stage ${stage}`,
+          EnableKeyRotation: true,
+          // In a key policy the resource "*" is the key itself.
+          KeyPolicy: policy(
+            {
+              ...allow('AccountDecidesByIam', 'kms:*', '*'),
+              Principal: { AWS: sub('arn:${AWS::Partition}:iam::${AWS::AccountId}:root') },
+            },
+            {
+              ...allow(
+                'OurLogGroups',
+                ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+                '*',
+                {
+                  ArnEquals: {
+                    'kms:EncryptionContext:aws:logs:arn': [
+                      ...Object.values(functions).map(({ name }) => arn('logs', `log-group:/aws/lambda/${name}`)),
+                      arn('logs', 'log-group:/aws/http-api/${AWS::StackName}'),
+                    ],
+                  },
+                },
+              ),
+              Principal: { Service: sub('logs.${AWS::Region}.${AWS::URLSuffix}') },
+            },
+            {
+              ...allow('OurAlarms', ['kms:Decrypt', 'kms:GenerateDataKey*'], '*', fromOurAlarms(stage)),
+              Principal: CLOUDWATCH,
+            },
+          ),
+        },
+      },
+    },
+    // The log groups themselves are made by osls, which has no setting for a key.
+    extensions: Object.fromEntries(
+      [...Object.keys(functions).map((key) => `${oslsId(key)}LogGroup`), 'HttpApiLogGroup'].map((id) => [
+        id,
+        { Properties: { KmsKeyId: arnOf('ObservabilityKey') } },
+      ]),
+    ),
+  }
+}
+
+const CLOUDWATCH = { Service: 'cloudwatch.amazonaws.com' }
+
+const fromOurAlarms = (stage) => ({
+  StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
+  ArnLike: { 'aws:SourceArn': arn('cloudwatch', `alarm:${stage}-*`) },
+})

@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { build } from 'esbuild'
 
 /** Every file in `functions/` is one function; its name is the function's. */
-export const functionNames = readdirSync(new URL('functions/', import.meta.url))
+const functionNames = readdirSync(new URL('functions/', import.meta.url))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => basename(file, '.ts'))
 

@@ -1,0 +1,23 @@
+/** What is deployed: one file and its map for each function, no larger than agreed. */
+import { readdirSync, statSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { OPERATIONS } from './harness.ts'
+
+const MAX_BYTES = 1_200_000
+
+test('there is a bundle for each operation and nothing else', () => {
+  expect(readdirSync('dist').sort()).toEqual([...OPERATIONS].sort())
+})
+
+describe.each(OPERATIONS)('%s', (name) => {
+  test('is one file with its source map, within the size limit', () => {
+    expect(readdirSync(`dist/${name}`).sort()).toEqual(['index.mjs', 'index.mjs.map'])
+    expect(statSync(`dist/${name}/index.mjs`).size).toBeLessThan(MAX_BYTES)
+  })
+
+  test('exports a handler of the arity that Node 24 on Lambda takes', async () => {
+    const { handler } = await import(`../dist/${name}/index.mjs`)
+    expect(handler).toBeInstanceOf(Function)
+    expect(handler.length).toBeLessThan(3)
+  })
+})

@@ -1,0 +1,231 @@
+/** The handlers in this process, behind real AWS clients, the local AWS pieces and the vendors' sandbox. */
+import { randomUUID } from 'node:crypto'
+import { DeleteMessageCommand, PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
+import { vi } from 'vitest'
+import type { Operation } from '../lib/operation.ts'
+import { startEventBus } from '../local/event-bus.ts'
+import { startQueues } from '../local/queues.ts'
+import { sampleSecrets } from '../local/sample-secrets.ts'
+import { sampleWorld, startSandbox, type World } from '../local/sandbox.ts'
+import { startSecretsManager } from '../local/secrets-manager.ts'
+
+const VARIABLES = {
+  AWS_REGION: 'ap-southeast-1',
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+  FEISHU_APP_SECRET_ID: 'test/feishu/app',
+  FEISHU_USER_SECRET_PREFIX: 'test/feishu/user/',
+  DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
+  DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
+  EVENT_BUS_NAME: 'test-bus',
+}
+
+export const OPERATIONS = [
+  'feishu-calendar-unsubscribe',
+  'feishu-calendar-acl-subscribe',
+  'feishu-approval-unsubscribe',
+  'feishu-drive-unsubscribe',
+  'dingtalk-calendar-unsubscribe',
+] as const
+export type Name = (typeof OPERATIONS)[number]
+
+/** One call that succeeds in the sandbox's sample world: where it arrives over HTTP and as the input of a work item. */
+export const SAMPLES: Record<Name, { path: Record<string, string>; query: Record<string, string>; route: string }> = {
+  'feishu-calendar-unsubscribe': {
+    path: {},
+    query: { open_id: 'ou_leaver' },
+    route: '/open-apis/calendar/v4/calendars/unsubscription',
+  },
+  'feishu-calendar-acl-subscribe': {
+    path: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn' },
+    query: { open_id: 'ou_custodian' },
+    route: '/open-apis/calendar/v4/calendars/:calendar_id/acls/subscription',
+  },
+  'feishu-approval-unsubscribe': {
+    path: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
+    query: {},
+    route: '/open-apis/approval/v4/approvals/:approval_code/unsubscribe',
+  },
+  'feishu-drive-unsubscribe': {
+    path: { file_token: 'doxcnSandbox01' },
+    query: { file_type: 'docx' },
+    route: '/open-apis/drive/v1/files/:file_token/delete_subscribe',
+  },
+  'dingtalk-calendar-unsubscribe': {
+    path: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
+    query: {},
+    route: '/v1.0/calendar/users/:userId/calendars/:calendarId/unsubscribe',
+  },
+}
+
+type Handler = (event: unknown, context: Context) => Promise<unknown>
+type Problem = { [field: string]: unknown; kind: string; status: number; detail: string; hint: string }
+type Done = { operation: string; outcome: string; upstream: { code: string | null; requestId: string | null } }
+
+export type Harness = Awaited<ReturnType<typeof startHarness>>
+
+/** Starts everything anew, with module state (caches, clients) as in a new container. */
+export async function startHarness({
+  world = sampleWorld(),
+  now = Date.now,
+  speed = 10_000,
+}: {
+  world?: World
+  now?: () => number
+  speed?: number
+} = {}) {
+  vi.resetModules()
+  const sandbox = await startSandbox({ world, now, speed })
+  const queues = await startQueues()
+  const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
+  const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
+  for (const queue of [...OPERATIONS.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
+    await queues.create(queue, fifo)
+  const setEnv = (name: Name) =>
+    Object.assign(process.env, VARIABLES, {
+      AWS_ENDPOINT_URL_SQS: queues.url,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+      FEISHU_BASE_URL: sandbox.url,
+      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
+      DINGTALK_BASE_URL: sandbox.url,
+      WORK_QUEUE_URL: queues.queueUrl(`${name}.fifo`),
+      DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
+    })
+
+  const log: Record<string, unknown>[] = []
+  const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    for (const line of String(text).split('\n').filter(Boolean)) log.push(JSON.parse(line))
+    return true
+  })
+
+  const modules: Record<string, { handler: Handler; operation: Operation }> = {}
+  for (const name of OPERATIONS) {
+    setEnv(name)
+    modules[name] = (await import(`../functions/${name}.ts`)) as { handler: Handler; operation: Operation }
+  }
+
+  const invoke = async (name: Name, event: unknown, remainingMs = 29_000, deadLetterQueue = 'dead-letter.fifo') => {
+    setEnv(name)
+    process.env.DEAD_LETTER_QUEUE_URL = queues.queueUrl(deadLetterQueue)
+    const deadline = Date.now() + remainingMs
+    const context = { awsRequestId: 'lambda-request-1', getRemainingTimeInMillis: () => deadline - Date.now() }
+    return modules[name]?.handler(event, context as Context)
+  }
+
+  /** Calls the function as API Gateway does; the operation's sample unless told. */
+  const http = async (name: Name, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) => {
+    const response = (await invoke(
+      name,
+      {
+        version: '2.0',
+        headers: {},
+        requestContext: { http: { method: 'POST' } },
+        pathParameters: SAMPLES[name].path,
+        queryStringParameters: SAMPLES[name].query,
+        isBase64Encoded: false,
+        ...event,
+      },
+      remainingMs,
+    )) as APIGatewayProxyStructuredResultV2
+    return {
+      status: response.statusCode,
+      headers: response.headers ?? {},
+      text: response.body ?? '',
+      body: JSON.parse(response.body ?? 'null') as Problem & Done,
+    }
+  }
+
+  /**
+   * Sends bodies through the operation's queue and hands them to the function as one batch of `bucket`; what the
+   * last batch left is dropped. Each travels in a
+   * group of its own, since the emulator receives one message of a group at a time where SQS receives ten.
+   */
+  const queue = async (
+    name: Name,
+    bodies: string[],
+    { bucket = 'feishu:default', remainingMs = 29_000, ageMs = 0, deadLetterQueue = 'dead-letter.fifo' } = {},
+  ) => {
+    const QueueUrl = queues.queueUrl(`${name}.fifo`)
+    await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
+    for (const MessageBody of bodies) {
+      const MessageGroupId = randomUUID()
+      await queues.client.send(
+        new SendMessageCommand({ QueueUrl, MessageBody, MessageGroupId, MessageDeduplicationId: MessageGroupId }),
+      )
+    }
+    const { Messages = [] } = await queues.client.send(
+      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
+    )
+    const Records = Messages.map(({ MessageId = '', ReceiptHandle, Body = '', Attributes }) => ({
+      messageId: MessageId,
+      receiptHandle: ReceiptHandle,
+      body: Body,
+      attributes: {
+        ...Attributes,
+        MessageGroupId: bucket,
+        ApproximateFirstReceiveTimestamp: String(Date.now() - ageMs),
+      },
+      messageAttributes: {},
+      eventSource: 'aws:sqs',
+      eventSourceARN: queues.queueArn(`${name}.fifo`),
+      awsRegion: 'ap-southeast-1',
+    })).sort((a, b) => bodies.indexOf(a.body) - bodies.indexOf(b.body))
+    const response = (await invoke(name, { Records }, remainingMs, deadLetterQueue)) as SQSBatchResponse
+    const failed = response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
+    for (const { messageId, receiptHandle: ReceiptHandle } of Records)
+      if (!failed.includes(messageId)) await queues.client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }))
+    return { failed: Records.flatMap(({ messageId }, index) => (failed.includes(messageId) ? [index] : [])) }
+  }
+
+  return {
+    sandbox,
+    queues,
+    bus,
+    secrets,
+    log,
+    operations: modules,
+    invoke,
+    http,
+    queue,
+    /** What is left on the operation's queue. */
+    waiting: (name: Name) => queues.messages(`${name}.fifo`),
+    deadLetters: () => queues.messages('dead-letter.fifo'),
+    outcomes: () =>
+      bus.events.flatMap(({ event }) =>
+        event.source === 'subscription-offboarding'
+          ? [{ type: event['detail-type'], ...(event.detail as object) }]
+          : [],
+      ) as ({ type: string; outcome: string } & Record<string, unknown>)[],
+    async close() {
+      written.mockRestore()
+      await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close()])
+    },
+  }
+}
+
+/** The body of a work item for the operation's sample, or for another input. */
+export const itemOf = (name: Name, input: Record<string, string> = { ...SAMPLES[name].path, ...SAMPLES[name].query }) =>
+  JSON.stringify({
+    offboardingId: 'hr-1',
+    operation: name,
+    input,
+    dryRun: false,
+    eventId: 'event-1',
+    plannedAt: '2026-11-21T00:00:00.000Z',
+  })
+
+/** An offboarding event as EventBridge delivers it. */
+export const offboardingEvent = (detail: unknown, id = 'event-1') => ({
+  version: '0',
+  id,
+  'detail-type': 'User Offboarding',
+  source: 'hr.offboarding',
+  account: '000000000000',
+  time: '2026-11-21T00:00:00Z',
+  region: 'ap-southeast-1',
+  resources: [],
+  detail,
+})

@@ -1,0 +1,170 @@
+/** The queue entrance: pace, waits, parking, and what happens when AWS itself fails. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Harness, itemOf, SAMPLES, startHarness } from './harness.ts'
+
+const MINUTE_MS = 60_000
+const drive = 'feishu-drive-unsubscribe' as const
+const file = (number: number) =>
+  itemOf(drive, {
+    file_token: `doxcnSandbox${String(number).padStart(2, '0')}`,
+    file_type: ['bitable', 'docx', 'sheet'][number % 3] ?? '',
+  })
+const files = (...numbers: number[]) => numbers.map(file)
+const path = (number: number) => `/open-apis/drive/v1/files/doxcnSandbox0${number}/delete_subscribe`
+const broken = { status: 500, body: { code: 1069601, msg: 'fail' } }
+
+let harness: Harness
+beforeEach(async () => {
+  harness = await startHarness()
+})
+afterEach(() => harness.close())
+
+const deferred = () => harness.log.filter(({ message }) => message === 'deferred')
+const state = async (name: typeof drive) => (await harness.waiting(name)).map(({ state }) => state).sort()
+
+describe('a batch', () => {
+  test('finishes every item with an event and an audit line, in one PutEvents call', async () => {
+    expect((await harness.queue(drive, files(1, 2, 3, 9))).failed).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed', 'changed', 'changed', 'unchanged'])
+    expect(harness.bus.requests).toHaveLength(1)
+    expect(harness.log.map(({ message, outcome, deliveries }) => [message, outcome, deliveries])).toEqual([
+      ['finished', 'changed', 1],
+      ['finished', 'changed', 1],
+      ['finished', 'changed', 1],
+      ['finished', 'unchanged', 1],
+    ])
+  })
+
+  test('a rate limit stops the bucket at once and makes it wait as long as the vendor says', async () => {
+    harness.sandbox.answer(
+      { path: path(2) },
+      { status: 429, headers: { 'x-ogw-ratelimit-reset': '58' }, body: { code: 99991400, msg: '' } },
+    )
+    expect((await harness.queue(drive, files(1, 2, 3, 4))).failed).toEqual([1, 2, 3])
+    expect(harness.sandbox.requests.filter(({ path }) => path.includes('/files/'))).toHaveLength(2)
+    expect(deferred()).toMatchObject([{ bucket: 'feishu:default', items: 3, waitMs: 58_000, kind: 'rate_limited' }])
+    // One invisible message holds the whole group back; the others wait behind it.
+    expect(await state(drive)).toEqual(['inFlight', 'visible', 'visible'])
+  })
+
+  test.each([
+    ['-1', 60_000],
+    ['never', 60_000],
+    ['0.2', 1_000],
+    ['7', 7_000],
+    ['1e99', 15 * MINUTE_MS],
+  ])('a reset of %s becomes a wait of %i ms', async (reset, waitMs) => {
+    harness.sandbox.answer(
+      { path: path(1) },
+      { status: 400, headers: { 'x-ogw-ratelimit-reset': reset }, body: { code: 99991400, msg: '' } },
+    )
+    await harness.queue(drive, files(1))
+    expect(deferred()).toMatchObject([{ waitMs }])
+  })
+
+  test('one tenant waiting does not keep another from going on', async () => {
+    const acl = 'feishu-calendar-acl-subscribe' as const
+    const limited = { status: 429, headers: { 'x-ogw-ratelimit-reset': '30' }, body: { code: 99991400, msg: '' } }
+    harness.sandbox.answer({ path: SAMPLES[acl].route }, limited)
+    expect((await harness.queue(acl, [itemOf(acl)], { bucket: 'feishu:a' })).failed).toEqual([0])
+    expect((await harness.queue(acl, [itemOf(acl)], { bucket: 'feishu:b' })).failed).toEqual([])
+  })
+
+  test('keeps calls of a limit per second apart', async () => {
+    const ding = 'dingtalk-calendar-unsubscribe' as const
+    const items = ['01', '02', '03', '01', '02'].map((n, index) =>
+      itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: `sandboxCalendar${n}=` }).replace('hr-1', `hr-${index}`),
+    )
+    await harness.queue(ding, items, { bucket: 'dingtalk:default' })
+    const times = harness.sandbox.requests.filter(({ path }) => path.includes('/calendars/')).map(({ time }) => time)
+    expect(times).toHaveLength(5)
+    // 20 calls a second are 50 ms apart; timers may be a little early.
+    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(4 * 48)
+  })
+
+  test('begins nothing that would not fit, and leaves it for at once', async () => {
+    expect((await harness.queue(drive, files(1, 2), { remainingMs: 9_000 })).failed).toEqual([0, 1])
+    expect(harness.sandbox.requests).toEqual([])
+    expect(deferred()).toMatchObject([{ waitMs: 0, items: 2 }])
+  })
+})
+
+describe('an item that fails', () => {
+  test('is tried again after as long as it has been failing, up to 4 minutes', async () => {
+    const waits: unknown[] = []
+    for (const ageMs of [0, 20_000, 3 * MINUTE_MS, 60 * MINUTE_MS]) {
+      harness.sandbox.answer({ path: path(1) }, broken, 3)
+      expect((await harness.queue(drive, files(1), { ageMs })).failed).toEqual([0])
+      waits.push(deferred().at(-1)?.waitMs)
+    }
+    expect(waits[0]).toBe(5_000)
+    expect(Number(waits[1]) / 20_000).toBeCloseTo(1, 0)
+    expect(Number(waits[2]) / 180_000).toBeCloseTo(1, 1)
+    expect(waits[3]).toBe(4 * MINUTE_MS)
+  })
+
+  test('gets a second chance in the batch when the vendor answers its neighbours', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 3)
+    expect((await harness.queue(drive, files(1, 2), { ageMs: 60 * MINUTE_MS })).failed).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed', 'changed'])
+  })
+
+  test('is parked after 5 minutes when the vendor answers its neighbours', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 6)
+    expect((await harness.queue(drive, files(1, 2), { ageMs: 6 * MINUTE_MS })).failed).toEqual([])
+    const [letter] = await harness.deadLetters()
+    expect(letter?.body).toBe(file(1))
+    expect(letter?.messageAttributes).toMatchObject({
+      kind: { StringValue: 'unavailable' },
+      code: { StringValue: '1069601' },
+      hint: { StringValue: expect.any(String) },
+      requestId: { StringValue: expect.any(String) },
+    })
+  })
+
+  test('is not parked for hours while the vendor answers nobody', async () => {
+    for (const number of [1, 2]) harness.sandbox.answer({ path: path(number) }, broken, 3)
+    expect((await harness.queue(drive, files(1, 2), { ageMs: 23 * 60 * MINUTE_MS })).failed).toEqual([0, 1])
+    expect(await harness.deadLetters()).toEqual([])
+  })
+
+  test('is parked after 24 hours all the same', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 3)
+    expect((await harness.queue(drive, files(1), { ageMs: 25 * 60 * MINUTE_MS })).failed).toEqual([])
+    expect(await harness.deadLetters()).toHaveLength(1)
+  })
+
+  test('a document that is being migrated waits 10 minutes', async () => {
+    harness.sandbox.answer({ path: path(1) }, { status: 400, body: { code: 1064230, msg: '' } }, 3)
+    await harness.queue(drive, files(1))
+    expect(deferred()).toMatchObject([{ waitMs: 10 * MINUTE_MS }])
+  })
+})
+
+describe('when AWS fails', () => {
+  test('an outcome that could not be published is done again, and nothing is parked before it is told', async () => {
+    harness.bus.fail('error', 20)
+    const forbidden = itemOf(drive, { file_token: 'doxcnSandboxForbidden', file_type: 'docx' })
+    expect((await harness.queue(drive, [file(1), forbidden])).failed).toEqual([0, 1])
+    expect(await harness.deadLetters()).toEqual([])
+    expect(harness.outcomes()).toEqual([])
+  })
+
+  test('a partly refused PutEvents is completed', async () => {
+    harness.bus.fail('partial', 2)
+    expect((await harness.queue(drive, files(1, 2, 3))).failed).toEqual([])
+    expect(harness.outcomes()).toHaveLength(3)
+  })
+
+  test('an item that could not be parked comes back', async () => {
+    const { failed } = await harness.queue(drive, ['not JSON'], { deadLetterQueue: 'missing.fifo' })
+    expect(failed).toEqual([0])
+  })
+
+  test('Secrets Manager out of reach is unavailable, and nothing is cached', async () => {
+    harness.secrets.fail('GetSecretValue', { type: 'InternalServiceError', status: 500 }, 9)
+    expect((await harness.queue(drive, files(1))).failed).toEqual([0])
+    expect(deferred()).toMatchObject([{ kind: 'unavailable' }])
+    expect((await harness.queue(drive, files(1))).failed).toEqual([])
+  })
+})

@@ -24,7 +24,12 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   query: [],
   pace: { perSecond: 50, perMinute: 1_000 },
   input,
-  identity: ({ open_id, tenant_key }) => ({ as: 'user', userId: open_id, tenantKey: tenant_key }),
+  identity: ({ open_id, tenant_key }) => ({
+    as: 'user',
+    userId: open_id,
+    tenantKey: tenant_key,
+    mustExist: true,
+  }),
   codes: {
     ...feishuCalendarCodes,
     191000: { kind: 'not_found', means: { en: 'the calendar does not exist', zh: '日历没有找到' } },

@@ -4,7 +4,7 @@ import type { Input } from './operation.ts'
 
 /** What a line may hold. There is no field for a token, a secret, a name or a body. */
 export type AuditLine = {
-  message: 'finished' | 'parked' | 'rejected' | 'planned' | 'deferred' | 'failed'
+  message: 'finished' | 'parked' | 'rejected' | 'planned' | 'deferred' | 'failed' | 'renewed'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
@@ -26,6 +26,8 @@ export type AuditLine = {
   /** Where an internal error came from; frames only, for a message may hold content. */
   stack?: string[]
   lambdaRequestId?: string
+  /** Of a user secret; it ends in the user's id. */
+  secretId?: string
 }
 
 const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed']
@@ -55,3 +57,17 @@ export const framesOf = (error: unknown): string[] =>
           .map((line) => line.trim()),
       ]
     : [typeof error]
+
+/**
+ * Writes metrics in CloudWatch's embedded format, from which Logs makes them without a call.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function countMetrics(dimensions: Record<string, string>, counts: Record<string, number>): void {
+  const Metrics = Object.keys(counts).map((Name) => ({ Name, Unit: 'Count' }))
+  const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [Object.keys(dimensions)], Metrics }]
+  process.stdout.write(
+    `${JSON.stringify({ _aws: { Timestamp: Date.now(), CloudWatchMetrics }, ...dimensions, ...counts })}\n`,
+  )
+}
+
+const NAMESPACE = 'SubscriptionOffboarding'

@@ -29,6 +29,10 @@ export const dingtalkCodes: CodeTable = {
     tokenRejected: true,
     means: { en: 'the access token was rejected', zh: '访问令牌被拒绝' },
   },
+  'accesstoken.expired': {
+    tokenRejected: true,
+    means: { en: "the user's access token has expired", zh: '用户访问令牌已过期' },
+  },
   'Forbidden.AccessDenied.ApiCountLimitForOrg': {
     kind: 'quota_exhausted',
     means: { en: "the organization's API calls of this month are used up", zh: '该组织本月 API 调用次数已用尽' },
@@ -73,4 +77,21 @@ export const dingtalkCodePrefixes: CodeTable = {
 /** The token endpoints. Source: https://open.dingtalk.com/document/development/obtain-the-access-token-of-an-internal-app */
 export const dingtalkTokenCodes: CodeTable = {
   invalidClientIdOrSecret: wrongApp,
+  invalidSuiteKey: wrongApp,
+  invalidSuiteTicket: {
+    kind: 'misconfigured',
+    means: { en: 'the suite ticket is not valid', zh: 'suiteTicket 无效' },
+    hint: {
+      en: "Store the suite ticket that DingTalk pushed last in the app's secret.",
+      zh: '请将钉钉最近推送的 suiteTicket 写入应用密钥。',
+    },
+  },
+  invalidAuthInfo: {
+    kind: 'misconfigured',
+    means: { en: 'the organization has not installed the app', zh: '该组织未安装此应用' },
+    hint: {
+      en: 'Check authCorpId, and have the organization install the app.',
+      zh: '请检查 authCorpId,并让该组织安装此应用。',
+    },
+  },
 }

@@ -18,6 +18,13 @@ export function vendorUrl(name: string): string {
   return value.replace(/\/+$/, '')
 }
 
+/** A whole number of days from the environment, 1 at least. */
+export function environmentDays(name: string): number {
+  const days = Number(environment(name))
+  if (Number.isInteger(days) && days >= 1) return days
+  throw misconfigured(name, 'must be a number of days', '必须为天数')
+}
+
 const misconfigured = (name: string, en: string, zh: string) =>
   new OperationError(
     'misconfigured',

@@ -72,7 +72,8 @@ function callWith<I extends Input>(
   return call(
     {
       vendor,
-      request: { ...request, headers: vendor.headers(accessToken), secrets: [accessToken] },
+      request: { ...request, headers: vendor.headers(accessToken) },
+      secrets: [accessToken],
       codes,
       succeeded,
       actsAs,

@@ -122,8 +122,84 @@ export const feishuCalendarCodes: CodeTable = {
 export const feishuTokenCodes: CodeTable = {
   10003: wrongApp,
   10005: wrongApp,
-  10012: wrongApp,
+  10012: {
+    kind: 'misconfigured',
+    means: {
+      en: 'the app token could not be issued, for a store app because of its ticket',
+      zh: '无法签发应用令牌;商店应用通常是 app_ticket 失效',
+    },
+    hint: {
+      en: "Store the app_ticket that Feishu pushed last in the app's secret; for a self-built app check app id and secret.",
+      zh: '请将飞书最近推送的 app_ticket 写入应用密钥;自建应用请检查 App ID 与 App Secret。',
+    },
+  },
   10013: wrongApp,
   10014: wrongApp,
   10015: wrongApp,
+}
+
+const ours: Meaning = {
+  kind: 'internal',
+  means: { en: 'the token request is malformed', zh: '令牌请求格式有误' },
+}
+
+const gone: Meaning = {
+  kind: 'not_found',
+  means: { en: 'the user does not exist any more', zh: '用户已不存在或已离职' },
+}
+
+const grantLost: Meaning = {
+  kind: 'reauthorization_required',
+  means: { en: 'the refresh token is no longer valid', zh: '刷新令牌已失效' },
+}
+
+/**
+ * The OAuth token endpoint, v2 and v3.
+ * Source: https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
+ */
+export const feishuOauthCodes: CodeTable = {
+  20001: ours,
+  20036: ours,
+  20063: ours,
+  20067: ours,
+  20068: ours,
+  20070: ours,
+  20002: wrongApp,
+  20024: wrongApp,
+  20048: wrongApp,
+  20069: wrongApp,
+  20008: gone,
+  20021: gone,
+  20066: {
+    kind: 'forbidden',
+    means: { en: 'the user is frozen or has left', zh: '用户已被冻结或已离职' },
+    hint: {
+      en: 'If the user has left, nothing can be done in their name any more; if frozen, unfreeze and redrive.',
+      zh: '若用户已离职,则无法再以其身份操作;若被冻结,请解冻后重新投递。',
+    },
+  },
+  20009: {
+    kind: 'misconfigured',
+    means: { en: 'the app is not installed in the tenant', zh: '租户未安装该应用' },
+    hint: { en: 'Install the app in this tenant.', zh: '请在该租户内安装该应用。' },
+  },
+  20010: {
+    kind: 'misconfigured',
+    means: { en: 'the user may not use the app', zh: '用户无应用使用权限' },
+    hint: { en: "Add the user to the app's availability range.", zh: '请将该用户加入应用的可用范围。' },
+  },
+  20074: {
+    kind: 'misconfigured',
+    means: { en: 'the app may not renew user tokens', zh: '应用未开启刷新用户令牌' },
+    hint: {
+      en: "Turn on renewal of user_access_token in the app's security settings and publish a version.",
+      zh: '请在应用的安全设置中开启刷新 user_access_token 并发布版本。',
+    },
+  },
+  20026: grantLost,
+  20037: grantLost,
+  20064: grantLost,
+  20073: grantLost,
+  20050: internalFault,
+  20072: internalFault,
 }

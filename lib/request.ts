@@ -3,13 +3,11 @@ import { Agent, request } from 'undici'
 import { OperationError } from './error.ts'
 
 export type VendorRequest = {
-  method: 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'DELETE'
   url: string
   headers: Record<string, string>
   /** Sent as JSON; the operations themselves send none. */
   body?: unknown
-  /** Values that must not survive in anything made from the answer, should the vendor echo them. */
-  secrets: string[]
 }
 
 export type VendorResponse = { status: number; headers: Record<string, string | string[] | undefined>; text: string }
@@ -33,7 +31,7 @@ const agent = new Agent({
  * broke, `protocol` when the answer is larger than 1 MiB.
  */
 export async function send(
-  { method, url, headers, body, secrets }: VendorRequest,
+  { method, url, headers, body }: VendorRequest,
   remainingMs: number,
 ): Promise<VendorResponse> {
   try {
@@ -44,12 +42,7 @@ export async function send(
       body: body === undefined ? null : JSON.stringify(body),
       signal: AbortSignal.timeout(Math.max(1, Math.min(remainingMs, ANSWER_TIMEOUT_MS + CONNECT_TIMEOUT_MS))),
     })
-    const text = await response.body.text()
-    return {
-      status: response.statusCode,
-      headers: response.headers,
-      text: secrets.filter(Boolean).reduce((safe, secret) => safe.replaceAll(secret, '[redacted]'), text),
-    }
+    return { status: response.statusCode, headers: response.headers, text: await response.body.text() }
   } catch (error) {
     throw transportError(error, new URL(url).host)
   }

@@ -1,5 +1,13 @@
 /** Secrets Manager: the only place secrets come from. The only file that knows its client. */
-import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import {
+  type Filter,
+  GetSecretValueCommand,
+  ListSecretsCommand,
+  type ListSecretsCommandOutput,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+  TagResourceCommand,
+} from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { OperationError, type Text } from './error.ts'
 
@@ -40,15 +48,76 @@ function read(id: string): Promise<string> {
   return text
 }
 
-/** The secret's current text, past every cache. */
-export async function fetchSecret(id: string): Promise<string> {
+async function fetchSecret(id: string): Promise<string> {
+  return (await readVersion(id))?.text ?? fail(misconfigured(id, 'does not exist', '不存在'))
+}
+
+/** One version of a secret. */
+export type Version = { versionId: string; text: string }
+
+/** The version that carries `stage`, past every cache; undefined when the secret or the label does not exist. */
+export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Version | undefined> {
   try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: id }))
-    if (SecretString) return SecretString
+    const { SecretString, VersionId } = await client.send(
+      new GetSecretValueCommand({ SecretId: id, VersionStage: stage }),
+    )
+    if (SecretString && VersionId) return { versionId: VersionId, text: SecretString }
   } catch (error) {
+    if ((error as Error).name === 'ResourceNotFoundException') return undefined
     throw awsError(id, error)
   }
   throw misconfigured(id, 'holds no text', '没有文本内容')
+}
+
+/**
+ * Adds the version `versionId` (32 to 64 characters) and gives it `stage`. False when another content already has that
+ * id: Secrets Manager decides, so of many who try, one alone gets true.
+ */
+export async function putVersion(id: string, { versionId, text }: Version, stage: string): Promise<boolean> {
+  try {
+    await client.send(
+      new PutSecretValueCommand({
+        SecretId: id,
+        ClientRequestToken: versionId,
+        SecretString: text,
+        VersionStages: [stage],
+      }),
+    )
+    return true
+  } catch (error) {
+    if ((error as Error).name === 'ResourceExistsException') return false
+    throw awsError(id, error)
+  }
+}
+
+/** Every secret whose id begins with `prefix`, with its tags and without its value. */
+export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string; tags: Record<string, string> }> {
+  let NextToken: string | undefined
+  do {
+    let page: ListSecretsCommandOutput
+    try {
+      const Filters: Filter[] = [{ Key: 'name', Values: [prefix] }]
+      page = await client.send(new ListSecretsCommand({ Filters, MaxResults: 100, NextToken }))
+    } catch (error) {
+      throw awsError(prefix, error)
+    }
+    // The filter also finds names that hold the prefix after another word.
+    for (const { Name = '', Tags = [] } of page.SecretList ?? [])
+      if (Name.startsWith(prefix))
+        yield { id: Name, tags: Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value])) }
+    NextToken = page.NextToken
+  } while (NextToken)
+}
+
+/** Sets tags of the secret. */
+export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
+  try {
+    await client.send(
+      new TagResourceCommand({ SecretId: id, Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) }),
+    )
+  } catch (error) {
+    throw awsError(id, error)
+  }
 }
 
 /** The text as JSON of the schema's shape. */
@@ -75,7 +144,6 @@ function awsError(id: string, error: unknown): OperationError {
     $metadata?: { httpStatusCode?: number }
     $retryable?: object
   }
-  if (name === 'ResourceNotFoundException') return misconfigured(id, 'does not exist', '不存在')
   // An answer in the 4xx range that is no throttle is a matter of permissions, keys or the id itself.
   const status = $metadata?.httpStatusCode ?? 0
   if (status >= 400 && status < 500 && !$retryable && !/Thrott|TooMany|RequestLimit/.test(name))
@@ -84,6 +152,10 @@ function awsError(id: string, error: unknown): OperationError {
     en: `Secrets Manager did not return secret "${id}".`,
     zh: `Secrets Manager 未返回密钥 "${id}"。`,
   })
+}
+
+const fail = (error: Error): never => {
+  throw error
 }
 
 const misconfigured = (id: string, en: string, zh: string) => {

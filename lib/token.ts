@@ -16,7 +16,7 @@ const EARLY_MS = 5 * 60_000
 /** A token that dies on the way to the vendor is no fallback. */
 const LAST_USE_MS = 10_000
 
-type Entry = { token?: Token | undefined; loading?: Promise<Token> | undefined }
+type Entry = { token?: Token | undefined; loading?: Promise<Token> | undefined; rejected?: string | undefined }
 
 export class TokenCache {
   readonly #entries = new Map<string, Entry>()
@@ -26,12 +26,15 @@ export class TokenCache {
     this.#now = now
   }
 
-  /** The token for `key`, from the cache or from `load`. `key` names vendor, app and tenant or user. */
-  async get(key: string, load: () => Promise<Token>): Promise<Token> {
+  /**
+   * The token for `key`, from the cache or from `load`, which is told what the vendor rejected last. `key` names vendor,
+   * app and tenant or user.
+   */
+  async get(key: string, load: (rejected: string | undefined) => Promise<Token>): Promise<Token> {
     const entry = this.#entries.get(key) ?? {}
     this.#entries.set(key, entry)
     if (entry.token && this.#now() < entry.token.expiresAtMs - EARLY_MS) return entry.token
-    entry.loading ??= load().finally(() => {
+    entry.loading ??= load(entry.rejected).finally(() => {
       entry.loading = undefined
     })
     try {
@@ -46,6 +49,8 @@ export class TokenCache {
   /** The vendor refused `token`: the next `get` loads another. */
   reject(key: string, token: Token): void {
     const entry = this.#entries.get(key)
-    if (entry?.token?.value === token.value) entry.token = undefined
+    if (entry?.token?.value !== token.value) return
+    entry.rejected = token.value
+    entry.token = undefined
   }
 }

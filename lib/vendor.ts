@@ -18,7 +18,13 @@ export type Meaning = { means: Text; hint?: Text; waitMs?: number } & (
 export type CodeTable = Readonly<Record<string, Meaning>>
 
 /** On whose behalf to act. `userId` is the vendor's id of the user whose own token is (or may be) needed. */
-export type Identity = { as: 'tenant' | 'user'; userId?: string | undefined; tenantKey?: string | undefined }
+export type Identity = {
+  as: 'tenant' | 'user'
+  userId?: string | undefined
+  tenantKey?: string | undefined
+  /** The user is to take something over: that they have left is an error, not an end. */
+  mustExist?: boolean
+}
 
 /** A token to act with. `reject` tells the cache that the vendor refused it. */
 export type Credential = { accessToken: string; actsAs: 'tenant' | 'user'; reject: () => void }
@@ -33,21 +39,27 @@ export type Answer = {
   missingScopes?: string[]
 }
 
-export type Vendor = {
+/** How a vendor answers, whatever it was asked. */
+export type Dialect = {
   name: 'feishu' | 'dingtalk'
-  baseUrl: () => string
-  headers: (accessToken: string) => Record<string, string>
   /** Codes any of the vendor's APIs may answer. */
   codes: CodeTable
   /** A row for codes that share a prefix. */
   codePrefixes: CodeTable
   read: (json: Record<string, unknown>, response: VendorResponse) => Answer
+}
+
+export type Vendor = Dialect & {
+  baseUrl: () => string
+  headers: (accessToken: string) => Record<string, string>
   credential: (identity: Identity, remainingMs: () => number) => Promise<Credential>
 }
 
 type Call = {
-  vendor: Vendor
+  vendor: Dialect
   request: VendorRequest
+  /** Values that must not leave this bundle, should the vendor repeat them in its answer. */
+  secrets: string[]
   /** The API's own codes; they go before the vendor's. */
   codes: CodeTable
   /** Whether an answer without a failure code really says that it was done. */
@@ -57,13 +69,17 @@ type Call = {
   throttleMs?: number
 }
 
+/** The values of a token request that are secrets, by the names the vendors give them. */
+export const secretsIn = (body: Record<string, string>): string[] =>
+  Object.entries(body).flatMap(([name, value]) => (/secret|ticket|token|verifier|^code$/i.test(name) ? [value] : []))
+
 /** Makes one call. Returns what the vendor's answer means, or throws the `OperationError` it means. */
 export async function call(
-  { vendor, request, codes, succeeded, actsAs, throttleMs = 1_000 }: Call,
+  { vendor, request, secrets, codes, succeeded, actsAs, throttleMs = 1_000 }: Call,
   remainingMs: number,
 ): Promise<{ outcome: 'changed' | 'unchanged'; answer: Answer }> {
   const response = await send(request, remainingMs)
-  const answer = readAnswer(vendor, response)
+  const answer = readAnswer(vendor, response, secrets)
   const { code, message, requestId } = answer
   const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
   if (!answer.failed && response.status < 300 && succeeded(answer.json)) return { outcome: 'changed', answer }
@@ -88,21 +104,25 @@ export async function call(
 }
 
 /** Anything but a JSON object is an answer of nobody: a proxy's page, a cut body, an empty one. */
-function readAnswer(vendor: Vendor, response: VendorResponse): Answer {
+function readAnswer(vendor: Dialect, response: VendorResponse, secrets: string[]): Answer {
   let json: unknown
   try {
     json = JSON.parse(response.text)
   } catch {}
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
   const answer = vendor.read(isObject ? (json as Record<string, unknown>) : {}, response)
+  const safe = (text: string) =>
+    secrets.filter(Boolean).reduce((told, secret) => told.replaceAll(secret, '[redacted]'), text)
   return {
     ...answer,
-    message: printable(answer.message, 300),
-    requestId: answer.requestId && printable(answer.requestId),
+    code: answer.code && printable(safe(answer.code)),
+    message: printable(safe(answer.message), 300),
+    requestId: answer.requestId && printable(safe(answer.requestId)),
+    missingScopes: answer.missingScopes?.map(safe) ?? [],
   }
 }
 
-function lookUp(codes: CodeTable, vendor: Vendor, code: string): Meaning | undefined {
+function lookUp(codes: CodeTable, vendor: Dialect, code: string): Meaning | undefined {
   for (const table of [codes, vendor.codes]) if (Object.hasOwn(table, code)) return table[code]
   const prefix = Object.keys(vendor.codePrefixes).find((key) => code.startsWith(key))
   return prefix === undefined ? undefined : vendor.codePrefixes[prefix]

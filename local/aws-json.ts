@@ -27,6 +27,8 @@ export type AwsJsonService = {
   readonly requests: AwsRequest[]
   /** Lets the next `times` calls of an operation (`*`: of any) fail. */
   fail(operation: string, fault: Fault, times?: number): void
+  /** Forgets the failures still to come. */
+  heal(): void
   close(): Promise<void>
 }
 
@@ -66,6 +68,7 @@ export async function startAwsJson(operations: Operations, options: { port?: num
     url,
     requests,
     fail: (operation, fault, times = 1) => void faults.push({ operation, fault, left: times }),
+    heal: () => void faults.splice(0),
     close: () => close(server),
   }
 }

@@ -11,6 +11,8 @@ export type FunctionOptions = {
   /** The whole environment of the function; nothing of this process' environment gets in. */
   env?: Record<string, string>
   timeoutMs?: number
+  /** How long a container may take to load its bundle; 10 s, as on Lambda, unless told. */
+  initTimeoutMs?: number
   memoryMb?: number
   region?: string
   account?: string

@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { vi } from 'vitest'
 import type { Operation } from '../lib/operation.ts'
 import { startEventBus } from '../local/event-bus.ts'
+import { createFunction } from '../local/lambda.ts'
 import { startQueues } from '../local/queues.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox.ts'
@@ -83,17 +84,18 @@ export async function startHarness({
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const queue of [...OPERATIONS.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
     await queues.create(queue, fifo)
-  const setEnv = (name: Name) =>
-    Object.assign(process.env, VARIABLES, {
-      AWS_ENDPOINT_URL_SQS: queues.url,
-      AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
-      FEISHU_BASE_URL: sandbox.url,
-      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
-      DINGTALK_BASE_URL: sandbox.url,
-      WORK_QUEUE_URL: queues.queueUrl(`${name}.fifo`),
-      DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
-    })
+  const variables = (name: Name) => ({
+    ...VARIABLES,
+    AWS_ENDPOINT_URL_SQS: queues.url,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    FEISHU_BASE_URL: sandbox.url,
+    FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
+    DINGTALK_BASE_URL: sandbox.url,
+    WORK_QUEUE_URL: queues.queueUrl(`${name}.fifo`),
+    DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
+  })
+  const setEnv = (name: Name) => Object.assign(process.env, variables(name))
 
   const log: Record<string, unknown>[] = []
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -116,27 +118,8 @@ export async function startHarness({
   }
 
   /** Calls the function as API Gateway does; the operation's sample unless told. */
-  const http = async (name: Name, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) => {
-    const response = (await invoke(
-      name,
-      {
-        version: '2.0',
-        headers: {},
-        requestContext: { http: { method: 'POST' } },
-        pathParameters: SAMPLES[name].path,
-        queryStringParameters: SAMPLES[name].query,
-        isBase64Encoded: false,
-        ...event,
-      },
-      remainingMs,
-    )) as APIGatewayProxyStructuredResultV2
-    return {
-      status: response.statusCode,
-      headers: response.headers ?? {},
-      text: response.body ?? '',
-      body: JSON.parse(response.body ?? 'null') as Problem & Done,
-    }
-  }
+  const http = async (name: Name, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) =>
+    readResponse(await invoke(name, httpEvent(name, event), remainingMs))
 
   /**
    * Sends bodies through the operation's queue and hands them to the function as one batch of `bucket`; what the
@@ -180,12 +163,31 @@ export async function startHarness({
     return { failed: Records.flatMap(({ messageId }, index) => (failed.includes(messageId) ? [index] : [])) }
   }
 
+  /** The operation's bundle in containers of its own, as isolated as on Lambda. */
+  const containers = (name: Name, maxContainers: number) => {
+    const bundle = createFunction({
+      name,
+      entry: `dist/${name}/index.mjs`,
+      env: variables(name),
+      timeoutMs: 29_000,
+      initTimeoutMs: 60_000,
+      maxContainers,
+      onLine: ({ line }) => log.push(JSON.parse(line)),
+    })
+    const request = (event: Partial<APIGatewayProxyEventV2> = {}) =>
+      bundle.invoke(httpEvent(name, event)).then(readResponse)
+    return { request, started: () => bundle.containers.started, close: bundle.close }
+  }
+
   return {
     sandbox,
+    containers,
     queues,
     bus,
     secrets,
     log,
+    setEnv,
+    variables,
     operations: modules,
     invoke,
     http,
@@ -204,6 +206,21 @@ export async function startHarness({
       await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close()])
     },
   }
+}
+
+const httpEvent = (name: Name, event: Partial<APIGatewayProxyEventV2>) => ({
+  version: '2.0',
+  headers: {},
+  requestContext: { http: { method: 'POST' } },
+  pathParameters: SAMPLES[name].path,
+  queryStringParameters: SAMPLES[name].query,
+  isBase64Encoded: false,
+  ...event,
+})
+
+function readResponse(result: unknown) {
+  const { statusCode, headers = {}, body = '' } = result as APIGatewayProxyStructuredResultV2
+  return { status: statusCode, headers, text: body, body: JSON.parse(body || 'null') as Problem & Done }
 }
 
 /** The body of a work item for the operation's sample, or for another input. */

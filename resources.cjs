@@ -228,24 +228,72 @@ function operationStatements(operation, { vendor, actsAs }, { stage, vendors, ch
     allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
     userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),
     checked.secretsKmsKeyArn &&
-      allow(
-        'UseSecretsKey',
-        userSecrets ? ['kms:Decrypt', 'kms:GenerateDataKey'] : 'kms:Decrypt',
-        checked.secretsKmsKeyArn,
-        {
-          StringEquals: { 'kms:ViaService': sub('secretsmanager.${AWS::Region}.${AWS::URLSuffix}') },
-        },
-      ),
+      useSecretsKey(userSecrets ? ['kms:Decrypt', 'kms:GenerateDataKey'] : 'kms:Decrypt', checked),
   ]
 }
+
+const useSecretsKey = (actions, { secretsKmsKeyArn }) =>
+  allow('UseSecretsKey', actions, secretsKmsKeyArn, {
+    StringEquals: { 'kms:ViaService': sub('secretsmanager.${AWS::Region}.${AWS::URLSuffix}') },
+  })
 
 const RENEW_USER_TOKENS = [
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
-  'secretsmanager:UpdateSecretVersionStage',
-  'secretsmanager:DescribeSecret',
   'secretsmanager:TagResource',
 ]
+
+/** Keeps the stored users' tokens alive. No operation: it has no route and no queue. */
+exports.userTokenRenewal = async (osls) => {
+  const { stage, vendors } = await settings(osls)
+  return {
+    [RENEWAL]: {
+      name: `${stage}-${RENEWAL}`,
+      handler: `dist/${RENEWAL}/index.handler`,
+      package: { patterns: ['!**', `dist/${RENEWAL}/**`] },
+      role: `${idOf(RENEWAL)}Role`,
+      timeout: 900,
+      memorySize: 256,
+      environment: {
+        ...Object.assign({}, ...Object.values(vendors)),
+        RENEW_WITHIN_DAYS: await osls.resolveVariable('param:renewWithinDays'),
+      },
+      events: [{ schedule: { rate: [await osls.resolveVariable('param:renewalSchedule')] } }],
+      // A run that its time did not suffice for is run again, and continues.
+      maximumRetryAttempts: 2,
+      maximumEventAge: 6 * 60 * 60,
+    },
+  }
+}
+
+const RENEWAL = 'user-token-renewal'
+
+/** Its role: both vendors' app secrets and users. */
+exports.userTokenRenewalRole = async (osls) => {
+  const { stage, vendors, checked } = await settings(osls)
+  const named = (suffix) =>
+    Object.entries(vendors).map(([vendor, environment]) => environment[`${vendor.toUpperCase()}_${suffix}`])
+  return {
+    Resources: {
+      [`${idOf(RENEWAL)}Role`]: role(`${stage}-${RENEWAL}`, [
+        ...baseStatements(`${stage}-${RENEWAL}`, checked),
+        // Secrets Manager lists all or nothing; names and tags only.
+        allow('ListUsers', 'secretsmanager:ListSecrets', '*'),
+        allow(
+          'ReadAppSecrets',
+          'secretsmanager:GetSecretValue',
+          named('APP_SECRET_ID').map((name) => secretArn(`${name}-??????`)),
+        ),
+        allow(
+          'RenewUserTokens',
+          RENEW_USER_TOKENS,
+          named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
+        ),
+        checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
+      ]),
+    },
+  }
+}
 
 /** What every function needs, operation or not: its own log and, in a VPC, its network interfaces. */
 const baseStatements = (functionName, { vpc }) => [
@@ -315,7 +363,7 @@ exports.eventAccess = async (osls) => {
 
 /** Alarms with their topic, and one key for what people read later: log groups and the topic. */
 exports.observability = async (osls) => {
-  const { stage, service, operations, checked } = await settings(osls)
+  const { stage, service, operations, vendors, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds } = checked
   // All functions, not only the operations: whatever stands in `functions` has a log and can fail.
   const functions = Object.assign({}, ...[await osls.resolveVariable('self:functions')].flat())
@@ -390,6 +438,22 @@ exports.observability = async (osls) => {
             'higher quota. HTTP callers got an error; events and queued work are tried again by themselves.',
         }),
       })),
+      ...collect(RENEWAL_ALARMS, (metric, Description) =>
+        collect(vendors, (vendor) => ({
+          [`${upperFirst(vendor)}${metric}Alarm`]: alarm(`${RENEWAL}-${vendor}-${metric}`, {
+            Metric: {
+              Namespace: 'SubscriptionOffboarding',
+              MetricName: metric,
+              Dimensions: [
+                { Name: 'FunctionName', Value: `${stage}-${RENEWAL}` },
+                { Name: 'Vendor', Value: vendor },
+              ],
+            },
+            Period: 24 * 60 * 60,
+            Description: `${vendor}: ${Description}`,
+          }),
+        })),
+      ),
       AlarmTopic: {
         Type: 'AWS::SNS::Topic',
         Properties: {
@@ -459,6 +523,17 @@ exports.observability = async (osls) => {
       ]),
     ),
   }
+}
+
+/** By the metric the scheduled renewal counts. */
+const RENEWAL_ALARMS = {
+  ReauthorizationRequired:
+    'stored users must consent again, or nothing can be done in their name on the day they leave. ' +
+    '"npm run users -- list" names them, "npm run authorize" asks them.',
+  Gone: 'stored users no longer exist at the vendor. "npm run users -- forget --gone" schedules their secrets for deletion.',
+  Failed:
+    'tokens of stored users could not be renewed. Read the log of the function for kind and hint; it tries again with ' +
+    'its next run, and there are days left before they expire.',
 }
 
 const CLOUDWATCH = { Service: 'cloudwatch.amazonaws.com' }

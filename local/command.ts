@@ -1,0 +1,54 @@
+/** What the operators' commands share: one clear line for each failure, and the exit codes 0, 1 and 2. */
+import { createInterface } from 'node:readline/promises'
+import { framesOf } from '../lib/audit.ts'
+import { OperationError } from '../lib/error.ts'
+
+/** Something the caller did wrong: one line, exit code 2. */
+export class UsageError extends Error {}
+
+/** Something that went wrong on the way: one line, exit code 1. */
+export class CommandError extends Error {}
+
+/** Runs the command `npm run NAME` and sets the exit code it returns. A failure is told on standard error. */
+export async function runCommand(name: string, main: (args: string[]) => Promise<number>): Promise<void> {
+  // A reader that has seen enough, as `head` does, ends the command without a word.
+  process.stdout.on('error', () => process.exit())
+  try {
+    process.exitCode = await main(process.argv.slice(2))
+  } catch (error) {
+    process.stderr.write(`npm run ${name}: ${lineOf(error)}\n`)
+    if (isUsage(error)) process.stderr.write(`npm run ${name} -- --help tells the options.\n`)
+    process.exitCode = isUsage(error) ? 2 : 1
+  }
+}
+
+const isUsage = (error: unknown): boolean =>
+  error instanceof UsageError || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
+
+/** The message of what is known to hold no secret; of anything else its name and where it came from. */
+function lineOf(error: unknown): string {
+  if (error instanceof OperationError) return `${error.detail.en} ${error.hint.en}`
+  if (error instanceof CommandError || isUsage(error)) return (error as Error).message.split('\n')[0] ?? ''
+  return `failed unexpectedly: ${framesOf(error).slice(0, 3).join(' ')}`
+}
+
+export const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** The option's value as a whole number. */
+export function wholeNumber(name: string, text: string, min: number, max: number): number {
+  if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text)
+  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}`)
+}
+
+/** Asks until a line or the end of input comes; anything but "y" or "yes" means no. */
+export async function isConfirmed(
+  question: string,
+  input: NodeJS.ReadableStream,
+  output: NodeJS.WritableStream,
+): Promise<boolean> {
+  const terminal = createInterface({ input, output })
+  const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
+  const answer = await Promise.race([terminal.question(`${question} [y/N] `), ended])
+  terminal.close()
+  return /^\s*y(es)?\s*$/i.test(answer)
+}

@@ -1,0 +1,86 @@
+/** What a stage is deployed with, for the commands that work on it: all of it read from serverless.yml. */
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { CommandError, say, UsageError } from './command.ts'
+import { compileTemplate } from './template.ts'
+import { readTemplate } from './wiring.ts'
+
+/** The options that say which deployment is meant: those that `osls deploy` was given. */
+export const DEPLOYMENT_OPTIONS = {
+  stage: { type: 'string' },
+  region: { type: 'string' },
+  param: { type: 'string', multiple: true },
+} as const
+
+export type DeploymentOptions = { stage?: string; region?: string; param?: string[] }
+
+export type Deployment<Name extends string> = {
+  region: string
+  variables: Record<Name, string>
+  /** The customer-managed key of the secrets, if they have one. */
+  kmsKeyId: string | undefined
+}
+
+/**
+ * The functions' environment variables `names` of one stage, put into this process's environment, where lib/ looks for
+ * them; `AWS_REGION` too, which is serverless.yml's unless told. A variable that is already set stays; when all are,
+ * nothing is compiled. Names of secrets belong to a stage: asking for a stage while one of them is set is wrong usage.
+ */
+export async function useDeployment<Name extends string>(
+  names: readonly Name[],
+  { stage, region, param = [] }: DeploymentOptions,
+): Promise<Deployment<Name>> {
+  if (stage !== undefined && !/^[A-Za-z0-9-]+$/.test(stage))
+    throw new UsageError('--stage may hold only letters, digits and hyphens')
+  if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region))
+    throw new UsageError('--region must be an AWS region, as in ap-southeast-1')
+  const service = readService()
+  const params = readParams(param, Object.keys(service.params.default))
+
+  const given = names.filter((name) => process.env[name])
+  const ofStage = given.find((name) => /_SECRET_(ID|PREFIX)$/.test(name))
+  if (stage !== undefined && ofStage) throw new UsageError(`--stage has no effect while ${ofStage} is set`)
+  if (given.length > 0) say(`From the environment: ${given.join(', ')}`)
+  const compiled = given.length < names.length ? await compile(stage, params) : {}
+
+  const variables = Object.fromEntries(
+    names.map((name) => {
+      const value = process.env[name] || compiled[name]
+      if (!value) throw new CommandError(`serverless.yml gives no function the variable ${name}`)
+      return [name, value]
+    }),
+  ) as Record<Name, string>
+  const used = region ?? service.provider.region
+  Object.assign(process.env, variables, { AWS_REGION: used })
+  const kmsKeyId = params.secretsKmsKeyArn ?? service.params.default.secretsKmsKeyArn
+  return { region: used, variables, kmsKeyId: kmsKeyId || undefined }
+}
+
+/** A line of `name=value` for each parameter, the names being those of serverless.yml. */
+function readParams(lines: string[], known: string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(line) ?? []
+      if (name === '') throw new UsageError('--param must be name=value')
+      if (!known.includes(name)) throw new UsageError(`--param ${name}: serverless.yml has no such parameter`)
+      return [name, value]
+    }),
+  )
+}
+
+type Service = { provider: { region: string }; params: { default: Record<string, string> } }
+
+const readService = (): Service => parse(readFileSync('serverless.yml', 'utf8'), { logLevel: 'error' })
+
+async function compile(stage: string | undefined, params: Record<string, string>): Promise<Record<string, string>> {
+  say('Compiling serverless.yml …')
+  try {
+    const template = await compileTemplate({ params, ...(stage !== undefined && { stage }) })
+    const { functions } = readTemplate(template, { queueUrl: (name) => name })
+    return Object.assign({}, ...functions.map(({ env }) => env))
+  } catch (error) {
+    const { message } = error as Error
+    const reason = /Received rejection: (.+)/.exec(message) ?? /Error:\s+(.+(?:\n {2}- .+)?)/.exec(message)
+    throw new CommandError(`serverless.yml could not be compiled: ${(reason?.[1] ?? message).replace(/\s+/g, ' ')}`)
+  }
+}

@@ -9,7 +9,8 @@ import { environment, vendorUrl } from './environment.ts'
 import { OperationError } from './error.ts'
 import { secretText, withSecret } from './secrets.ts'
 import { type Token, TokenCache } from './token.ts'
-import { type User, type UserSecret, userCredential } from './user-token.ts'
+import type { User, UserSecret } from './user-secret.ts'
+import { userCredential } from './user-token.ts'
 import { type Credential, call, type Identity, secretsIn } from './vendor.ts'
 
 const appSecret = v.variant('type', [

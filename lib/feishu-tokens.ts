@@ -10,7 +10,8 @@ import { feishuDialect } from './feishu-dialect.ts'
 import { invalidField } from './schema.ts'
 import { secretText, withSecret } from './secrets.ts'
 import { type Token, TokenCache } from './token.ts'
-import { type User, type UserSecret, userCredential } from './user-token.ts'
+import type { User, UserSecret } from './user-secret.ts'
+import { userCredential } from './user-token.ts'
 import { type CodeTable, type Credential, call, type Identity, secretsIn } from './vendor.ts'
 
 const appSecret = v.variant('type', [

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, countMetrics, errorFields, framesOf } from './audit.ts'
 import { toOperationError } from './error.ts'
 import { listSecrets, tagSecret } from './secrets.ts'
-import { readUser, renewUser, TAGS, type TokenState, type User } from './user-token.ts'
+import { renewUser } from './user-renewal.ts'
+import { readUser, TAGS, type TokenState, type User } from './user-secret.ts'
 
 /** The stored users of one vendor. */
 export type Users = { prefix: string; userOf: (userId: string) => User }

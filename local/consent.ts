@@ -7,7 +7,7 @@ import { OperationError } from '../lib/error.ts'
 import { feishuDialect } from '../lib/feishu-dialect.ts'
 import { exchangeFeishuCode, feishuUser } from '../lib/feishu-tokens.ts'
 import { secretText, withSecret } from '../lib/secrets.ts'
-import type { UserSecret } from '../lib/user-token.ts'
+import type { UserSecret } from '../lib/user-secret.ts'
 import { call, type Dialect } from '../lib/vendor.ts'
 
 /** What a consent page is asked for. */

@@ -12,7 +12,7 @@ import {
   SecretsManagerClient,
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
-import { TAGS, type TokenState, type UserSecret } from '../lib/user-token.ts'
+import { TAGS, type TokenState, type UserSecret } from '../lib/user-secret.ts'
 import { CommandError } from './command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'

@@ -1,7 +1,7 @@
 /** `npm run users`: everybody's state, and the secrets of those who have left. */
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { TAGS } from '../lib/user-token.ts'
+import { TAGS } from '../lib/user-secret.ts'
 import { isConfirmed } from '../local/command.ts'
 import { type SecretsManager, startSecretsManager } from '../local/secrets-manager.ts'
 import { awsOf, startCommand } from './operator.ts'

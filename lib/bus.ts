@@ -5,7 +5,10 @@ import { environment } from './environment.ts'
 import type { Kind } from './error.ts'
 import type { Input } from './operation.ts'
 
-const client = new EventBridgeClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } })
+const client = new EventBridgeClient({
+  maxAttempts: 2,
+  requestHandler: { connectionTimeout: 500, requestTimeout: 1_500 },
+})
 
 const DETAIL_TYPES = {
   finished: 'Subscription Offboarding Finished',

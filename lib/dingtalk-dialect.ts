@@ -18,8 +18,8 @@ function read(json: Record<string, unknown>): Answer {
     json,
     failed: code !== undefined,
     code: typeof code === 'string' || typeof code === 'number' ? String(code) : null,
-    message: String(keys.message ?? keys.errmsg ?? ''),
+    message: [keys.message, keys.errmsg].find((text) => typeof text === 'string') ?? '',
     requestId: typeof keys.requestid === 'string' ? keys.requestid : null,
-    missingScopes: Array.isArray(requiredScopes) ? requiredScopes.map(String) : [],
+    missingScopes: Array.isArray(requiredScopes) ? requiredScopes.filter((scope) => typeof scope === 'string') : [],
   }
 }

@@ -7,11 +7,12 @@ import { dingtalkTokenCodes } from './dingtalk-codes.ts'
 import { dingtalkDialect } from './dingtalk-dialect.ts'
 import { environment, vendorUrl } from './environment.ts'
 import { OperationError } from './error.ts'
+import { remember } from './redact.ts'
 import { secretText, withSecret } from './secrets.ts'
 import { type Token, TokenCache } from './token.ts'
 import type { User, UserSecret } from './user-secret.ts'
 import { userCredential } from './user-token.ts'
-import { type Credential, call, type Identity, secretsIn } from './vendor.ts'
+import { type Credential, call, type Identity } from './vendor.ts'
 
 const appSecret = v.variant('type', [
   v.strictObject({ type: v.literal('internal'), appKey: secretText, appSecret: secretText }),
@@ -108,6 +109,7 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   remainingMs: number,
 ): Promise<Answer> {
+  remember(body)
   const { answer: given } = await call(
     {
       vendor: dingtalkDialect,
@@ -117,11 +119,11 @@ async function post<Answer>(
         headers: { accept: 'application/json' },
         body,
       },
-      secrets: secretsIn(body),
       codes: dingtalkTokenCodes,
       succeeded: (json) => v.is(answer, json),
     },
     remainingMs,
   )
+  remember(given.json)
   return v.parse(answer, given.json)
 }

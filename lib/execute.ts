@@ -73,7 +73,6 @@ function callWith<I extends Input>(
     {
       vendor,
       request: { ...request, headers: vendor.headers(accessToken) },
-      secrets: [accessToken],
       codes,
       succeeded,
       actsAs,

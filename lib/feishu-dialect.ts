@@ -16,6 +16,8 @@ function read(json: Record<string, unknown>, { headers }: VendorResponse): Answe
     code: typeof code === 'number' || typeof code === 'string' ? String(code) : null,
     message: [msg, description].find((text) => typeof text === 'string') ?? '',
     requestId: typeof logId === 'string' ? logId : null,
-    missingScopes: Array.isArray(violations) ? violations.map((violation) => String(violation?.subject)) : [],
+    missingScopes: Array.isArray(violations)
+      ? violations.map((violation) => violation?.subject).filter((scope) => typeof scope === 'string')
+      : [],
   }
 }

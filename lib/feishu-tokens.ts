@@ -7,12 +7,13 @@ import { environment, vendorUrl } from './environment.ts'
 import { OperationError } from './error.ts'
 import { feishuOauthCodes, feishuTokenCodes } from './feishu-codes.ts'
 import { feishuDialect } from './feishu-dialect.ts'
+import { remember } from './redact.ts'
 import { invalidField } from './schema.ts'
 import { secretText, withSecret } from './secrets.ts'
 import { type Token, TokenCache } from './token.ts'
 import type { User, UserSecret } from './user-secret.ts'
 import { userCredential } from './user-token.ts'
-import { type CodeTable, type Credential, call, type Identity, secretsIn } from './vendor.ts'
+import { type CodeTable, type Credential, call, type Identity } from './vendor.ts'
 
 const appSecret = v.variant('type', [
   v.strictObject({ type: v.literal('self_built'), appId: secretText, appSecret: secretText }),
@@ -155,15 +156,16 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   remainingMs: number,
 ): Promise<Answer> {
+  remember(body)
   const { answer: given } = await call(
     {
       vendor: feishuDialect,
       request: { method: 'POST', url, headers: { accept: 'application/json' }, body },
-      secrets: secretsIn(body),
       codes,
       succeeded: (json) => v.is(answer, json),
     },
     remainingMs,
   )
+  remember(given.json)
   return v.parse(answer, given.json)
 }

@@ -58,5 +58,7 @@ function read(operation: Operation, event: APIGatewayProxyEventV2): { input: Inp
 }
 
 /** No body, or the empty object that some clients always send. */
-const isEmpty = ({ body = '', isBase64Encoded }: APIGatewayProxyEventV2) =>
-  /^\s*(\{\s*\})?\s*$/.test(isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? ''))
+function isEmpty({ body, isBase64Encoded }: APIGatewayProxyEventV2): boolean {
+  const text = (isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? '')).trim()
+  return text === '' || text === '{}'
+}

@@ -13,7 +13,7 @@ type Event = APIGatewayProxyEventV2 | OffboardingEvent | SQSEvent
 
 /** Kept back from the function's time for telling the caller, or for outcome events, dead letters and deferrals. */
 const HTTP_RESERVE_MS = 1_000
-const QUEUE_RESERVE_MS = 4_000
+const QUEUE_RESERVE_MS = 7_000
 
 /**
  * The Lambda handler of `operation`.

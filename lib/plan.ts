@@ -5,7 +5,7 @@ import { publish } from './bus.ts'
 import { OperationError } from './error.ts'
 import { type Offboarding, offboarding } from './offboarding-event.ts'
 import type { Operation } from './operation.ts'
-import { sendDeadLetter, sendWork } from './queue.ts'
+import { bodyOf, sendDeadLetter, sendWork } from './queue.ts'
 import { parse, printable } from './schema.ts'
 import { bucketOf, fingerprint, type WorkItem } from './work-item.ts'
 
@@ -32,7 +32,7 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
   }
   const plannedAt = new Date().toISOString()
   const messages = operation.targets(detail).map((input) => ({
-    body: JSON.stringify({
+    body: bodyOf({
       offboardingId: detail.offboardingId,
       operation: operation.name,
       input,
@@ -59,7 +59,7 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
 async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
   const { kind, message: hint } = error
   const deduplicationId = fingerprint(event.id, 'rejected')
-  await sendDeadLetter({ body: JSON.stringify(event), group: deduplicationId, deduplicationId }, { kind, hint })
+  await sendDeadLetter({ body: letterOf(event), group: deduplicationId, deduplicationId }, { kind, hint })
   if (operation.name !== ANNOUNCER) return
 
   const { offboardingId } = { ...(event.detail as { offboardingId?: unknown } | null) }
@@ -73,4 +73,13 @@ async function reject(operation: Operation, event: OffboardingEvent, error: Oper
   }
   await publish([{ ...rejection, operation: null, input: null, finishedAt: new Date().toISOString() }])
   audit({ message: 'rejected', operation: operation.name, ...rejection })
+}
+
+/** The event as it was, unless it is nested too deeply to be written: then without its detail, which the archive has. */
+function letterOf(event: OffboardingEvent): string {
+  try {
+    return bodyOf(event)
+  } catch {
+    return bodyOf({ ...event, detail: null })
+  }
 }

@@ -8,7 +8,7 @@ import {
 import { batchesOf, untilAccepted } from './batch.ts'
 import { environment } from './environment.ts'
 
-const client = new SQSClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 5_000 } })
+const client = new SQSClient({ maxAttempts: 2, requestHandler: { connectionTimeout: 500, requestTimeout: 1_500 } })
 
 /** `group` is the rate-limit bucket; a message whose `deduplicationId` was seen within five minutes adds nothing. */
 export type Message = { body: string; group: string; deduplicationId: string }
@@ -33,6 +33,10 @@ export async function sendWork(messages: Message[]): Promise<void> {
     })
   }
 }
+
+/** The value as JSON that SQS takes: the two characters that it refuses are written as escapes. */
+export const bodyOf = (value: unknown): string =>
+  JSON.stringify(value).replace(/[\ufffe\uffff]/g, (refused) => `\\u${refused.charCodeAt(0).toString(16)}`)
 
 /** Puts one message aside, with the reason as string attributes; attributes without a value are left out. */
 export async function sendDeadLetter(

@@ -28,7 +28,7 @@ const agent = new Agent({
 /**
  * Sends once and reads the whole answer, whatever its status. Redirects are not followed.
  * Throws `timeout` when no answer came within `remainingMs` (10 s at most), `unavailable` when the connection failed or
- * broke, `protocol` when the answer is larger than 1 MiB.
+ * broke, `protocol` when the answer is larger than 1 MiB or no HTTP.
  */
 export async function send(
   { method, url, headers, body }: VendorRequest,
@@ -51,12 +51,15 @@ export async function send(
 const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_ABORTED']
 
 function transportError(error: unknown, host: string): OperationError {
-  const { name, code } = error as { name?: string; code?: string }
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+  const { name, code: given } = error as { name?: string; code?: unknown }
+  const code = typeof given === 'string' ? given : undefined
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'UND_ERR_HEADERS_OVERFLOW' || code?.startsWith('HPE_'))
     return new OperationError('protocol', {
-      en: `The answer of ${host} is larger than 1 MiB.`,
-      zh: `${host} 的应答超过 1 MiB。`,
+      en: `The answer of ${host} is too large or not HTTP (${code}).`,
+      zh: `${host} 的应答过大或不符合 HTTP(${code})。`,
     })
+  if (code === 'UND_ERR_INVALID_ARG')
+    return new OperationError('internal', { en: 'The request could not be formed.', zh: '无法构造请求。' })
   if (name === 'TimeoutError' || name === 'AbortError' || TIMEOUTS.includes(code ?? ''))
     return new OperationError('timeout', { en: `${host} did not answer in time.`, zh: `${host} 未在时限内应答。` })
   return new OperationError('unavailable', {

@@ -57,7 +57,7 @@ const fieldOf = (issue: v.BaseIssue<unknown>): string =>
 
 /** Text from outside, fit for a log line and a header: no control characters, at most `length` characters. */
 export const printable = (text: string, length = 100): string =>
-  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '').slice(0, length)
+  text.replace(/[\p{C}\u2028\u2029]/gu, '').slice(0, length)
 
 /** The value as the schema types it, or an `invalid_request` that names every wrong field (ten at most). */
 export function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown): Output {
@@ -88,7 +88,7 @@ export const id = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(256),
-  v.check((value) => !/[\s\p{Cc}\p{Cf}/\\?#%\ud800-\udfff]/u.test(value) && value !== '.' && value !== '..', 'id'),
+  v.check((value) => !/[\s\p{C}/\\?#%]/u.test(value) && value !== '.' && value !== '..', 'id'),
 )
 
 /** An id that also names a secret or a queue's message group: only the characters both of those allow. */

@@ -10,14 +10,15 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { OperationError, type Text } from './error.ts'
+import { remember } from './redact.ts'
 
 const client = new SecretsManagerClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 } })
 
 const CACHE_MS = 5 * 60_000
 const cache = new Map<string, { text: Promise<string>; readAtMs: number }>()
 
-/** A non-empty string that may travel in a header or a body: no blanks at its ends, no control characters. */
-export const secretText = v.pipe(v.string(), v.regex(/^[^\s\p{Cc}]+$/u))
+/** A non-empty string that may travel in a header: printable ASCII without blanks. */
+export const secretText = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
 
 /**
  * Reads the secret `id` and hands its value to `use`. The text is cached for five minutes. When `use` ends as
@@ -129,7 +130,10 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
     throw misconfigured(id, 'is not JSON', '不是 JSON')
   }
   const result = v.safeParse(schema, json)
-  if (result.success) return result.output
+  if (result.success) {
+    remember(result.output as object)
+    return result.output
+  }
   const field = v.getDotPath(result.issues[0])
   throw misconfigured(
     id,

@@ -1,5 +1,6 @@
 /** What a vendor is to this bundle, and how its answers are judged: on the vendor's code, never on HTTP status alone. */
 import { KINDS, type Kind, OperationError, type Text } from './error.ts'
+import { redact } from './redact.ts'
 import type { VendorRequest, VendorResponse } from './request.ts'
 import { send } from './request.ts'
 import { printable } from './schema.ts'
@@ -58,8 +59,6 @@ export type Vendor = Dialect & {
 type Call = {
   vendor: Dialect
   request: VendorRequest
-  /** Values that must not leave this bundle, should the vendor repeat them in its answer. */
-  secrets: string[]
   /** The API's own codes; they go before the vendor's. */
   codes: CodeTable
   /** Whether an answer without a failure code really says that it was done. */
@@ -69,17 +68,13 @@ type Call = {
   throttleMs?: number
 }
 
-/** The values of a token request that are secrets, by the names the vendors give them. */
-export const secretsIn = (body: Record<string, string>): string[] =>
-  Object.entries(body).flatMap(([name, value]) => (/secret|ticket|token|verifier|^code$/i.test(name) ? [value] : []))
-
 /** Makes one call. Returns what the vendor's answer means, or throws the `OperationError` it means. */
 export async function call(
-  { vendor, request, secrets, codes, succeeded, actsAs, throttleMs = 1_000 }: Call,
+  { vendor, request, codes, succeeded, actsAs, throttleMs = 1_000 }: Call,
   remainingMs: number,
 ): Promise<{ outcome: 'changed' | 'unchanged'; answer: Answer }> {
   const response = await send(request, remainingMs)
-  const answer = readAnswer(vendor, response, secrets)
+  const answer = readAnswer(vendor, response)
   const { code, message, requestId } = answer
   const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
   if (!answer.failed && response.status < 300 && succeeded(answer.json)) return { outcome: 'changed', answer }
@@ -104,21 +99,21 @@ export async function call(
 }
 
 /** Anything but a JSON object is an answer of nobody: a proxy's page, a cut body, an empty one. */
-function readAnswer(vendor: Dialect, response: VendorResponse, secrets: string[]): Answer {
+function readAnswer(vendor: Dialect, response: VendorResponse): Answer {
   let json: unknown
   try {
     json = JSON.parse(response.text)
   } catch {}
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
   const answer = vendor.read(isObject ? (json as Record<string, unknown>) : {}, response)
-  const safe = (text: string) =>
-    secrets.filter(Boolean).reduce((told, secret) => told.replaceAll(secret, '[redacted]'), text)
+  const { code, message, requestId, missingScopes = [] } = answer
   return {
     ...answer,
-    code: answer.code && printable(safe(answer.code)),
-    message: printable(safe(answer.message), 300),
-    requestId: answer.requestId && printable(safe(answer.requestId)),
-    missingScopes: answer.missingScopes?.map(safe) ?? [],
+    // Both travel in log lines, events and message attributes: what does not look like one is none.
+    code: code !== null && /^[\w.-]{1,100}$/.test(code) ? redact(code) : null,
+    requestId: requestId !== null && /^[\x21-\x7e]{1,200}$/.test(requestId) ? redact(requestId) : null,
+    message: redact(printable(message, 300)),
+    missingScopes: missingScopes.map(redact),
   }
 }
 

@@ -22,10 +22,16 @@ const PATIENCE_MS = 900
 /** An item that fails is tried again after as long as it has been failing, within these bounds. */
 const MIN_BACKOFF_MS = 5_000
 const MAX_BACKOFF_MS = 4 * 60_000
-/** An item that keeps failing while the vendor answers its neighbours is parked after this. */
+/** An item that keeps failing while the vendor answers its neighbours is parked after this, or after three of its waits. */
 const POISONED_MS = 5 * 60_000
 /** An item that fails like everything around it waits this long for the vendor before it is parked. */
 const EXHAUSTED_MS = 24 * 60 * 60_000
+
+/**
+ * Since when each message has been failing, as far as this container knows. A message's first receive does not tell: it
+ * may have waited for its bucket since. A container that does not know begins anew, which errs on the patient side.
+ */
+const failingSinceMs = new Map<string, number>()
 
 type Done = { record: SQSRecord; detail: OutcomeDetail; ms: number }
 /** To be delivered again; the reason is missing where its turn did not come. */
@@ -92,12 +98,17 @@ async function workBucket(
     const again = !vendorAnswers && done.length > 0 && !limited && remainingMs() >= ITEM_MS
     const last = again ? await attempt(record) : error
     if (!last) continue
-    const failingMs = Date.now() - Number(record.attributes.ApproximateFirstReceiveTimestamp)
-    if (failingMs > (again || vendorAnswers ? POISONED_MS : EXHAUSTED_MS))
+    const failingMs = Date.now() - (failingSinceMs.get(record.messageId) ?? Date.now())
+    const receivedMs = Date.now() - Number(record.attributes.ApproximateFirstReceiveTimestamp)
+    const poisoned = (again || vendorAnswers) && failingMs > Math.max(POISONED_MS, 3 * (last.retryAfterMs ?? 0))
+    if (poisoned || receivedMs > EXHAUSTED_MS) {
       done.push({ record, detail: parked(itemOf(operation, record), last), ms: 0 })
-    else
-      left.push({ record, waitMs: last.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error: last })
+      continue
+    }
+    failingSinceMs.set(record.messageId, Date.now() - failingMs)
+    left.push({ record, waitMs: last.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error: last })
   }
+  for (const { record } of done) failingSinceMs.delete(record.messageId)
   return { done, left }
 }
 

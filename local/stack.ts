@@ -114,7 +114,9 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     const queue = asynchronous(functionName)?.failureQueue
     if (queue) {
       const MessageBody = JSON.stringify(failureRecord(functionName, event, error, attempts))
-      await queues.client.send(new SendMessageCommand({ QueueUrl: queues.queueUrl(queue), MessageBody }))
+      await queues.client
+        .send(new SendMessageCommand({ QueueUrl: queues.queueUrl(queue), MessageBody }))
+        .catch(() => {})
     }
     options.onUndelivered?.({ functionName, event, error })
   }

@@ -64,7 +64,7 @@ function number(name: 'speed' | 'port', min: number, max: number): number {
 function readObject(file: string): Record<string, unknown> {
   let text: string
   try {
-    text = readFileSync(file, 'utf8')
+    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
   } catch (error) {
     throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
   }
@@ -107,6 +107,7 @@ async function main(): Promise<number> {
   const outcomes = new Map<string, Outcome>()
   const planned = new Map<string, number>()
   let eventId: string | undefined
+  let undelivered = 0
   let changed = () => {}
 
   const stack = await startStack({
@@ -134,7 +135,13 @@ async function main(): Promise<number> {
       outcomes.set(key, outcome)
       changed()
     },
-    onUndelivered: ({ functionName, error }) => say(`undelivered to ${functionName}: ${(error as Error).message}`),
+    onUndelivered: ({ functionName, event, error }) => {
+      if (event.id !== eventId) return
+      say(`${functionName} could not take the event: ${(error as Error).message}`)
+      planned.set(functionName, 0)
+      undelivered++
+      changed()
+    },
   })
 
   try {
@@ -152,8 +159,9 @@ async function main(): Promise<number> {
         ],
       }),
     )
-    eventId = Entries[0]?.EventId
-    say(`Sent event ${eventId} to ${functions.length} functions.`)
+    if (!Entries[0]?.EventId) throw new Error(`the event bus refused the event: ${Entries[0]?.ErrorMessage}`)
+    eventId = Entries[0].EventId
+    say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
 
     const allPlanned = () => planned.size === stack.wiring.rules.length
     const total = () => [...planned.values()].reduce((sum, items) => sum + items, 0)
@@ -178,7 +186,8 @@ async function main(): Promise<number> {
         process.once('SIGTERM', resolve)
       })
     }
-    return results.some(({ outcome }) => outcome === 'parked' || outcome === 'rejected') ? 1 : 0
+    const needing = results.filter(({ outcome }) => outcome === 'parked' || outcome === 'rejected')
+    return needing.length + undelivered > 0 ? 1 : 0
   } finally {
     await stack.close()
     await sandbox?.close()

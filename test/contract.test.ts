@@ -121,7 +121,7 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test.each(['headers', 'body'] as const)('silence in the %s is a timeout before the deadline', async (stall) => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { stall }, 3)
+    harness.sandbox.answer({ path: SAMPLES[name].route }, { stall })
     const startedAt = Date.now()
     const { status, body } = await harness.http(name, {}, 3_000)
     expect([status, body.kind, body.retryable]).toEqual([504, 'timeout', true])
@@ -159,6 +159,73 @@ describe.each(OPERATIONS)('%s', (name) => {
     expect(token()).not.toBe('')
     for (const secret of [...PLANTED, token()]) expect(told.includes(secret), secret.slice(0, 4)).toBe(false)
     expect(told).toContain('[redacted]')
+  })
+
+  test.each([
+    [
+      'in the request id header',
+      { status: 400, headers: { 'x-tt-logid': 'TOKEN', 'x-request-id': 'TOKEN' }, body: { code: 4711, msg: '' } },
+    ],
+    [
+      'escaped in the message',
+      { status: 400, body: '{"code":4711,"msg":"ESCAPED","message":"ESCAPED","requestid":"ESCAPED"}' },
+    ],
+    ['as the code', { status: 400, body: '{"code":"ESCAPED"}' }],
+    [
+      'as a missing scope',
+      { status: 400, body: '{"code":99991672,"error":{"permission_violations":[{"subject":"ESCAPED"}]}}' },
+    ],
+    ['the app secret', { status: 400, body: { code: 4711, msg: 'sandbox-app-secret', message: 'sandbox-app-secret' } }],
+  ])('what a vendor repeats %s does not get out', async (_, answer) => {
+    await harness.http(name)
+    const { authorization = '', 'x-acs-dingtalk-access-token': app = '' } = vendorCalls()[0]?.headers ?? {}
+    const token = authorization.replace('Bearer ', '') || app
+    const escaped = [...token].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')
+    const script = JSON.parse(
+      JSON.stringify(answer).replaceAll('TOKEN', token).replaceAll('ESCAPED', JSON.stringify(escaped).slice(1, -1)),
+    )
+    harness.sandbox.answer({ path: SAMPLES[name].route }, script, 2)
+    const { text } = await harness.http(name)
+    await harness.queue(name, [itemOf(name)])
+    const told = JSON.stringify([text, harness.log, harness.outcomes(), await harness.deadLetters()])
+    // What the container has never read it cannot know, and neither does its vendor have it from here.
+    const seen = harness.secrets.requests.some(({ input }) => String(input.SecretId).endsWith('/app'))
+    for (const secret of seen ? [token, 'sandbox-app-secret'] : [token]) expect(told).not.toContain(secret)
+  })
+
+  test.each([
+    ['a million characters', 'X'.repeat(1_000_000)],
+    ['control characters', 'a\u0000b'],
+  ])('a code of %s is no code: parked once, with its neighbours done', async (_, code) => {
+    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: { code, msg: '', message: '' } })
+    expect((await harness.queue(name, [itemOf(name), itemOf(name).replace('hr-1', 'hr-2')])).failed).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)[0]).toBe('parked')
+    expect(JSON.stringify(harness.log).length).toBeLessThan(5_000)
+  })
+
+  test('objects where text belongs are not understood', async () => {
+    const hostile = { toString: 1 }
+    harness.sandbox.answer(
+      { path: SAMPLES[name].route },
+      {
+        status: 400,
+        body: {
+          code: 'x',
+          message: hostile,
+          msg: hostile,
+          requestid: hostile,
+          accessdenieddetail: { requiredScopes: [hostile] },
+          error: { permission_violations: [{ subject: hostile }, null] },
+        },
+      },
+    )
+    expect((await harness.http(name)).body.kind).toBe('protocol')
+  })
+
+  test('an enormous blank body is answered at once', async () => {
+    const startedAt = Date.now()
+    expect((await harness.http(name, { body: `${' '.repeat(200_000)}x` })).status).toBe(400)
+    expect(Date.now() - startedAt).toBeLessThan(2_000)
   })
 
   test('speaks Chinese to who prefers it', async () => {

@@ -1,6 +1,6 @@
 /** The handlers in this process, behind real AWS clients, the local AWS pieces and the vendors' sandbox. */
 import { randomUUID } from 'node:crypto'
-import { DeleteMessageCommand, PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
 import { vi } from 'vitest'
 import type { Operation } from '../lib/operation.ts'
@@ -122,15 +122,11 @@ export async function startHarness({
     readResponse(await invoke(name, httpEvent(name, event), remainingMs))
 
   /**
-   * Sends bodies through the operation's queue and hands them to the function as one batch of `bucket`; what the
-   * last batch left is dropped. Each travels in a
-   * group of its own, since the emulator receives one message of a group at a time where SQS receives ten.
+   * Sends bodies through the operation's queue and receives them as one batch of `bucket`; what the last batch left is
+   * dropped. Each travels in a group of its own, since the emulator receives one message of a group at a time where SQS
+   * receives ten. The batch can be delivered again and again.
    */
-  const queue = async (
-    name: Name,
-    bodies: string[],
-    { bucket = 'feishu:default', remainingMs = 29_000, ageMs = 0, deadLetterQueue = 'dead-letter.fifo' } = {},
-  ) => {
+  const receive = async (name: Name, bodies: string[], { bucket = 'feishu:default', ageMs = 0 } = {}) => {
     const QueueUrl = queues.queueUrl(`${name}.fifo`)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
     for (const MessageBody of bodies) {
@@ -142,26 +138,31 @@ export async function startHarness({
     const { Messages = [] } = await queues.client.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
     )
+    const ApproximateFirstReceiveTimestamp = String(Date.now() - ageMs)
     const Records = Messages.map(({ MessageId = '', ReceiptHandle, Body = '', Attributes }) => ({
       messageId: MessageId,
       receiptHandle: ReceiptHandle,
       body: Body,
-      attributes: {
-        ...Attributes,
-        MessageGroupId: bucket,
-        ApproximateFirstReceiveTimestamp: String(Date.now() - ageMs),
-      },
+      attributes: { ...Attributes, MessageGroupId: bucket, ApproximateFirstReceiveTimestamp },
       messageAttributes: {},
       eventSource: 'aws:sqs',
       eventSourceARN: queues.queueArn(`${name}.fifo`),
       awsRegion: 'ap-southeast-1',
     })).sort((a, b) => bodies.indexOf(a.body) - bodies.indexOf(b.body))
-    const response = (await invoke(name, { Records }, remainingMs, deadLetterQueue)) as SQSBatchResponse
-    const failed = response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
-    for (const { messageId, receiptHandle: ReceiptHandle } of Records)
-      if (!failed.includes(messageId)) await queues.client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }))
-    return { failed: Records.flatMap(({ messageId }, index) => (failed.includes(messageId) ? [index] : [])) }
+    /** The indices of what was reported as failed. */
+    const deliver = async ({ remainingMs = 29_000, deadLetterQueue = 'dead-letter.fifo' } = {}) => {
+      const response = (await invoke(name, { Records }, remainingMs, deadLetterQueue)) as SQSBatchResponse
+      const failed = response.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier)
+      return { failed: Records.flatMap(({ messageId }, index) => (failed.includes(messageId) ? [index] : [])) }
+    }
+    return { deliver }
   }
+  type ReceiveOptions = NonNullable<Parameters<typeof receive>[2]>
+  const queue = async (
+    name: Name,
+    bodies: string[],
+    options: ReceiveOptions & { remainingMs?: number; deadLetterQueue?: string } = {},
+  ) => (await receive(name, bodies, options)).deliver(options)
 
   /** The operation's bundle in containers of its own, as isolated as on Lambda. */
   const containers = (name: Name, maxContainers: number) => {
@@ -192,6 +193,7 @@ export async function startHarness({
     invoke,
     http,
     queue,
+    receive,
     /** What is left on the operation's queue. */
     waiting: (name: Name) => queues.messages(`${name}.fifo`),
     deadLetters: () => queues.messages('dead-letter.fifo'),

@@ -37,6 +37,7 @@ describe('an id in the path', () => {
     'a\u0000b',
     'a\u200bb',
     '\ud800',
+    'a\uffffb',
     'x'.repeat(257),
   ])('may not be %j', (id) => {
     expect(problemOf(aclSubscribe.input, calendar(id))).toMatch(/^calendar_id /)

@@ -1,5 +1,5 @@
 /** The queue entrance: pace, waits, parking, and what happens when AWS itself fails. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Harness, itemOf, SAMPLES, startHarness } from './harness.ts'
 
 const MINUTE_MS = 60_000
@@ -17,7 +17,10 @@ let harness: Harness
 beforeEach(async () => {
   harness = await startHarness()
 })
-afterEach(() => harness.close())
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await harness.close()
+})
 
 const deferred = () => harness.log.filter(({ message }) => message === 'deferred')
 const state = async (name: typeof drive) => (await harness.waiting(name)).map(({ state }) => state).sort()
@@ -43,8 +46,8 @@ describe('a batch', () => {
     expect((await harness.queue(drive, files(1, 2, 3, 4))).failed).toEqual([1, 2, 3])
     expect(harness.sandbox.requests.filter(({ path }) => path.includes('/files/'))).toHaveLength(2)
     expect(deferred()).toMatchObject([{ bucket: 'feishu:default', items: 3, waitMs: 58_000, kind: 'rate_limited' }])
-    // One invisible message holds the whole group back; the others wait behind it.
-    expect(await state(drive)).toEqual(['inFlight', 'visible', 'visible'])
+    // One invisible message holds the whole group back; the others wait behind it. The first item's message is gone.
+    expect(await state(drive)).toEqual(['inFlight', 'inFlight', 'visible', 'visible'])
   })
 
   test.each([
@@ -83,35 +86,48 @@ describe('a batch', () => {
   })
 
   test('begins nothing that would not fit, and leaves it for at once', async () => {
-    expect((await harness.queue(drive, files(1, 2), { remainingMs: 9_000 })).failed).toEqual([0, 1])
+    expect((await harness.queue(drive, files(1, 2), { remainingMs: 12_000 })).failed).toEqual([0, 1])
     expect(harness.sandbox.requests).toEqual([])
     expect(deferred()).toMatchObject([{ waitMs: 0, items: 2 }])
   })
 })
 
 describe('an item that fails', () => {
+  const HOUR_MS = 60 * MINUTE_MS
+  const clock = { aheadMs: 0 }
+  beforeEach(() => {
+    clock.aheadMs = 0
+    const real = Date.now.bind(Date)
+    vi.spyOn(Date, 'now').mockImplementation(() => real() + clock.aheadMs)
+  })
+
   test('is tried again after as long as it has been failing, up to 4 minutes', async () => {
-    const waits: unknown[] = []
-    for (const ageMs of [0, 20_000, 3 * MINUTE_MS, 60 * MINUTE_MS]) {
+    const waits: number[] = []
+    const batch = await harness.receive(drive, files(1))
+    for (clock.aheadMs of [0, 20_000, 3 * MINUTE_MS, 60 * MINUTE_MS]) {
       harness.sandbox.answer({ path: path(1) }, broken, 3)
-      expect((await harness.queue(drive, files(1), { ageMs })).failed).toEqual([0])
-      waits.push(deferred().at(-1)?.waitMs)
+      expect((await batch.deliver()).failed).toEqual([0])
+      waits.push(Number(deferred().at(-1)?.waitMs))
     }
     expect(waits[0]).toBe(5_000)
-    expect(Number(waits[1]) / 20_000).toBeCloseTo(1, 0)
-    expect(Number(waits[2]) / 180_000).toBeCloseTo(1, 1)
+    expect((waits[1] ?? 0) / 20_000).toBeCloseTo(1, 0)
+    expect((waits[2] ?? 0) / 180_000).toBeCloseTo(1, 1)
     expect(waits[3]).toBe(4 * MINUTE_MS)
   })
 
   test('gets a second chance in the batch when the vendor answers its neighbours', async () => {
     harness.sandbox.answer({ path: path(1) }, broken, 3)
-    expect((await harness.queue(drive, files(1, 2), { ageMs: 60 * MINUTE_MS })).failed).toEqual([])
+    expect((await harness.queue(drive, files(1, 2))).failed).toEqual([])
     expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed', 'changed'])
   })
 
-  test('is parked after 5 minutes when the vendor answers its neighbours', async () => {
+  test('is parked when it has failed for 5 minutes and the vendor answers its neighbours', async () => {
     harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await harness.queue(drive, files(1, 2), { ageMs: 6 * MINUTE_MS })).failed).toEqual([])
+    const batch = await harness.receive(drive, files(1, 2))
+    expect((await batch.deliver()).failed).toEqual([0])
+    clock.aheadMs = 6 * MINUTE_MS
+    harness.sandbox.answer({ path: path(1) }, broken, 6)
+    expect((await batch.deliver()).failed).toEqual([])
     const [letter] = await harness.deadLetters()
     expect(letter?.body).toBe(file(1))
     expect(letter?.messageAttributes).toMatchObject({
@@ -122,22 +138,35 @@ describe('an item that fails', () => {
     })
   })
 
+  test('is not parked at its first failure, however long it waited for its bucket before', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 6)
+    expect((await harness.queue(drive, files(1, 2), { ageMs: 2 * HOUR_MS })).failed).toEqual([0])
+    expect(await harness.deadLetters()).toEqual([])
+  })
+
   test('is not parked for hours while the vendor answers nobody', async () => {
-    for (const number of [1, 2]) harness.sandbox.answer({ path: path(number) }, broken, 3)
-    expect((await harness.queue(drive, files(1, 2), { ageMs: 23 * 60 * MINUTE_MS })).failed).toEqual([0, 1])
+    const batch = await harness.receive(drive, files(1, 2))
+    for (clock.aheadMs of [0, 23 * HOUR_MS]) {
+      for (const number of [1, 2]) harness.sandbox.answer({ path: path(number) }, broken, 3)
+      expect((await batch.deliver()).failed).toEqual([0, 1])
+    }
     expect(await harness.deadLetters()).toEqual([])
   })
 
   test('is parked after 24 hours all the same', async () => {
     harness.sandbox.answer({ path: path(1) }, broken, 3)
-    expect((await harness.queue(drive, files(1), { ageMs: 25 * 60 * MINUTE_MS })).failed).toEqual([])
+    expect((await harness.queue(drive, files(1), { ageMs: 25 * HOUR_MS })).failed).toEqual([])
     expect(await harness.deadLetters()).toHaveLength(1)
   })
 
-  test('a document that is being migrated waits 10 minutes', async () => {
-    harness.sandbox.answer({ path: path(1) }, { status: 400, body: { code: 1064230, msg: '' } }, 3)
-    await harness.queue(drive, files(1))
-    expect(deferred()).toMatchObject([{ waitMs: 10 * MINUTE_MS }])
+  test('because its document is being migrated waits 10 minutes, and not only once', async () => {
+    const migrating = { status: 400, body: { code: 1064230, msg: '' } }
+    const batch = await harness.receive(drive, files(1, 2))
+    for (clock.aheadMs of [0, 10 * MINUTE_MS, 20 * MINUTE_MS]) {
+      harness.sandbox.answer({ path: path(1) }, migrating, 2)
+      expect((await batch.deliver()).failed).toEqual([0])
+      expect(deferred().at(-1)).toMatchObject({ waitMs: 10 * MINUTE_MS })
+    }
   })
 })
 

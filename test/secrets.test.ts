@@ -25,6 +25,7 @@ describe('a bad secret is misconfigured and names id and field, never a value', 
     ['of an unknown type', { ...good, type: 'planted-value' }, '"type"'],
     ['without a field', { ...good, appSecret: undefined }, '"appSecret"'],
     ['with a field of another type', { ...good, appId: { planted: 'planted-value' } }, '"appId"'],
+    ['with a field no header can carry', { ...good, appSecret: 'planted-value-токен' }, '"appSecret"'],
     ['with a line break in a field', { ...good, appSecret: 'planted-value\n' }, '"appSecret"'],
   ])('%s', async (_, secret, named) => {
     harness.secrets.seed(app, secret as object)

@@ -62,6 +62,9 @@ const operations = {
 type Name = keyof typeof operations
 const names = Object.keys(operations) as Name[]
 
+const RENEWAL = 'user-token-renewal'
+const functionNames = [...names, RENEWAL]
+
 const withParams = [
   'auth=jwt',
   'jwtIssuer=https://login.example.com/tenant',
@@ -79,6 +82,8 @@ const withParams = [
   'feishuBaseUrl=https://open.larksuite.com',
   'feishuAppSecretId=lark/app',
   'feishuUserSecretPrefix=lark/user/',
+  'renewalSchedule=rate(12 hours)',
+  'renewWithinDays=2',
 ]
 
 let directory: string
@@ -97,7 +102,7 @@ async function osls(cwd: string, into: string, stage: string[], params: string[]
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'template-'))
   await mkdir(join(directory, 'home'))
-  if (!names.every((name) => existsSync(join(root, 'dist', name, 'index.mjs')))) {
+  if (!functionNames.every((name) => existsSync(join(root, 'dist', name, 'index.mjs')))) {
     await run(process.execPath, ['build.ts'], { cwd: root })
   }
   const packaged = await osls(root, join(directory, 'plain'), [])
@@ -178,13 +183,13 @@ describe('packaging', () => {
     expect(output).not.toMatch(/warning|deprecat|\?/i)
   })
 
-  it('takes the functions from the operations, and has no default role', () => {
+  it('takes the functions from the operations, adds the renewal, and has no default role', () => {
     expect(
       ofType(plain, 'AWS::Lambda::Function')
         .map((it) => it.FunctionName)
         .sort(),
-    ).toEqual(names.map((name) => `dev-${name}`).sort())
-    expect(ofType(plain, 'AWS::IAM::Role')).toHaveLength(names.length)
+    ).toEqual(functionNames.map((name) => `dev-${name}`).sort())
+    expect(ofType(plain, 'AWS::IAM::Role')).toHaveLength(functionNames.length)
     expect(plain.Resources).not.toHaveProperty('IamRoleLambdaExecution')
   })
 
@@ -389,13 +394,7 @@ describe.each(names)('%s', (name) => {
     ]
     const asUser = {
       Effect: 'Allow',
-      Action: [
-        'secretsmanager:GetSecretValue',
-        'secretsmanager:PutSecretValue',
-        'secretsmanager:UpdateSecretVersionStage',
-        'secretsmanager:DescribeSecret',
-        'secretsmanager:TagResource',
-      ],
+      Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
       Resource: secret(`${prefix}/user/*`),
     }
     const onlyInProd = [
@@ -468,6 +467,7 @@ describe('policies', () => {
   const wide: Record<string, string> = {
     'AWS::IAM::Role LetLambdaJoinVpc': 'network interfaces do not exist yet when Lambda is asked to make them',
     'AWS::IAM::Role RefuseVpcToCode': 'a denial: wide is strict',
+    'AWS::IAM::Role ListUsers': 'Secrets Manager lists all or nothing; names and tags only',
     'AWS::KMS::Key AccountDecidesByIam':
       'in a key policy "*" is the key itself, and without it nobody could administer it',
     'AWS::KMS::Key OurLogGroups': 'in a key policy "*" is the key itself',
@@ -573,7 +573,8 @@ describe('what all operations share', () => {
       EventPattern: { source: ['com.example.hr'] },
       RetentionDays: 7,
     })
-    for (const rule of ofType(full, 'AWS::Events::Rule')) expect(rule.EventPattern.source).toEqual(['com.example.hr'])
+    for (const rule of ofType(full, 'AWS::Events::Rule').filter(({ EventPattern }) => EventPattern))
+      expect(rule.EventPattern.source).toEqual(['com.example.hr'])
   })
 
   it('is one dead-letter queue, where equal letters of different operations become one', () => {
@@ -614,7 +615,7 @@ describe('what all operations share', () => {
   ] as const)('is logs that expire and are encrypted (%s)', (which, days) => {
     const template = which === 'plain' ? plain : full
     const groups = ofType(template, 'AWS::Logs::LogGroup')
-    expect(groups).toHaveLength(names.length + 1)
+    expect(groups).toHaveLength(functionNames.length + 1)
     for (const group of groups) {
       expect(group).toMatchObject({ RetentionInDays: days, KmsKeyId: '<ObservabilityKey.Arn>' })
     }
@@ -660,7 +661,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(2 + 3 * names.length)
+    expect(alarms).toHaveLength(2 + 3 * names.length + 2 + 3 * 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -696,11 +697,84 @@ describe('what all operations share', () => {
   })
 })
 
+describe(RENEWAL, () => {
+  it('runs on its schedule, for long enough, and again when its time did not suffice', () => {
+    for (const [template, stage, rate, days] of [
+      [plain, 'dev', 'rate(1 day)', '3'],
+      [full, 'prod', 'rate(12 hours)', '2'],
+    ] as const) {
+      const { id, ...lambda } = lambdaOf(template, `${stage}-${RENEWAL}`)
+      expect(lambda).toMatchObject({ Timeout: 900, MemorySize: 256, Handler: `dist/${RENEWAL}/index.handler` })
+      expect(Object.keys(lambda.Environment.Variables)).toEqual(
+        expect.arrayContaining([
+          'FEISHU_APP_SECRET_ID',
+          'FEISHU_USER_SECRET_PREFIX',
+          'FEISHU_OAUTH_TOKEN_URL',
+          'DINGTALK_APP_SECRET_ID',
+          'DINGTALK_USER_SECRET_PREFIX',
+          'DINGTALK_BASE_URL',
+        ]),
+      )
+      expect(String(lambda.Environment.Variables.RENEW_WITHIN_DAYS)).toBe(days)
+      const rule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
+      expect(rule).toMatchObject({ ScheduleExpression: rate, State: 'ENABLED', Targets: [{ Arn: `<${id}.Arn>` }] })
+      expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
+        MaximumRetryAttempts: 2,
+      })
+    }
+  })
+
+  it('has neither a route nor a queue', () => {
+    const { id } = lambdaOf(plain, `dev-${RENEWAL}`)
+    for (const type of ['AWS::ApiGatewayV2::Integration', 'AWS::Lambda::EventSourceMapping'])
+      expect(JSON.stringify(ofType(plain, type))).not.toContain(id)
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+  })
+
+  it('may list names and tags, read the app secrets and renew the users, and nothing else', () => {
+    const prefix = 'subscription-offboarding/dev'
+    const vendors = ['feishu', 'dingtalk']
+    expect(statementsOf(plain, `dev-${RENEWAL}`).map(withoutSid)).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/dev-${RENEWAL}:*`,
+      },
+      { Effect: 'Allow', Action: 'secretsmanager:ListSecrets', Resource: '*' },
+      {
+        Effect: 'Allow',
+        Action: 'secretsmanager:GetSecretValue',
+        Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/app-??????`)),
+      },
+      {
+        Effect: 'Allow',
+        Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+        Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/user/*`)),
+      },
+    ])
+  })
+
+  it.each(['feishu', 'dingtalk'])('has alarms on what it counts (%s)', (vendor) => {
+    for (const metric of ['ReauthorizationRequired', 'Gone', 'Failed'])
+      expect(alarmNamed(plain, `dev-${RENEWAL}-${vendor}-${metric}`)).toMatchObject({
+        Namespace: 'SubscriptionOffboarding',
+        MetricName: metric,
+        Dimensions: [
+          { Name: 'FunctionName', Value: `dev-${RENEWAL}` },
+          { Name: 'Vendor', Value: vendor },
+        ],
+        Threshold: 0,
+        Statistic: 'Maximum',
+        Period: 86_400,
+      })
+  })
+})
+
 describe('growing', () => {
   it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
     const copy = join(directory, 'copy')
     await cp(join(root, 'resources.cjs'), join(copy, 'resources.cjs'))
-    for (const name of [...names, 'feishu-task-unsubscribe', 'nightly']) {
+    for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
       await mkdir(join(copy, 'dist', name), { recursive: true })
       await writeFile(join(copy, 'dist', name, 'index.mjs'), '')
     }

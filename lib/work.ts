@@ -78,6 +78,9 @@ async function workBucket(
     done.push({ record, detail: result, ms: Date.now() - startedAtMs })
   }
 
+  /** An item that ended without a call says nothing about the vendor. */
+  const isAnswering = () => done.some(({ detail }) => detail.attempts > 0)
+
   let earliestAtMs = 0
   for (const record of inTurn(records)) {
     if (limited || remainingMs() < ITEM_MS) {
@@ -90,12 +93,12 @@ async function workBucket(
     if (!error) continue
     limited = KINDS[error.kind].queue === 'defer'
     if (limited) left.push({ record, waitMs: error.retryAfterMs ?? MIN_BACKOFF_MS, error })
-    else failed.push({ record, error, vendorAnswers: done.length > 0 })
+    else failed.push({ record, error, vendorAnswers: isAnswering() })
   }
 
   for (const { record, error, vendorAnswers } of failed) {
     // It failed before the vendor answered its neighbours: perhaps only the moment was bad.
-    const again = !vendorAnswers && done.length > 0 && !limited && remainingMs() >= ITEM_MS
+    const again = !vendorAnswers && isAnswering() && !limited && remainingMs() >= ITEM_MS
     const last = again ? await attempt(record) : error
     if (!last) continue
     const failingMs = Date.now() - (failingSinceMs.get(record.messageId) ?? Date.now())

@@ -30,7 +30,9 @@ const POLL_MS = 300
 /** Kept back from the caller's time for the call that the token is for. */
 const RESERVE_MS = 2_000
 /** A renewal is not begun with less of the caller's time left. */
-const RENEWAL_MS = 5_000
+const RENEWAL_MS = 7_000
+/** Nor is the vendor asked: an answer that comes too late is a refresh token used up for nothing. */
+const ANSWER_MS = 3_000
 const DAY_MS = 24 * 60 * 60_000
 
 /** How long a refusal stands, unless new tokens are stored before. Who is frozen may come back. */
@@ -120,6 +122,7 @@ async function renewAsOwner(
 /** The vendor's answer; a fault or a silence is worth the same tries as any call. */
 async function askVendor(user: User, secret: UserSecret, remainingMs: () => number): Promise<UserSecret> {
   for (let retries = 0; ; retries++) {
+    if (remainingMs() < ANSWER_MS) throw busy(1_000)
     try {
       return await user.renew(secret, remainingMs())
     } catch (thrown) {

@@ -7,13 +7,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { audit, errorFields, framesOf } from './audit.ts'
-import { type OutcomeDetail, publish } from './bus.ts'
+import type { OutcomeDetail } from './bus.ts'
 import { KINDS, OperationError, toOperationError } from './error.ts'
 import { execute } from './execute.ts'
+import { bucketName, type Done, defer, finish, type Left } from './finish.ts'
 import { type Operation, spacingMs } from './operation.ts'
-import { deferMessages, sendDeadLetter } from './queue.ts'
 import { parse } from './schema.ts'
-import { fingerprint, type WorkItem, workItem } from './work-item.ts'
+import { type WorkItem, workItem } from './work-item.ts'
 
 /** An item is not begun with less time than this left: one slow answer must fit. */
 const ITEM_MS = 8_000
@@ -32,10 +32,6 @@ const EXHAUSTED_MS = 24 * 60 * 60_000
  * may have waited for its bucket since. A container that does not know begins anew, which errs on the patient side.
  */
 const failingSinceMs = new Map<string, number>()
-
-type Done = { record: SQSRecord; detail: OutcomeDetail; ms: number }
-/** To be delivered again; the reason is missing where its turn did not come. */
-type Left = { record: SQSRecord; waitMs: number; error?: OperationError }
 
 /**
  * Works through a batch: buckets side by side, the items of a bucket one after another. What must be delivered again is
@@ -58,8 +54,6 @@ export async function work(
   await defer(operation, left)
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
-
-const bucketName = ({ attributes }: SQSRecord) => attributes.MessageGroupId ?? ''
 
 async function workBucket(
   operation: Operation,
@@ -173,77 +167,6 @@ const named = (item: WorkItem | undefined) => ({
   input: item?.input ?? null,
   eventId: item?.eventId ?? null,
 })
-
-/**
- * Tells of what is done, parks what is to be parked, and returns what could not be told: it is done again, which every
- * operation allows. A dead letter is sent after its event, so that none is sent twice for an event's sake.
- */
-async function finish(operation: Operation, done: Done[]): Promise<Left[]> {
-  const untold = (some: Done[], thrown: unknown): Left[] => {
-    audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
-    return some.map(({ record }) => ({ record, waitMs: MIN_BACKOFF_MS, error: toOperationError(thrown) }))
-  }
-  try {
-    await publish(done.map(({ detail }) => detail))
-  } catch (thrown) {
-    return untold(done, thrown)
-  }
-  const left = await Promise.all(
-    done.map(async (one) => {
-      try {
-        if (one.detail.outcome === 'parked') await park(one)
-      } catch (thrown) {
-        return untold([one], thrown)
-      }
-      report(operation, one)
-      return []
-    }),
-  )
-  return left.flat()
-}
-
-/** The message's id deduplicates: delivered again it adds nothing, and an item that was redriven has a new one. */
-async function park({ record, detail: { kind, code, hint, requestId } }: Done): Promise<void> {
-  const deduplicationId = fingerprint(record.messageId, 'parked')
-  await sendDeadLetter({ body: record.body, group: deduplicationId, deduplicationId }, { kind, code, hint, requestId })
-}
-
-function report({ name }: Operation, { record, detail, ms }: Done): void {
-  const { finishedAt, operation, ...line } = detail
-  audit({
-    message: detail.outcome === 'parked' ? 'parked' : 'finished',
-    entrance: 'queue',
-    operation: name,
-    ...line,
-    deliveries: Number(record.attributes.ApproximateReceiveCount),
-    ms,
-  })
-}
-
-/** Makes each bucket wait as long as its longest wait, by its first message; the others wait behind it. */
-async function defer(operation: Operation, left: Left[]): Promise<void> {
-  const visibilities = [...Map.groupBy(left, ({ record }) => bucketName(record))].flatMap(([bucket, messages]) => {
-    const longest = messages.reduce((a, b) => (b.waitMs > a.waitMs ? b : a))
-    audit({
-      message: 'deferred',
-      operation: operation.name,
-      bucket,
-      items: messages.length,
-      waitMs: longest.waitMs,
-      ...(longest.error && errorFields(longest.error)),
-    })
-    return messages.map(({ record: { receiptHandle } }, index) => ({
-      receiptHandle,
-      waitMs: index === 0 ? longest.waitMs : 0,
-    }))
-  })
-  try {
-    await deferMessages(visibilities)
-  } catch (thrown) {
-    // They come back all the same when the queue's own visibility timeout ends.
-    audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
-  }
-}
 
 const clamp = (value: number, min: number, max: number) => Math.min(max, Math.max(min, value))
 const now = () => new Date().toISOString()

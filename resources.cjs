@@ -52,7 +52,7 @@ exports.checked = async ({ resolveVariable }) => {
   const auth = await matching('auth', /^(iam|jwt)$/, '"iam" or "jwt"')
   const issuerUrl = await matching(
     'jwtIssuer',
-    auth === 'jwt' ? /^https:\/\/\S+$/ : /^/,
+    auth === 'jwt' ? /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/ : /^/,
     'an https URL when auth is jwt',
   )
   const audience = await list('jwtAudience', /^\S+$/, 'audiences')

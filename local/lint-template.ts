@@ -1,0 +1,39 @@
+/** `npm run lint:template`: cfn-lint on what serverless.yml compiles to, as it is and with every parameter in use. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { preparePython, venvTool } from './python.ts'
+import { compileTemplate } from './template.ts'
+
+const EVERY_PARAMETER = {
+  auth: 'jwt',
+  jwtIssuer: 'https://login.example.com/tenant',
+  jwtAudience: 'offboarding,hr',
+  putEventsAccounts: '111111111111,222222222222',
+  secretsKmsKeyArn: 'arn:aws:kms:ap-southeast-1:333333333333:key/11111111-2222-3333-4444-555555555555',
+  vpcSubnetIds: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1',
+  vpcSecurityGroupIds: 'sg-0123456789abcdef0',
+  alarmEmail: 'oncall@example.com',
+}
+
+const directory = mkdtempSync(path.join(tmpdir(), 'lint-template-'))
+try {
+  await preparePython()
+  const files = []
+  for (const [name, params] of Object.entries({ default: {}, 'every-parameter': EVERY_PARAMETER })) {
+    const file = path.join(directory, `${name}.json`)
+    writeFileSync(file, JSON.stringify(await compileTemplate({ params }), null, 2))
+    files.push(file)
+  }
+  const { status } = spawnSync(venvTool('cfn-lint'), ['--regions', 'ap-southeast-1', '--', ...files], {
+    stdio: 'inherit',
+  })
+  if (status === 0) process.stdout.write(`cfn-lint finds nothing in ${files.length} templates\n`)
+  process.exitCode = status === 0 ? 0 : 1
+} catch (error) {
+  process.stderr.write(`npm run lint:template: ${(error as Error).message}\n`)
+  process.exitCode = 1
+} finally {
+  rmSync(directory, { recursive: true, force: true })
+}

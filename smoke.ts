@@ -1,0 +1,105 @@
+/** `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes nothing. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { parse } from 'yaml'
+
+const HELP = `Calls every function of a deployed stage with a dry run: it reads its secret and obtains its token, and sends nothing
+that writes. One line for each with what was proved; exit code 1 when one fails. The token of an app comes from the
+vendor; the token of a user is asked of the vendor only when the stored one has run out.
+
+  npm run smoke -- --stage dev [--region ap-southeast-1] [--open-id ou_…] [--union-id …]
+
+  --open-id     a Feishu user whose token is stored, for the functions that act as a user
+  --union-id    the same for DingTalk, for apps that act as a user
+`
+
+/** What an operation wants beyond its path; a user is filled in by `--open-id` or `--union-id`. */
+const QUERIES: Record<string, Record<string, string>> = {
+  'feishu-calendar-unsubscribe': { open_id: '' },
+  'feishu-calendar-acl-subscribe': { open_id: '' },
+  'feishu-drive-unsubscribe': { file_type: 'docx' },
+}
+/** Stands for every id that a dry run does not look up. */
+const NOBODY = 'smoke-check'
+
+type Problem = { kind?: string; detail?: string; hint?: string }
+type Line = { passed: boolean; told: string }
+
+const { values: options } = parseArgs({
+  options: {
+    stage: { type: 'string', default: 'dev' },
+    region: { type: 'string' },
+    'open-id': { type: 'string', default: NOBODY },
+    'union-id': { type: 'string', default: NOBODY },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+const { provider, custom } = parse(readFileSync(path.join(import.meta.dirname, 'serverless.yml'), 'utf8'), {
+  logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
+}) as {
+  provider: { region: string }
+  custom: { operations: Record<string, { route: string }> }
+}
+const lambda = new LambdaClient({ region: options.region ?? provider.region, maxAttempts: 2 })
+
+/** The event of an HTTP call of the operation, with `dry_run=true`. */
+function dryRun(operation: string, route: string) {
+  const [method = '', rawPath = ''] = route.split(' ')
+  const named: Record<string, string> = { open_id: options['open-id'], userId: options['union-id'] }
+  const names = [...rawPath.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
+  const query = Object.entries(QUERIES[operation] ?? {}).map(([name, value]) => [name, value || named[name]])
+  return {
+    version: '2.0',
+    routeKey: route,
+    rawPath,
+    headers: {},
+    pathParameters: Object.fromEntries(names.map((name) => [name, named[name] ?? NOBODY])),
+    queryStringParameters: { ...Object.fromEntries(query), dry_run: 'true' },
+    requestContext: { http: { method, path: rawPath } },
+    isBase64Encoded: false,
+  }
+}
+
+async function check(operation: string, route: string): Promise<Line> {
+  const FunctionName = `${options.stage}-${operation}`
+  const event = dryRun(operation, route)
+  try {
+    const { FunctionError, Payload } = await lambda.send(
+      new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }),
+    )
+    const answer = JSON.parse(Payload?.transformToString() ?? 'null')
+    if (FunctionError) return { passed: false, told: `${answer?.errorType}: ${answer?.errorMessage}` }
+    return judge(answer.statusCode, JSON.parse(answer.body), 'open_id' in event.queryStringParameters)
+  } catch (error) {
+    const { name, message } = error as Error
+    return { passed: false, told: `${FunctionName} could not be called. ${name}: ${message}` }
+  }
+}
+
+function judge(status: number, body: Problem & { outcome?: string }, asUser: boolean): Line {
+  if (status === 200 && body.outcome === 'planned')
+    return { passed: true, told: asUser ? "the user's stored token, which is valid" : 'secret, token and vendor' }
+  // Nobody's token is not there, which only a function that may read such secrets is told.
+  const missing = new RegExp(`${NOBODY}" does not exist`)
+  if (missing.test(body.detail ?? ''))
+    return {
+      passed: true,
+      told: 'starts and may read user secrets; name a user to check the token: --open-id, --union-id',
+    }
+  return { passed: false, told: `${status} ${body.kind}: ${body.detail} ${body.hint ?? ''}` }
+}
+
+async function main(): Promise<number> {
+  const operations = Object.entries(custom.operations)
+  const width = Math.max(...operations.map(([operation]) => operation.length))
+  const lines = await Promise.all(operations.map(([operation, { route }]) => check(operation, route)))
+  for (const [index, { passed, told }] of lines.entries())
+    process.stdout.write(`${passed ? 'ok  ' : 'FAIL'}  ${operations[index]?.[0].padEnd(width)}  ${told.trim()}\n`)
+  return lines.every(({ passed }) => passed) ? 0 : 1
+}
+
+if (options.help) process.stdout.write(HELP)
+else process.exitCode = await main()

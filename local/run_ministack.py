@@ -1,0 +1,74 @@
+"""MiniStack with what this stack needs of AWS and the emulator lacks. Started by ministack.ts.
+
+The template and the zips stay as they are; each gap is closed here, in the emulator:
+
+- CloudFormation does not know AWS::Events::Archive, although the emulated EventBridge has archives.
+- IAM asks for sqs:SendMessageBatch and its like. AWS has no such actions: a batch needs what a single call needs.
+- The queues deny calls without TLS. AWS ends TLS at its front door; loopback has none, so every call counts as TLS.
+- EventBridge calls a function once. AWS hands the event to Lambda's asynchronous queue, which tries again and gives a
+  failed event to the function's on-failure destination.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+
+from ministack import app as gateway
+from ministack.core import iam_actions
+from ministack.services import eventbridge, lambda_svc
+from ministack.services.cloudformation import provisioners
+
+
+def create_archive(logical_id, properties, stack_name):
+    name = properties.get("ArchiveName") or f"{stack_name}-{logical_id}"[:48]
+    status, _, body = eventbridge._create_archive({
+        "ArchiveName": name,
+        "EventSourceArn": properties["SourceArn"],
+        "Description": properties.get("Description", ""),
+        "EventPattern": json.dumps(properties["EventPattern"]) if "EventPattern" in properties else "",
+        "RetentionDays": int(properties.get("RetentionDays", 0)),
+    })
+    answer = json.loads(body)
+    if status >= 400:
+        raise ValueError(f"AWS::Events::Archive: {answer}")
+    return name, {"Arn": answer["ArchiveArn"], "ArchiveName": name}
+
+
+def delete_archive(physical_id, _properties):
+    eventbridge._delete_archive({"ArchiveName": physical_id})
+
+
+def iam_action(*request, _original=iam_actions.extract_iam_action):
+    action = _original(*request)
+    return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
+
+
+def invoke_asynchronously(function_arn, payload):
+    function, config, name = lambda_svc._get_func_record_for_ref(function_arn)
+    if not function:
+        raise LookupError(f"no function {name}")
+    lambda_svc.invoke_async_with_retry(function, json.loads(payload))
+
+
+async def behind_tls(scope, receive, send, _original=gateway.app):
+    if scope["type"] == "http":
+        scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+    await _original(scope, receive, send)
+
+
+def end_with_parent():
+    """The parent holds the other end of standard input, so even its death ends this process and its functions."""
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGTERM)
+
+
+provisioners._RESOURCE_HANDLERS.setdefault("AWS::Events::Archive", {"create": create_archive, "delete": delete_archive})
+iam_actions.extract_iam_action = iam_action
+eventbridge._dispatch_to_lambda = invoke_asynchronously
+gateway.app = behind_tls
+
+if __name__ == "__main__":
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    gateway.main()

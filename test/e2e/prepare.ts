@@ -1,0 +1,31 @@
+/** What `npm run test:e2e` needs besides `npm ci`. Says what is missing and ends with an error before anything runs. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, rmSync } from 'node:fs'
+import path from 'node:path'
+import { preparePython } from '../../local/python.ts'
+
+const client = path.join(import.meta.dirname, 'node_modules', 'aws-lambda-ric')
+
+/** Compiled at installation, which takes about a minute; once is enough. */
+function prepareRuntimeClient(): void {
+  if (existsSync(path.join(client, 'rapid-client.node'))) return
+  const missing = ['cmake', 'make', 'g++'].filter((tool) => spawnSync(tool, ['--version']).status !== 0)
+  if (process.platform !== 'linux') throw new Error("Lambda's runtime client can be built on Linux only.")
+  if (missing.length > 0)
+    throw new Error(
+      `Lambda's runtime client is built from source and needs ${missing.join(', ')} (Debian: apt install cmake g++ make).`,
+    )
+  process.stdout.write("Building Lambda's runtime client, about a minute …\n")
+  const { status, stdout, stderr } = spawnSync('npm', ['ci'], { cwd: import.meta.dirname, encoding: 'utf8' })
+  if (status === 0) return
+  rmSync(client, { recursive: true, force: true })
+  throw new Error(`Lambda's runtime client could not be built.\n${stdout}${stderr}`)
+}
+
+try {
+  await preparePython()
+  prepareRuntimeClient()
+} catch (error) {
+  process.stderr.write(`npm run test:e2e did not run. ${(error as Error).message}\n`)
+  process.exitCode = 1
+}

@@ -1,0 +1,97 @@
+/** Before all tests: an emulated account, both vendors, and a stage deployed as docs/deploy.md says. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
+import type { TestProject } from 'vitest/node'
+import { type MiniStack, startMiniStack } from '../../local/ministack.ts'
+import { sampleSecrets } from '../../local/sample-secrets.ts'
+import { sampleWorld, startSandbox, type World } from '../../local/sandbox.ts'
+import { type Account, clientsOf, createUser, type Keys } from './aws.ts'
+import { deployerPolicy } from './deployer-policy.ts'
+import { npmRun } from './npm.ts'
+
+export type Cloud = Account & {
+  /** Of a user who may do what docs/deployer-policy.json says for the stage, and nothing else. */
+  deployer: Keys
+  sandboxUrl: string
+  /** `--stage` and the parameters that point a stage at the sandbox. */
+  deployArguments: string[]
+  /** What `npm run package` wrote before the deploy. */
+  artefacts: string
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    cloud: Cloud
+  }
+}
+
+export const STAGE = 'e2e'
+/** Somebody with a token at the vendor whom the account has no secret for yet. */
+export const NEWCOMER = 'ou_newcomer'
+
+export default async function setup(project: TestProject) {
+  const opened: { close(): Promise<void> }[] = []
+  let ministack: MiniStack | undefined
+  const close = async () => {
+    for (const it of opened.reverse()) await it.close()
+  }
+  try {
+    ministack = await startMiniStack()
+    opened.push(ministack)
+    const sandbox = await startSandbox({ speed: 60, world: worldWithNewcomer() })
+    opened.push(sandbox)
+    const artefacts = await mkdtemp(path.join(tmpdir(), 'e2e-'))
+    opened.push({ close: () => rm(artefacts, { recursive: true, force: true }) })
+
+    const account: Account = { url: ministack.url, region: ministack.region, root: ministack.root }
+    const cloud: Cloud = {
+      ...account,
+      deployer: await createUser(account, 'deployer', await deployerPolicy(STAGE)),
+      sandboxUrl: sandbox.url,
+      deployArguments: vendorParameters(sandbox.url),
+      artefacts,
+    }
+    await storeSecrets(cloud, STAGE)
+    await npmRun(cloud, 'package', ['--stage', STAGE, '--package', artefacts, ...cloud.deployArguments])
+    await npmRun(cloud, 'deploy', ['--stage', STAGE, ...cloud.deployArguments])
+    project.provide('cloud', cloud)
+    return close
+  } catch (error) {
+    await close()
+    throw new Error(`${(error as Error).message}\nMiniStack:\n${ministack?.log().slice(-5_000)}`)
+  }
+}
+
+const vendorParameters = (url: string) => [
+  `--param=feishuBaseUrl=${url}`,
+  `--param=feishuOauthTokenUrl=${url}/oauth/v3/token`,
+  `--param=dingtalkBaseUrl=${url}`,
+]
+
+function worldWithNewcomer(): World {
+  const world = sampleWorld()
+  const leaver = world.feishu.users.find(({ openId }) => openId === 'ou_leaver')
+  if (!leaver) throw new Error('the sample world has no leaver')
+  const tokens = (leaver.tokens ?? []).map((token) => ({
+    ...token,
+    accessToken: 'u-newcomer',
+    refreshToken: 'ur-newcomer',
+  }))
+  world.feishu.users.push({ ...leaver, openId: NEWCOMER, tokens })
+  return world
+}
+
+/** Secrets first, as an operator would; the newcomer's is left out. */
+export async function storeSecrets(account: Account, stage: string): Promise<void> {
+  const prefix = `subscription-offboarding/${stage}`
+  const secrets = sampleSecrets(sampleWorld(), {
+    FEISHU_APP_SECRET_ID: `${prefix}/feishu/app`,
+    FEISHU_USER_SECRET_PREFIX: `${prefix}/feishu/user/`,
+    DINGTALK_APP_SECRET_ID: `${prefix}/dingtalk/app`,
+  })
+  const { secrets: client } = clientsOf(account)
+  for (const [Name, secret] of Object.entries(secrets))
+    await client.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(secret) }))
+}

@@ -1,0 +1,170 @@
+import { createSign, generateKeyPairSync } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { ListFunctionsCommand } from '@aws-sdk/client-lambda'
+import { ListQueuesCommand } from '@aws-sdk/client-sqs'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { clientsOf, createUser, type Keys, outputsOf, query, send } from './aws.ts'
+import { deployerPolicy } from './deployer-policy.ts'
+import { npmRun, tryNpmRun, tryRun } from './npm.ts'
+import { STAGE, storeSecrets } from './setup.ts'
+import { vendorState } from './vendors.ts'
+
+// A second stage beside the first, whose routes take bearer tokens: deployed, smoke-tested, used and removed.
+
+const cloud = inject('cloud')
+const OTHER = 'jwt'
+const stack = `subscription-offboarding-${OTHER}`
+const AUDIENCE = 'offboarding'
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+let issuerServer: Server
+let issuer: string
+let deployer: Keys
+
+beforeAll(async () => {
+  issuerServer = createServer((request, response) => {
+    const documents: Record<string, unknown> = {
+      '/.well-known/openid-configuration': { issuer, jwks_uri: `${issuer}/keys` },
+      '/keys': { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'key-1', use: 'sig', alg: 'RS256' }] },
+    }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(documents[request.url ?? '']))
+  })
+  await new Promise<void>((resolve) => issuerServer.listen(0, '127.0.0.1', resolve))
+  issuer = `http://127.0.0.1:${(issuerServer.address() as AddressInfo).port}`
+  deployer = await createUser(cloud, 'deployer-of-jwt', await deployerPolicy(OTHER))
+  await npmRun({ ...cloud, deployer }, 'deploy', [
+    ...['--stage', OTHER, ...cloud.deployArguments],
+    ...['--param=auth=jwt', `--param=jwtIssuer=${issuer}`, `--param=jwtAudience=${AUDIENCE}`],
+  ])
+})
+afterAll(() => issuerServer.close())
+
+const smoke = (stage: string, ...more: string[]) =>
+  tryNpmRun({ ...cloud, deployer }, 'smoke', ['--stage', stage, ...more])
+
+describe('npm run smoke', () => {
+  // A role may read its app's secret by its exact name and suffix, so AWS answers "denied" where there is none.
+  it('fails for each function whose secret is not stored yet, naming it', async () => {
+    const { code, output } = await smoke(OTHER)
+    expect(code).toBe(1)
+    for (const [operation, secret] of [
+      ['feishu-approval-unsubscribe', 'feishu/app'],
+      ['feishu-drive-unsubscribe', 'feishu/app'],
+      ['dingtalk-calendar-unsubscribe', 'dingtalk/app'],
+    ])
+      expect(output).toMatch(
+        new RegExp(
+          `^FAIL +${operation} .*"subscription-offboarding/${OTHER}/${secret}" (does not exist|could not be read)`,
+          'm',
+        ),
+      )
+  })
+
+  it('passes once they are, and changes nothing at the vendors', async () => {
+    await storeSecrets(cloud, OTHER)
+    const { subscriptions: before } = await vendorState(cloud.sandboxUrl)
+    const { code, output } = await smoke(OTHER, '--open-id', 'ou_custodian')
+    expect(
+      output
+        .trim()
+        .split('\n')
+        .map((line) => line.replace(/ +/g, ' ')),
+    ).toEqual([
+      "ok feishu-calendar-unsubscribe the user's stored token, which is valid",
+      "ok feishu-calendar-acl-subscribe the user's stored token, which is valid",
+      'ok feishu-approval-unsubscribe secret, token and vendor',
+      'ok feishu-drive-unsubscribe secret, token and vendor',
+      'ok dingtalk-calendar-unsubscribe secret, token and vendor',
+    ])
+    expect(code).toBe(0)
+    expect((await vendorState(cloud.sandboxUrl)).subscriptions).toEqual(before)
+  })
+
+  it('without a user proves what can be proved', async () => {
+    const { code, output } = await smoke(OTHER)
+    expect(code).toBe(0)
+    expect(output).toMatch(/^ok +feishu-calendar-unsubscribe +starts and may read user secrets/m)
+  })
+
+  it('fails where there is no such user or no such stage', async () => {
+    const absent = await smoke(OTHER, '--open-id', 'ou_absent')
+    expect(absent.code).toBe(1)
+    expect(absent.output).toMatch(/^FAIL +feishu-calendar-unsubscribe +502 misconfigured: .*ou_absent" does not exist/m)
+    const nowhere = await smoke('nowhere')
+    expect(nowhere.code).toBe(1)
+    expect(nowhere.output.match(/^FAIL .* nowhere-\S+ could not be called/gm)).toHaveLength(5)
+  })
+})
+
+describe('a route that takes bearer tokens', () => {
+  const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
+  const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
+
+  /** A token that would do, but for `changes`. */
+  function token(changes: object = {}, key = privateKey): string {
+    const claims = {
+      iss: issuer,
+      aud: AUDIENCE,
+      sub: 'hr-portal',
+      iat: inSeconds(-60),
+      exp: inSeconds(600),
+      ...changes,
+    }
+    const signed = `${part({ alg: 'RS256', typ: 'JWT', kid: 'key-1' })}.${part(claims)}`
+    return `${signed}.${createSign('RSA-SHA256').update(signed).sign(key, 'base64url')}`
+  }
+
+  async function call(authorization?: string) {
+    const { HttpApiId } = await outputsOf(cloud, stack)
+    const answer = await send(cloud, {
+      method: 'POST',
+      path: '/feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A86/unsubscribe',
+      service: 'execute-api',
+      host: `${HttpApiId}.execute-api.${new URL(cloud.url).host}`,
+      headers: authorization ? { authorization } : {},
+    })
+    return answer.status
+  }
+
+  it('lets in who has a good one', async () => {
+    expect(await call(`Bearer ${token()}`)).toBe(200)
+  })
+
+  it.each([
+    ['no token', () => undefined],
+    ['an expired token', () => token({ exp: inSeconds(-5) })],
+    ['a token for another audience', () => token({ aud: 'payroll' })],
+    ['a token of another issuer', () => token({ iss: 'https://login.example.com' })],
+    ['a token that somebody else signed', () => token({}, stranger)],
+    ['something that is no token', () => 'letmein'],
+  ])('refuses %s', async (_, make) => {
+    const made = make()
+    expect(await call(made && `Bearer ${made}`)).toBe(401)
+  })
+})
+
+describe('osls remove', () => {
+  it('takes the stage down, and only that stage', async () => {
+    const { code, output } = await tryRun('npx', ['osls', 'remove', '--stage', OTHER], {
+      AWS_ENDPOINT_URL: cloud.url,
+      AWS_ACCESS_KEY_ID: deployer.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: deployer.secretAccessKey,
+    })
+    expect(output).toMatch(/successfully removed/)
+    expect(code).toBe(0)
+    const { lambda, sqs } = clientsOf(cloud)
+    const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}))
+    const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({}))
+    const left = [
+      ...Functions.map(({ FunctionName }) => FunctionName),
+      ...QueueUrls.map((url) => url.split('/').at(-1)),
+    ]
+    expect(left.filter((name) => name?.startsWith(OTHER))).toEqual([])
+    expect(left).toContain(`${STAGE}-feishu-drive-unsubscribe`)
+    await expect(outputsOf(cloud, stack)).rejects.toThrow(/does not exist/)
+    await expect(query(cloud, 'iam', { Action: 'ListRoles' })).resolves.not.toContain(stack)
+  })
+})

@@ -1,0 +1,23 @@
+/** The sandbox of both vendors, which runs in another process, through its own endpoints. */
+
+export type VendorState = {
+  subscriptions: unknown
+  tokenCalls: Record<string, number>
+  requests: number
+  answers: number
+}
+
+/** What is subscribed to what, and how many calls came. */
+export async function vendorState(sandboxUrl: string): Promise<VendorState> {
+  return (await (await fetch(`${sandboxUrl}/_sandbox/state`)).json()) as VendorState
+}
+
+/** Answers the next call of `path` from a script, as `Sandbox.answer` does. */
+export async function answerNext(sandboxUrl: string, match: { method: string; path: string }, script: object) {
+  const order = { method: 'POST', body: JSON.stringify({ match, script }) }
+  const { status } = await fetch(`${sandboxUrl}/_sandbox/answers`, order)
+  if (status !== 201) throw new Error(`the sandbox did not take the script: ${status}`)
+}
+
+/** Drops the scripts no call has come for. */
+export const forgetAnswers = (sandboxUrl: string) => fetch(`${sandboxUrl}/_sandbox/answers`, { method: 'DELETE' })

@@ -5,6 +5,7 @@ import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
 import { venvTool } from '../../local/python.ts'
 import { clientsOf } from './aws.ts'
+import { batch, httpEvent, names, offboardingEvent } from './lambda-events.ts'
 import { tryRun } from './npm.ts'
 import { type Runtime, startRuntime } from './runtime-api.ts'
 import { STAGE } from './setup.ts'
@@ -14,18 +15,6 @@ import { answerNext, forgetAnswers, vendorState } from './vendors.ts'
 
 const cloud = inject('cloud')
 
-const operations = {
-  'feishu-calendar-unsubscribe': { open_id: 'ou_leaver' },
-  'feishu-calendar-acl-subscribe': {
-    calendar_id: 'feishu.cn_team@group.calendar.feishu.cn',
-    open_id: 'ou_custodian',
-  },
-  'feishu-approval-unsubscribe': { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A86' },
-  'feishu-drive-unsubscribe': { file_token: 'doxcnSandbox03', file_type: 'bitable' },
-  'dingtalk-calendar-unsubscribe': { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar03=' },
-}
-type Name = keyof typeof operations
-const names = Object.keys(operations) as Name[]
 const DRIVE = 'feishu-drive-unsubscribe'
 const VENDOR_CALL = { method: 'DELETE', path: '/open-apis/drive/v1/files/:file_token/delete_subscribe' }
 
@@ -72,60 +61,6 @@ async function start(name: string, { exported = 'handler', taskRoot = path.join(
   opened.push(runtime)
   return runtime
 }
-
-const httpEvent = (name: Name, query: Record<string, string> = {}) => {
-  const ofPath = ['calendar_id', 'approval_code', 'file_token', 'userId', 'calendarId']
-  const input = Object.entries(operations[name])
-  return {
-    version: '2.0',
-    headers: {},
-    pathParameters: Object.fromEntries(input.filter(([key]) => ofPath.includes(key))),
-    queryStringParameters: { ...Object.fromEntries(input.filter(([key]) => !ofPath.includes(key))), ...query },
-    requestContext: { http: { method: 'POST' } },
-    isBase64Encoded: false,
-  }
-}
-
-/** An offboarding event with one target for every operation, which changes nothing. */
-const offboardingEvent = (id: string) => ({
-  id,
-  source: 'hr.offboarding',
-  'detail-type': 'User Offboarding',
-  detail: {
-    offboardingId: 'hr-runtime',
-    dryRun: true,
-    feishu: {
-      openId: 'ou_leaver',
-      calendar: true,
-      calendarAcls: { openId: 'ou_custodian', calendarIds: ['feishu.cn_team@group.calendar.feishu.cn'] },
-      approvalCodes: ['7C468A54-8745-2245-9675-08B7C63E7A86'],
-      files: [{ fileToken: 'doxcnSandbox03', fileType: 'bitable' }],
-    },
-    dingtalk: { unionId: 'sandboxUnionId01iE', calendarIds: ['sandboxCalendar03='] },
-  },
-})
-
-const batch = (name: Name, count: number) => ({
-  Records: Array.from({ length: count }, (_, index) => ({
-    messageId: `message-${index}`,
-    receiptHandle: `receipt-${index}`,
-    body: JSON.stringify({
-      offboardingId: 'hr-runtime',
-      operation: name,
-      input: operations[name],
-      dryRun: false,
-      eventId: 'event-runtime',
-      plannedAt: new Date().toISOString(),
-    }),
-    attributes: {
-      ApproximateReceiveCount: '1',
-      ApproximateFirstReceiveTimestamp: String(Date.now()),
-      MessageGroupId: 'feishu:default',
-    },
-    messageAttributes: {},
-    eventSource: 'aws:sqs',
-  })),
-})
 
 describe.each(names)('%s', (name) => {
   it('initialises and answers an HTTP event, an EventBridge event and an SQS batch in one container', async () => {

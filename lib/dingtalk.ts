@@ -1,8 +1,9 @@
 /** DingTalk: hosts, and how a call carries its token. */
+import * as v from 'valibot'
 import { dingtalkDialect } from './dingtalk-dialect.ts'
 import { dingtalkCredential } from './dingtalk-tokens.ts'
 import { vendorUrl } from './environment.ts'
-import type { Vendor } from './vendor.ts'
+import { ask, type Vendor } from './vendor.ts'
 
 /** DingTalk, international (`api.dingtalk.io`) or mainland (`api.dingtalk.com`), by `DINGTALK_BASE_URL`. */
 export const dingtalk: Vendor = {
@@ -14,4 +15,10 @@ export const dingtalk: Vendor = {
     'content-type': 'application/json',
   }),
   credential: dingtalkCredential,
+  /** https://open.dingtalk.com/document/development/dingtalk-retrieve-user-information */
+  async ownerOf(accessToken, remainingMs) {
+    const url = `${dingtalk.baseUrl()}/v1.0/contact/users/me`
+    const user = v.object({ unionId: v.string() })
+    return (await ask(dingtalk, { url, headers: dingtalk.headers(accessToken) }, user, remainingMs)).unionId
+  },
 }

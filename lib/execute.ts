@@ -24,7 +24,7 @@ type Limits = {
 
 /**
  * Obtains the token, makes the call, retries what a moment may mend, renews a rejected token once.
- * A dry run stops before the call. Throws `OperationError`.
+ * A dry run stops before the call; a user's token is shown to the vendor, by a call that only reads. Throws `OperationError`.
  */
 export async function execute<I extends Input>(
   operation: Operation<I>,
@@ -39,7 +39,11 @@ export async function execute<I extends Input>(
     let credential: Credential | undefined
     try {
       credential = await operation.vendor.credential(operation.identity(input), remainingMs)
-      if (dryRun) return { outcome: 'planned', request, upstream: { code: null, requestId: null }, attempts }
+      if (dryRun) {
+        // An app's token came from the vendor; a user's was stored, and may have been revoked since.
+        if (credential.actsAs === 'user') await operation.vendor.ownerOf(credential.accessToken, remainingMs())
+        return { outcome: 'planned', request, upstream: { code: null, requestId: null }, attempts }
+      }
       attempts++
       const { outcome, answer } = await callWith(operation, request, credential, remainingMs())
       return { outcome, request, upstream: { code: answer.code, requestId: answer.requestId }, attempts }

@@ -1,8 +1,9 @@
 /** Feishu and Lark: hosts, and how a call carries its token. */
+import * as v from 'valibot'
 import { vendorUrl } from './environment.ts'
 import { feishuDialect } from './feishu-dialect.ts'
 import { feishuCredential } from './feishu-tokens.ts'
-import type { Vendor } from './vendor.ts'
+import { ask, type Vendor } from './vendor.ts'
 
 /** Feishu (China) or Lark (global), by `FEISHU_BASE_URL`. */
 export const feishu: Vendor = {
@@ -10,4 +11,11 @@ export const feishu: Vendor = {
   baseUrl: () => vendorUrl('FEISHU_BASE_URL'),
   headers: (accessToken) => ({ authorization: `Bearer ${accessToken}`, accept: 'application/json' }),
   credential: feishuCredential,
+  /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
+  async ownerOf(accessToken, remainingMs) {
+    const url = `${feishu.baseUrl()}/open-apis/authen/v1/user_info`
+    const user = v.object({ data: v.object({ open_id: v.string() }) })
+    const { data } = await ask(feishu, { url, headers: feishu.headers(accessToken) }, user, remainingMs)
+    return data.open_id
+  },
 }

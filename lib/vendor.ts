@@ -1,4 +1,5 @@
 /** What a vendor is to this bundle, and how its answers are judged: on the vendor's code, never on HTTP status alone. */
+import * as v from 'valibot'
 import { KINDS, type Kind, OperationError, type Text } from './error.ts'
 import { redact } from './redact.ts'
 import type { VendorRequest, VendorResponse } from './request.ts'
@@ -54,6 +55,8 @@ export type Vendor = Dialect & {
   baseUrl: () => string
   headers: (accessToken: string) => Record<string, string>
   credential: (identity: Identity, remainingMs: () => number) => Promise<Credential>
+  /** The vendor's id of the user to whom a token belongs. Asks the vendor and changes nothing; throws `OperationError`. */
+  ownerOf: (accessToken: string, remainingMs: number) => Promise<string>
 }
 
 type Call = {
@@ -96,6 +99,21 @@ export async function call(
       tokenRejected: 'tokenRejected' in meaning,
     },
   )
+}
+
+/** Asks a vendor as a user, changing nothing. Returns the answer in the wanted shape, or throws `OperationError`. */
+export async function ask<Wanted>(
+  vendor: Dialect,
+  request: Pick<VendorRequest, 'url' | 'headers'>,
+  wanted: v.GenericSchema<unknown, Wanted>,
+  remainingMs: number,
+): Promise<Wanted> {
+  const succeeded = (json: Record<string, unknown>) => v.is(wanted, json)
+  const { answer } = await call(
+    { vendor, request: { method: 'GET', ...request }, codes: {}, succeeded, actsAs: 'user' },
+    remainingMs,
+  )
+  return v.parse(wanted, answer.json)
 }
 
 /** Anything but a JSON object is an answer of nobody: a proxy's page, a cut body, an empty one. */

@@ -1,14 +1,13 @@
 /** How each vendor has a user grant access: its consent page, the code for tokens, and whose tokens they are. */
 import * as v from 'valibot'
-import { dingtalkDialect } from '../lib/dingtalk-dialect.ts'
+import { dingtalk } from '../lib/dingtalk.ts'
 import { dingtalkUser, exchangeDingtalkCode } from '../lib/dingtalk-tokens.ts'
 import { environment, vendorUrl } from '../lib/environment.ts'
 import { OperationError } from '../lib/error.ts'
-import { feishuDialect } from '../lib/feishu-dialect.ts'
+import { feishu } from '../lib/feishu.ts'
 import { exchangeFeishuCode, feishuUser } from '../lib/feishu-tokens.ts'
 import { secretText, withSecret } from '../lib/secrets.ts'
 import type { UserSecret } from '../lib/user-secret.ts'
-import { call, type Dialect } from '../lib/vendor.ts'
 
 /** What a consent page is asked for. */
 export type Ask = { clientId: string; redirectUri: string; state: string; codeChallenge: string; scopes: string[] }
@@ -57,12 +56,7 @@ export const feishuConsent = (openId: string): Consent => ({
     }),
   codeParameter: 'code',
   exchange: (given) => exchangeFeishuCode(given, ANSWER_MS).catch(explainMissingRefreshToken),
-  /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
-  async ownerOf(accessToken) {
-    const url = `${vendorUrl('FEISHU_BASE_URL')}/open-apis/authen/v1/user_info`
-    const answer = v.object({ data: v.object({ open_id: v.string() }) })
-    return (await get(feishuDialect, url, { authorization: `Bearer ${accessToken}` }, answer)).data.open_id
-  },
+  ownerOf: (accessToken) => feishu.ownerOf(accessToken, ANSWER_MS),
 })
 
 const FEISHU_PAGES: Record<string, string> = {
@@ -126,12 +120,7 @@ export const dingtalkConsent = (unionId: string): Consent => ({
     }),
   codeParameter: 'authCode',
   exchange: ({ code }) => exchangeDingtalkCode(code, ANSWER_MS),
-  /** https://open.dingtalk.com/document/development/dingtalk-retrieve-user-information */
-  async ownerOf(accessToken) {
-    const url = `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/contact/users/me`
-    const answer = v.object({ unionId: v.string() })
-    return (await get(dingtalkDialect, url, { 'x-acs-dingtalk-access-token': accessToken }, answer)).unionId
-  },
+  ownerOf: (accessToken) => dingtalk.ownerOf(accessToken, ANSWER_MS),
 })
 
 const DINGTALK_PAGES: Record<string, string> = {
@@ -151,23 +140,4 @@ function pageUrl(name: string, pages: Record<string, string>, path: string, quer
       hint: { en: `Known hosts: ${Object.keys(pages).join(', ')}.`, zh: `已知主机:${Object.keys(pages).join('、')}。` },
     },
   )
-}
-
-async function get<Answer>(
-  vendor: Dialect,
-  url: string,
-  headers: Record<string, string>,
-  answer: v.GenericSchema<unknown, Answer>,
-): Promise<Answer> {
-  const { answer: given } = await call(
-    {
-      vendor,
-      request: { method: 'GET', url, headers: { accept: 'application/json', ...headers } },
-      codes: {},
-      succeeded: (json) => v.is(answer, json),
-      actsAs: 'user',
-    },
-    ANSWER_MS,
-  )
-  return v.parse(answer, given.json)
 }

@@ -68,6 +68,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
   const windows = new Windows(speed)
   const queue = new Queue()
   const requests: RecordedRequest[] = []
+  const calls = new Map<string, number>()
   const closing = new AbortController()
 
   /** What the vendor answers: route, token, limits, then the handler. */
@@ -100,6 +101,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     })
 
     const found = match(method, path)
+    const called = found.route === undefined ? 'no route' : `${method} ${found.route.path}`
+    calls.set(called, (calls.get(called) ?? 0) + 1)
     const params = found.route === undefined ? {} : found.params
     const query = new URLSearchParams(url.slice(path.length))
     const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true
@@ -151,7 +154,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         json: {
           subscriptions: subscriptions(state),
           tokenCalls: state.tokenCalls,
-          requests: requests.length,
+          calls: Object.fromEntries(calls),
           answers: queue.length,
         },
       }),

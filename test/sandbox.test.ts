@@ -812,7 +812,7 @@ describe('answers on demand', () => {
     const state = await call('GET', '/_sandbox/state')
     expect(state.json).toMatchObject({
       answers: 1,
-      requests: 1,
+      calls: { 'POST /open-apis/calendar/v4/calendars/unsubscription': 1 },
       subscriptions: { feishu: { calendar: expect.arrayContaining(['ou_leaver']) } },
     })
     expect(state.text).not.toMatch(/secret|u-sandbox/)

@@ -43,6 +43,15 @@ const passTime = (ms: number) => {
 const told = async () => JSON.stringify([harness.log, harness.outcomes(), await harness.deadLetters()])
 
 describe('an expired token', () => {
+  test('that looks valid is found out by a dry run, and renewed', async () => {
+    harness.secrets.seed(leaver, { ...tokens, accessToken: 'u-revoked', accessTokenExpiresAt: '2099-01-01T00:00:00Z' })
+    const dryRun = { queryStringParameters: { ...SAMPLES[calendar].query, dry_run: 'true' } }
+    expect((await harness.http(calendar, dryRun)).body.outcome).toBe('planned')
+    expect(refreshes()).toHaveLength(1)
+    expect(stored().refreshToken).not.toBe(tokens.refreshToken)
+    expect(harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)).toEqual([])
+  })
+
   test('is renewed, stored and then used; the rest of the secret is kept', async () => {
     expect((await harness.http(calendar)).body.outcome).toBe('changed')
     expect(refreshes()).toHaveLength(1)

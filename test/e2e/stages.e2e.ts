@@ -73,8 +73,8 @@ describe('npm run smoke', () => {
         .split('\n')
         .map((line) => line.replace(/ +/g, ' ')),
     ).toEqual([
-      "ok feishu-calendar-unsubscribe the user's stored token, which is valid",
-      "ok feishu-calendar-acl-subscribe the user's stored token, which is valid",
+      "ok feishu-calendar-unsubscribe the user's token, accepted by the vendor",
+      "ok feishu-calendar-acl-subscribe the user's token, accepted by the vendor",
       'ok feishu-approval-unsubscribe secret, token and vendor',
       'ok feishu-drive-unsubscribe secret, token and vendor',
       'ok dingtalk-calendar-unsubscribe secret, token and vendor',

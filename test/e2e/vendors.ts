@@ -3,8 +3,15 @@
 export type VendorState = {
   subscriptions: unknown
   tokenCalls: Record<string, number>
-  requests: number
+  /** How many calls came, by method and route: `DELETE /open-apis/drive/v1/files/:file_token/delete_subscribe`. */
+  calls: Record<string, number>
   answers: number
+}
+
+/** The calls that do something: not those for tokens, which every new container needs, nor a dry run's question. */
+export async function operationCalls(sandboxUrl: string): Promise<Record<string, number>> {
+  const { calls } = await vendorState(sandboxUrl)
+  return Object.fromEntries(Object.entries(calls).filter(([route]) => !/token|user_info/i.test(route)))
 }
 
 /** What is subscribed to what, and how many calls came. */

@@ -1,13 +1,12 @@
 /** `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes nothing. */
 import { readFileSync } from 'node:fs'
-import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { parse } from 'yaml'
 
 const HELP = `Calls every function of a deployed stage with a dry run: it reads its secret and obtains its token, and sends nothing
 that writes. One line for each with what was proved; exit code 1 when one fails. The token of an app comes from the
-vendor; the token of a user is asked of the vendor only when the stored one has run out.
+vendor; the stored token of a user is shown to the vendor, which says whose it is.
 
   npm run smoke -- --stage dev [--region ap-southeast-1] [--open-id ou_…] [--union-id …]
 
@@ -37,7 +36,7 @@ const { values: options } = parseArgs({
   },
 })
 
-const { provider, custom } = parse(readFileSync(path.join(import.meta.dirname, 'serverless.yml'), 'utf8'), {
+const { provider, custom } = parse(readFileSync('serverless.yml', 'utf8'), {
   logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
 }) as {
   provider: { region: string }
@@ -81,7 +80,7 @@ async function check(operation: string, route: string): Promise<Line> {
 
 function judge(status: number, body: Problem & { outcome?: string }, asUser: boolean): Line {
   if (status === 200 && body.outcome === 'planned')
-    return { passed: true, told: asUser ? "the user's stored token, which is valid" : 'secret, token and vendor' }
+    return { passed: true, told: asUser ? "the user's token, accepted by the vendor" : 'secret, token and vendor' }
   // Nobody's token is not there, which only a function that may read such secrets is told.
   const missing = new RegExp(`${NOBODY}" does not exist`)
   if (missing.test(body.detail ?? ''))

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { CommandError, say, UsageError } from './command.ts'
 import { compileTemplate } from './template.ts'
-import { readTemplate } from './wiring.ts'
+import { readTemplate, type Wiring } from './wiring.ts'
 
 /** The options that say which deployment is meant: those that `osls deploy` was given. */
 export const DEPLOYMENT_OPTIONS = {
@@ -28,20 +28,16 @@ export type Deployment<Name extends string> = {
  */
 export async function useDeployment<Name extends string>(
   names: readonly Name[],
-  { stage, region, param = [] }: DeploymentOptions,
+  options: DeploymentOptions,
 ): Promise<Deployment<Name>> {
-  if (stage !== undefined && !/^[A-Za-z0-9-]+$/.test(stage))
-    throw new UsageError('--stage may hold only letters, digits and hyphens')
-  if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region))
-    throw new UsageError('--region must be an AWS region, as in ap-southeast-1')
-  const service = readService()
-  const params = readParams(param, Object.keys(service.params.default))
+  const { stage } = options
+  const { params, used, kmsKeyId } = check(options)
 
   const given = names.filter((name) => process.env[name])
   const ofStage = given.find((name) => /_SECRET_(ID|PREFIX)$/.test(name))
   if (stage !== undefined && ofStage) throw new UsageError(`--stage has no effect while ${ofStage} is set`)
   if (given.length > 0) say(`From the environment: ${given.join(', ')}`)
-  const compiled = given.length < names.length ? await compile(stage, params) : {}
+  const compiled = given.length < names.length ? variablesOf(await compile(stage, params)) : {}
 
   const variables = Object.fromEntries(
     names.map((name) => {
@@ -50,10 +46,29 @@ export async function useDeployment<Name extends string>(
       return [name, value]
     }),
   ) as Record<Name, string>
-  const used = region ?? service.provider.region
   Object.assign(process.env, variables, { AWS_REGION: used })
-  const kmsKeyId = params.secretsKmsKeyArn ?? service.params.default.secretsKmsKeyArn
-  return { region: used, variables, kmsKeyId: kmsKeyId || undefined }
+  return { region: used, variables, kmsKeyId }
+}
+
+/** The stage's functions, queues and rules, and its region. */
+export async function compileStage(options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {
+  const { params, used } = check(options)
+  return { region: used, wiring: await compile(options.stage, params) }
+}
+
+/** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. */
+function check({ stage, region, param = [] }: DeploymentOptions) {
+  if (stage !== undefined && !/^[A-Za-z0-9-]+$/.test(stage))
+    throw new UsageError('--stage may hold only letters, digits and hyphens')
+  if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region))
+    throw new UsageError('--region must be an AWS region, as in ap-southeast-1')
+  const service = readService()
+  const params = readParams(param, Object.keys(service.params.default))
+  return {
+    params,
+    used: region ?? service.provider.region,
+    kmsKeyId: (params.secretsKmsKeyArn ?? service.params.default.secretsKmsKeyArn) || undefined,
+  }
 }
 
 /** A line of `name=value` for each parameter, the names being those of serverless.yml. */
@@ -72,12 +87,14 @@ type Service = { provider: { region: string }; params: { default: Record<string,
 
 const readService = (): Service => parse(readFileSync('serverless.yml', 'utf8'), { logLevel: 'error' })
 
-async function compile(stage: string | undefined, params: Record<string, string>): Promise<Record<string, string>> {
+const variablesOf = ({ functions }: Wiring): Record<string, string> =>
+  Object.assign({}, ...functions.map(({ env }) => env))
+
+async function compile(stage: string | undefined, params: Record<string, string>): Promise<Wiring> {
   say('Compiling serverless.yml …')
   try {
     const template = await compileTemplate({ params, ...(stage !== undefined && { stage }) })
-    const { functions } = readTemplate(template, { queueUrl: (name) => name })
-    return Object.assign({}, ...functions.map(({ env }) => env))
+    return readTemplate(template, { queueUrl: (name) => name })
   } catch (error) {
     const { message } = error as Error
     const reason = /Received rejection: (.+)/.exec(message) ?? /Error:\s+(.+(?:\n {2}- .+)?)/.exec(message)

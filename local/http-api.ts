@@ -18,8 +18,16 @@ type Match = { route: Route; pathParameters: Record<string, string>; rank: strin
 const MAX_BODY = 10 * 1024 * 1024
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
+/** Paths that this machine answers itself, by method and path: `GET /_stack.json`. They go before the routes. */
+export type Pages = Record<string, (request: IncomingMessage, response: ServerResponse) => unknown>
+
 /** Serves the routes on the wanted port, or on a free one when it is taken. Nobody is asked who they are. */
-export async function startHttpApi(options: { routes: Route[]; port?: number; account?: string }): Promise<HttpApi> {
+export async function startHttpApi(options: {
+  routes: Route[]
+  pages?: Pages
+  port?: number
+  account?: string
+}): Promise<HttpApi> {
   const server = createServer(async (request, response) => {
     const requestId = randomBytes(11).toString('base64url')
     response.setHeader('apigw-requestid', requestId)
@@ -34,6 +42,8 @@ export async function startHttpApi(options: { routes: Route[]; port?: number; ac
   async function serve(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const body = await readBody(request)
     const rawPath = request.url?.split('?')[0] ?? '/'
+    const page = options.pages?.[`${request.method} ${rawPath}`]
+    if (page) return void (await page(request, response))
     const match = findRoute(options.routes, request.method ?? '', rawPath)
     if (!match) return reply(response, 404, 'Not Found')
     if (body.length > MAX_BODY) return reply(response, 413, 'Request Entity Too Large')

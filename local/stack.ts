@@ -2,10 +2,11 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
+import { type CloudWatchLogs, startCloudWatchLogs } from './cloudwatch-logs.ts'
 import { type EventBus, startEventBus, type Undelivered } from './event-bus.ts'
 import type { BusEvent } from './event-entry.ts'
 import type { Batch } from './event-source.ts'
-import { type HttpApi, startHttpApi } from './http-api.ts'
+import { type HttpApi, type Pages, startHttpApi } from './http-api.ts'
 import { createFunction, type LambdaFunction } from './lambda.ts'
 import { FunctionError, type LogLine } from './lambda-container.ts'
 import { type Queues, startQueues } from './queues.ts'
@@ -22,6 +23,8 @@ export type StackOptions = {
   secrets?: Record<string, unknown>
   /** The wanted port of the HTTP API; another one is taken when it is not free. */
   httpPort?: number
+  /** What the HTTP API's port serves besides the API. */
+  pages?: Pages
   maxContainers?: number
   /** Waits before an asynchronous invocation is tried again. */
   retryDelaysMs?: number[]
@@ -38,10 +41,12 @@ export type StackOptions = {
 
 export type Stack = {
   readonly apiUrl: string
+  readonly region: string
   readonly wiring: Wiring
   readonly bus: EventBus
   readonly queues: Queues
   readonly secretsManager: SecretsManager
+  readonly logs: CloudWatchLogs
   readonly functions: ReadonlyMap<string, LambdaFunction>
   /** Variables that point an AWS SDK client at these services. */
   readonly awsEnv: Record<string, string>
@@ -72,6 +77,8 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   const wiring = readTemplate(options.template, { queueUrl: queues.queueUrl, region: REGION, account: ACCOUNT })
   const secretsManager = await startSecretsManager({ region: REGION, secrets: options.secrets ?? {} })
   opened.push(secretsManager)
+  const logs = await startCloudWatchLogs()
+  opened.push(logs)
   const bus = await startEventBus({
     region: REGION,
     buses: [...wiring.buses, ...wiring.rules.map((rule) => rule.bus)],
@@ -91,6 +98,8 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
 
   const functions = new Map<string, LambdaFunction>()
   for (const { name, module, exportName, env, timeoutMs, memoryMb } of wiring.functions) {
+    const logGroup = `/aws/lambda/${name}`
+    logs.createGroup(logGroup)
     const overrides = typeof options.env === 'function' ? options.env(name) : options.env
     const settings = { name, exportName, timeoutMs, memoryMb, entry: locate(options.root ?? '.', module) }
     functions.set(
@@ -99,7 +108,10 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
         ...settings,
         env: { ...env, ...awsEnv, ...overrides },
         ...(options.maxContainers && { maxContainers: options.maxContainers }),
-        ...(options.onLog && { onLine: options.onLog }),
+        onLine(line) {
+          logs.write(logGroup, line.line)
+          options.onLog?.(line)
+        },
       }),
     )
   }
@@ -144,6 +156,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   const api: HttpApi = await startHttpApi({
     account: ACCOUNT,
     ...(options.httpPort !== undefined && { port: options.httpPort }),
+    ...(options.pages && { pages: options.pages }),
     routes: wiring.routes.map(({ functionName, ...route }) => ({
       ...route,
       invoke: (event) => invoke(functionName, event),
@@ -152,10 +165,12 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
 
   return {
     apiUrl: api.url,
+    region: REGION,
     wiring,
     bus,
     queues,
     secretsManager,
+    logs,
     functions,
     awsEnv,
     runSchedule(name) {
@@ -178,6 +193,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
       await Promise.all([...functions.values()].map((item) => item.close()))
       await queues.close()
       await secretsManager.close()
+      await logs.close()
     },
   }
 }

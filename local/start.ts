@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { describe, STACK_PATH } from './connection.ts'
 import { type Outcome, Progress, reportOf } from './report.ts'
 import { sampleSecrets } from './sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from './sandbox.ts'
@@ -17,6 +18,7 @@ keeps the HTTP API up.
 
   --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected
   --event FILE       the event's detail as JSON (default local/events/offboarding.json)
+  --no-event         send none; "npm run offboard" in another terminal does
   --dry-run          plan and check everything, change nothing
   --speed N          how much faster the sandbox's limit windows run (default 60; 1 is real time)
   --port N           wanted port of the HTTP API (default 8787; another one when it is taken)
@@ -36,6 +38,7 @@ const options = (() => {
       options: {
         once: { type: 'boolean', default: false },
         event: { type: 'string' },
+        'no-event': { type: 'boolean', default: false },
         'dry-run': { type: 'boolean', default: false },
         speed: { type: 'string', default: '60' },
         port: { type: 'string', default: '8787' },
@@ -82,7 +85,11 @@ const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_B
 async function main(): Promise<number> {
   const speed = number('speed', 1, 10_000)
   const httpPort = number('port', 0, 65_535)
-  if (options.live && !options.event) throw new UsageError('--live needs --event FILE: the sample names nobody real')
+  const sendsEvent = !options['no-event']
+  if (!sendsEvent && (options.once || options.event || options['dry-run']))
+    throw new UsageError('--no-event goes without --once, --event and --dry-run')
+  if (options.live && sendsEvent && !options.event)
+    throw new UsageError('--live needs --event FILE or --no-event: the sample names nobody real')
   const detail = readObject(options.event ?? 'local/events/offboarding.json')
   if (options['dry-run']) detail.dryRun = true
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
@@ -115,6 +122,12 @@ async function main(): Promise<number> {
     httpPort,
     env,
     secrets: liveSecrets ?? sampleSecrets(sampleWorld(), variables),
+    pages: {
+      [`GET ${STACK_PATH}`]: (_, response) => {
+        response.setHeader('content-type', 'application/json')
+        response.end(JSON.stringify(describe(stack, { speed: sandbox ? speed : 1, env })))
+      },
+    },
     onLog: ({ line }) => {
       const { message, operation, items, waitMs, kind } = parseLine(line)
       if (message === 'deferred') progress.deferred(operation, items, waitMs, kind)
@@ -144,7 +157,7 @@ async function main(): Promise<number> {
     },
   })
 
-  try {
+  const sendEvent = async (): Promise<Outcome[]> => {
     const { pattern, bus } = stack.wiring.rules[0] ?? {}
     const [source] = (pattern?.source ?? []) as string[]
     const client = new EventBridgeClient({
@@ -176,6 +189,11 @@ async function main(): Promise<number> {
 
     const results = [...outcomes.values()]
     process.stdout.write(`\n${reportOf(results)}\n`)
+    return results
+  }
+
+  try {
+    const results = sendsEvent ? await sendEvent() : []
     if (!options.once) {
       say(`\nThe HTTP API is up at ${stack.apiUrl}. Try:`)
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)

@@ -1,7 +1,7 @@
 /** The event that starts an offboarding: what its `detail` may hold. */
 import * as v from 'valibot'
 import { eventTypeFits, FILE_TYPES } from './drive-file.ts'
-import { id, nameId } from './schema.ts'
+import { exactly, id, nameId } from './schema.ts'
 
 /** The event's `detail-type`. */
 export const OFFBOARDING = 'User Offboarding'
@@ -9,7 +9,7 @@ export const OFFBOARDING = 'User Offboarding'
 const nullish = <Schema extends v.GenericSchema>(schema: Schema) => v.optional(v.nullable(schema))
 
 const file = v.pipe(
-  v.strictObject({
+  exactly({
     fileToken: id,
     fileType: v.picklist(FILE_TYPES),
     eventType: nullish(v.string()),
@@ -22,11 +22,11 @@ const file = v.pipe(
 )
 
 const feishu = v.pipe(
-  v.strictObject({
+  exactly({
     tenantKey: v.optional(nameId),
     openId: v.optional(nameId),
     calendar: v.optional(v.boolean()),
-    calendarAcls: v.optional(v.strictObject({ openId: nameId, calendarIds: v.array(id) })),
+    calendarAcls: v.optional(exactly({ openId: nameId, calendarIds: v.array(id) })),
     approvalCodes: v.optional(v.array(id)),
     files: v.optional(v.array(file)),
   }),
@@ -38,11 +38,11 @@ const feishu = v.pipe(
 
 /** `detail` of the event. Only `offboardingId` and one target are required; an unknown field makes it invalid. */
 export const offboarding = v.pipe(
-  v.strictObject({
+  exactly({
     offboardingId: id,
     dryRun: v.optional(v.boolean(), false),
     feishu: v.optional(feishu),
-    dingtalk: v.optional(v.strictObject({ unionId: nameId, calendarIds: v.array(id) })),
+    dingtalk: v.optional(exactly({ unionId: nameId, calendarIds: v.array(id) })),
   }),
   v.check(
     ({ feishu, dingtalk }) =>

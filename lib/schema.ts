@@ -98,3 +98,13 @@ export const nameId = v.pipe(
   v.maxLength(100),
   v.check((value) => /^[A-Za-z0-9_+=.@-]+$/.test(value) && value !== '.' && value !== '..', 'name'),
 )
+
+/** An object of these fields and no others. A list is no object, though `v.strictObject` takes one for such. */
+export function exactly<Entries extends v.ObjectEntries>(entries: Entries): v.StrictObjectSchema<Entries, undefined> {
+  const schema = v.strictObject(entries)
+  return {
+    ...schema,
+    '~run': (dataset, config) =>
+      schema['~run'](Array.isArray(dataset.value) ? { ...dataset, value: null } : dataset, config),
+  }
+}

@@ -72,11 +72,17 @@ type Call = {
 }
 
 /** Makes one call. Returns what the vendor's answer means, or throws the `OperationError` it means. */
-export async function call(
-  { vendor, request, codes, succeeded, actsAs, throttleMs = 1_000 }: Call,
+export const call = async (
+  exchange: Call,
   remainingMs: number,
-): Promise<{ outcome: 'changed' | 'unchanged'; answer: Answer }> {
-  const response = await send(request, remainingMs)
+): Promise<{ outcome: 'changed' | 'unchanged'; answer: Answer }> =>
+  judge(exchange, await send(exchange.request, remainingMs))
+
+/** The meaning of a response, as `call` returns or throws it. */
+export function judge(
+  { vendor, codes, succeeded, actsAs, throttleMs = 1_000 }: Omit<Call, 'request'>,
+  response: VendorResponse,
+): { outcome: 'changed' | 'unchanged'; answer: Answer } {
   const answer = readAnswer(vendor, response)
   const { code, message, requestId } = answer
   const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }

@@ -131,6 +131,11 @@ describe('the offboarding event', () => {
     ],
     ['a user missing', event({ dingtalk: { calendarIds: ['c'] } }), 'dingtalk.unionId is required'],
     ['no object at all', null, 'input must be an object'],
+    [
+      'a list for an object',
+      event({ feishu: [], dingtalk: { unionId: 'u', calendarIds: ['c'] } }),
+      'feishu must be an object',
+    ],
   ])('with %s is invalid', (_, detail, problem) => {
     expect(problemOf(offboarding, detail)).toContain(problem)
   })

@@ -19,9 +19,11 @@ export type AuditLine = {
   /** Times the queue has delivered the item. */
   deliveries?: number
   ms?: number
-  /** Work items made from an event. */
+  /** Work items: made from an event, or deferred. */
   items?: number
-  bucket?: string
+  /** Of the items; those of an event and operation are all in one. */
+  bucket?: string | undefined
+  dryRun?: boolean
   waitMs?: number
   /** Where an internal error came from; frames only, for a message may hold content. */
   stack?: string[]

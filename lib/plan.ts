@@ -45,14 +45,16 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
   }))
   const distinct = [...new Map(messages.map((message) => [message.deduplicationId, message])).values()]
   await sendWork(distinct)
-  if (distinct.length > 0)
-    audit({
-      message: 'planned',
-      operation: operation.name,
-      offboardingId: detail.offboardingId,
-      eventId: event.id,
-      items: distinct.length,
-    })
+  // Also for none: whoever follows the offboarding waits for every operation's line.
+  audit({
+    message: 'planned',
+    operation: operation.name,
+    offboardingId: detail.offboardingId,
+    eventId: event.id,
+    items: distinct.length,
+    bucket: distinct[0]?.group,
+    dryRun: detail.dryRun,
+  })
   return { planned: distinct.length }
 }
 

@@ -8,13 +8,11 @@ import { OperationError, type Text } from './error.ts'
  */
 const ISSUES: Record<string, Text> = {
   missing: { en: 'is required', zh: '为必填项' },
-  unknown: { en: 'is not a known field', zh: '不是已知字段' },
   string: { en: 'must be a string', zh: '必须为字符串' },
   boolean: { en: 'must be true or false', zh: '必须为 true 或 false' },
   array: { en: 'must be a list', zh: '必须为列表' },
   object: { en: 'must be an object', zh: '必须为对象' },
   strict_object: { en: 'must be an object', zh: '必须为对象' },
-  picklist: { en: 'is not one of the allowed values', zh: '不在允许的取值范围内' },
   literal: { en: 'is not the expected value', zh: '不是预期的取值' },
   min_length: { en: 'must not be empty', zh: '不能为空' },
   max_length: { en: 'is too long', zh: '过长' },
@@ -36,16 +34,26 @@ const ISSUES: Record<string, Text> = {
   empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空:参数应放在路径与查询中' },
 }
 
-const describe = (issue: v.BaseIssue<unknown>): Text => {
-  const key =
-    issue.type === 'check'
-      ? issue.message
-      : issue.expected === 'never'
-        ? 'unknown'
-        : issue.received === 'undefined'
-          ? 'missing'
-          : issue.type
+function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): Text {
+  if (issue.expected === 'never') {
+    const fields = fieldsAt(schema, (issue.path ?? []).slice(0, -1)).join(', ')
+    return { en: `is not a known field; known are ${fields}`, zh: `不是已知字段,已知字段为 ${fields}` }
+  }
+  if (issue.type === 'picklist' && issue.received !== 'undefined') {
+    const values = issue.expected?.replace(/[()"]/g, '').replaceAll(' |', ',')
+    return { en: `must be one of ${values}`, zh: `必须为以下之一:${values}` }
+  }
+  const key = issue.type === 'check' ? issue.message : issue.received === 'undefined' ? 'missing' : issue.type
   return ISSUES[key] ?? { en: 'is invalid', zh: '无效' }
+}
+
+/** The names of the fields that the object at `path` may have. */
+function fieldsAt(schema: v.GenericSchema, path: { key: unknown }[]): string[] {
+  type Node = { wrapped?: Node; entries?: Record<string, Node>; item?: Node }
+  const unwrapped = (node: Node | undefined): Node | undefined => (node?.wrapped ? unwrapped(node.wrapped) : node)
+  let node = unwrapped(schema as Node)
+  for (const { key } of path) node = unwrapped(node?.entries?.[String(key)] ?? node?.item)
+  return Object.keys(node?.entries ?? {})
 }
 
 /** The field an issue is about, as a caller would write it: `feishu.files[0].fileType`. */
@@ -59,18 +67,27 @@ const fieldOf = (issue: v.BaseIssue<unknown>): string =>
 export const printable = (text: string, length = 100): string =>
   text.replace(/[\p{C}\u2028\u2029]/gu, '').slice(0, length)
 
+/** A field that is wrong, and in what way: `feishu.files[0].fileType`, "is required". */
+export type FieldIssue = [field: string, text: Text]
+
+/** What is wrong with `value`, field by field; nothing when it is valid. */
+export function issuesOf(schema: v.GenericSchema, value: unknown): FieldIssue[] {
+  const { issues = [] } = v.safeParse(schema, value)
+  return issues.map((issue) => [fieldOf(issue), describe(issue, schema)])
+}
+
 /** The value as the schema types it, or an `invalid_request` that names every wrong field (ten at most). */
 export function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown): Output {
   const result = v.safeParse(schema, value)
   if (result.success) return result.output
-  throw invalid(result.issues.slice(0, 10).map((issue) => [fieldOf(issue), describe(issue)]))
+  throw invalid(result.issues.slice(0, 10).map((issue) => [fieldOf(issue), describe(issue, schema)]))
 }
 
 /** An `invalid_request` about one field, for what a schema cannot see. */
 export const invalidField = (field: string, issue: string): OperationError =>
   invalid([[field, ISSUES[issue] ?? { en: 'is invalid', zh: '无效' }]])
 
-function invalid(fields: [string, Text][]): OperationError {
+function invalid(fields: FieldIssue[]): OperationError {
   const list = (language: keyof Text) => fields.map(([field, text]) => `${field} ${text[language]}`).join('; ')
   const names = [...new Set(fields.map(([field]) => field))].join(', ')
   return new OperationError(

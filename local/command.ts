@@ -1,4 +1,5 @@
 /** What the operators' commands share: one clear line for each failure, and the exit codes 0, 1 and 2. */
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
 import { framesOf } from '../lib/audit.ts'
 import { OperationError } from '../lib/error.ts'
@@ -32,7 +33,48 @@ function lineOf(error: unknown): string {
   return `failed unexpectedly: ${framesOf(error).slice(0, 3).join(' ')}`
 }
 
+/** What an error of AWS or of the network is called. */
+export const nameOf = (error: unknown): string => {
+  const { name, code } = error as { name: string; code?: string }
+  return name === 'Error' || name === 'AggregateError' ? (code ?? name) : name
+}
+
+/**
+ * Rethrows what the call of an IAM action (`sqs:SendMessage`) threw by its name alone: a message of AWS may repeat what it
+ * was sent.
+ */
+export const failed =
+  (action: string, of?: string) =>
+  (error: unknown): never => {
+    if (error instanceof CommandError) throw error
+    const name = nameOf(error)
+    if (name === 'CredentialsProviderError')
+      throw new CommandError('no AWS credentials found: set AWS_PROFILE, or log in to AWS first')
+    const hint = name === 'AccessDeniedException' ? `; you need ${action}` : ''
+    throw new CommandError(`${action.replace(/^.*:/, '')}${of ? ` of "${of}"` : ''} failed (${name})${hint}`)
+  }
+
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+/** The object in a JSON file. */
+export function readObject(file: string): Record<string, unknown> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+  } catch (error) {
+    throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  let json: unknown
+  let place = ''
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    // Of the message the place alone: the rest may repeat the content.
+    place = /\(line \d+ column \d+\)$/.exec((error as Error).message)?.[0] ?? ''
+  }
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>
+  throw new UsageError(`${file} must hold a JSON object ${place}`.trim())
+}
 
 /** The option's value as a whole number. */
 export function wholeNumber(name: string, text: string, min: number, max: number): number {

@@ -17,7 +17,7 @@ export const CONNECTION_HELP = `  --stage STAGE      a deployed stage; stage, re
 
 /** Where `npm start` tells of its stack. */
 export const STACK_PATH = '/_stack.json'
-const LOCAL_URL = 'http://127.0.0.1:8787'
+export const LOCAL_URL = 'http://127.0.0.1:8787'
 
 export type Names = {
   bus: string

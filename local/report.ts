@@ -1,85 +1,61 @@
-/** What a person sees while an offboarding runs, and the report at its end. */
-import type { WriteStream } from 'node:tty'
+/** `npm run report -- OFFBOARDING_ID`: what became of every target, from the functions' audit log. */
+import { parseArgs } from 'node:util'
+import { AuditLog } from './audit-log.ts'
+import { CommandError, runCommand, UsageError, wholeNumber } from './command.ts'
+import { CONNECTION_HELP, CONNECTION_OPTIONS, connect } from './connection.ts'
+import { exitCodeOf } from './follow.ts'
+import { Ledger } from './ledger.ts'
+import { FORMATS } from './report-formats.ts'
 
-/** `detail` of an outcome event, as it comes from the bus. */
-export type Outcome = {
-  operation: string | null
-  input: Record<string, string> | null
-  outcome: string
-  code?: string | null
-  requestId?: string | null
-  hint?: string
-}
+const HELP = `Shows every target of an offboarding: outcome, vendor's code, time, vendor's request id; and what is parked and why.
+It is read from the audit log of the functions. Each target counts once, by its newest outcome.
 
-/** The ids an item is about: `doxcn… docx`. */
-export const targetOf = ({ input }: Pick<Outcome, 'input'>): string => Object.values(input ?? {}).join(' ') || '-'
+  npm run report -- OFFBOARDING_ID [options]
 
-/** Live progress on `stream`: a bar that is redrawn where the stream is a terminal, else a line for each thing. */
-export class Progress {
-  readonly #stream: NodeJS.WriteStream | WriteStream
-  readonly #counts = new Map<string, number>()
-  #total = 0
-  #note = ''
+  --json, --csv      for programs and spreadsheets
+  --markdown         for a ticket
+  --days N           how far back to look (default 30); the log is kept for the deploy parameter logRetentionDays
 
-  constructor(stream: NodeJS.WriteStream) {
-    this.#stream = stream
+${CONNECTION_HELP}
+  --help
+
+Exit code 0: everything has ended well. 1: something is parked or rejected, is still to be done, or nothing is known.
+
+  AWS_PROFILE=ops npm run report -- hr-2026-000123 --stage prod --markdown
+`
+
+const DAY_MS = 86_400_000
+
+await runCommand('report', async (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      ...CONNECTION_OPTIONS,
+      json: { type: 'boolean', default: false },
+      csv: { type: 'boolean', default: false },
+      markdown: { type: 'boolean', default: false },
+      days: { type: 'string', default: '30' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const { json, csv, markdown, days, help, ...connection } = values
+  if (help) {
+    process.stdout.write(HELP)
+    return 0
   }
+  const [offboardingId, ...others] = positionals
+  if (offboardingId === undefined || others.length > 0) throw new UsageError('say of which: one OFFBOARDING_ID')
+  const formats = Object.entries({ json, csv, markdown }).flatMap(([name, wanted]) => (wanted ? [name] : []))
+  if (formats.length > 1) throw new UsageError('one of --json, --csv and --markdown')
+  const sinceMs = Date.now() - wholeNumber('days', days, 1, 3_653) * DAY_MS
 
-  planned(operation: string, items: number): void {
-    this.#total += items
-    if (items > 0) this.#tell(`planned    ${operation}: ${items} ${items === 1 ? 'item' : 'items'}`)
-  }
-
-  ended(outcome: Outcome): void {
-    this.#counts.set(outcome.outcome, (this.#counts.get(outcome.outcome) ?? 0) + 1)
-    this.#note = ''
-    this.#tell(`${outcome.outcome.padEnd(10)} ${outcome.operation ?? ''} ${targetOf(outcome)}`)
-  }
-
-  deferred(operation: string, items: number, waitMs: number, kind = 'turn not come'): void {
-    const until = new Date(Date.now() + waitMs).toTimeString().slice(0, 8)
-    this.#note = `${operation} waits until ${until}`
-    this.#tell(`deferred   ${operation}: ${items} ${items === 1 ? 'item' : 'items'} until ${until} (${kind})`)
-  }
-
-  /** Leaves the bar behind. */
-  end(): void {
-    if (this.#stream.isTTY) this.#stream.write('\n')
-  }
-
-  #tell(line: string): void {
-    if (!this.#stream.isTTY) {
-      this.#stream.write(`${line}\n`)
-      return
-    }
-    const done = [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
-    const filled = this.#total === 0 ? 0 : Math.round((24 * done) / this.#total)
-    const counts = [...this.#counts].map(([outcome, count]) => `${outcome} ${count}`)
-    const text = [`[${'█'.repeat(filled).padEnd(24, '·')}] ${done}/${this.#total}`, ...counts, this.#note]
-    const width = (this.#stream.columns ?? 80) - 1
-    this.#stream.write(`\r\u001b[K${text.filter(Boolean).join('  ').slice(0, width)}`)
-  }
-}
-
-/** The report: a row for each target, then the hints for those that need somebody. */
-export function reportOf(outcomes: Outcome[]): string {
-  const head = ['operation', 'target', 'outcome', 'code', 'vendor request id']
-  const rows = outcomes
-    .map((one) => [one.operation ?? '-', targetOf(one), one.outcome, one.code ?? '-', one.requestId ?? '-'])
-    .sort((a, b) => a.slice(0, 2).join(' ').localeCompare(b.slice(0, 2).join(' ')))
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (row: string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  const table = [line(head), line(widths.map((width) => '─'.repeat(width))), ...rows.map(line)]
-
-  const counts = Map.groupBy(outcomes, ({ outcome }) => outcome)
-  const total = [...counts].map(([outcome, some]) => `${some.length} ${outcome}`).join(', ')
-  const needing = outcomes.filter(({ outcome }) => outcome === 'parked' || outcome === 'rejected')
-  const hints = needing.map(
-    (one) => `${one.outcome}: ${one.operation ?? 'event'} ${targetOf(one)}\n  ${one.hint ?? ''}`,
-  )
-  return [...table, '', `${outcomes.length} targets: ${total || 'none'}`, ...hints].join('\n')
-}
+  const log = new AuditLog(await connect(connection), { offboardingId }, sinceMs)
+  const ledger = new Ledger()
+  for (const line of await log.next({ deferrals: false })) ledger.add(line)
+  if (ledger.isEmpty)
+    throw new CommandError(`nothing is known of this offboarding in the last ${days} days; --days looks further back`)
+  const format = FORMATS[(formats[0] ?? 'table') as keyof typeof FORMATS]
+  process.stdout.write(`${format(ledger, offboardingId)}\n`)
+  return exitCodeOf(ledger)
+})

@@ -1,9 +1,10 @@
 /** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
-import { describe, STACK_PATH } from './connection.ts'
-import { type Outcome, Progress, reportOf } from './report.ts'
+import { AuditLog } from './audit-log.ts'
+import { CommandError, readObject, say, UsageError } from './command.ts'
+import { describe, LOCAL_URL, localConnection, STACK_PATH } from './connection.ts'
+import { exitCodeOf, follow, sendEvent } from './follow.ts'
+import { FORMATS } from './report-formats.ts'
 import { sampleSecrets } from './sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from './sandbox.ts'
 import { startStack } from './stack.ts'
@@ -28,9 +29,6 @@ keeps the HTTP API up.
 
   npm start -- --once --event my-leaver.json --dry-run
 `
-
-/** Something the caller did wrong: one line, exit code 2. */
-class UsageError extends Error {}
 
 const options = (() => {
   try {
@@ -64,21 +62,6 @@ function number(name: 'speed' | 'port', min: number, max: number): number {
   throw new UsageError(`--${name} must be a number from ${min} to ${max}`)
 }
 
-function readObject(file: string): Record<string, unknown> {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
-  } catch (error) {
-    throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {}
-  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>
-  throw new UsageError(`${file} must hold a JSON object`)
-}
-
 /** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
 const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL']
 
@@ -94,7 +77,6 @@ async function main(): Promise<number> {
   if (options['dry-run']) detail.dryRun = true
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
 
-  const say = (line: string) => process.stderr.write(`${line}\n`)
   say('Compiling serverless.yml …')
   const template = await compileTemplate({ stage: 'local' })
   const { functions } = readTemplate(template, { queueUrl: (name) => name })
@@ -110,13 +92,8 @@ async function main(): Promise<number> {
       }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
-  const progress = new Progress(process.stderr)
-  const outcomes = new Map<string, Outcome>()
-  const planned = new Map<string, number>()
   let eventId: string | undefined
-  let undelivered = 0
-  let changed = () => {}
-
+  const stopping = new AbortController()
   const stack = await startStack({
     template,
     httpPort,
@@ -125,98 +102,43 @@ async function main(): Promise<number> {
     pages: {
       [`GET ${STACK_PATH}`]: (_, response) => {
         response.setHeader('content-type', 'application/json')
-        response.end(JSON.stringify(describe(stack, { speed: sandbox ? speed : 1, env })))
+        response.end(JSON.stringify(description()))
       },
     },
-    onLog: ({ line }) => {
-      const { message, operation, items, waitMs, kind } = parseLine(line)
-      if (message === 'deferred') progress.deferred(operation, items, waitMs, kind)
-    },
-    onPlanned: ({ functionName, event, result }) => {
-      if (event.id !== eventId) return
-      const { planned: items } = result as { planned: number }
-      if (!planned.has(functionName)) progress.planned(functionName, items)
-      planned.set(functionName, items)
-      changed()
-    },
-    onEvent: ({ 'detail-type': type, detail }) => {
-      if (!type.startsWith('Subscription Offboarding ')) return
-      const outcome = detail as Outcome & { eventId: string }
-      if (outcome.eventId !== eventId) return
-      const key = JSON.stringify([outcome.operation, outcome.input])
-      if (!outcomes.has(key)) progress.ended(outcome)
-      outcomes.set(key, outcome)
-      changed()
-    },
     onUndelivered: ({ functionName, event, error }) => {
-      if (event.id !== eventId) return
-      say(`${functionName} could not take the event: ${(error as Error).message}`)
-      planned.set(functionName, 0)
-      undelivered++
-      changed()
+      say(`${functionName} could not take event ${event.id}: ${(error as Error).message}`)
+      if (event.id === eventId) stopping.abort(new CommandError('not every function could take the event'))
     },
   })
-
-  const sendEvent = async (): Promise<Outcome[]> => {
-    const { pattern, bus } = stack.wiring.rules[0] ?? {}
-    const [source] = (pattern?.source ?? []) as string[]
-    const client = new EventBridgeClient({
-      endpoint: stack.bus.url,
-      region: 'local',
-      credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
-    })
-    const { Entries = [] } = await client.send(
-      new PutEventsCommand({
-        Entries: [
-          { EventBusName: bus, Source: source, DetailType: 'User Offboarding', Detail: JSON.stringify(detail) },
-        ],
-      }),
-    )
-    if (!Entries[0]?.EventId) throw new Error(`the event bus refused the event: ${Entries[0]?.ErrorMessage}`)
-    eventId = Entries[0].EventId
-    say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
-
-    const allPlanned = () => planned.size === stack.wiring.rules.length
-    const total = () => [...planned.values()].reduce((sum, items) => sum + items, 0)
-    const rejected = () => [...outcomes.values()].some(({ outcome }) => outcome === 'rejected')
-    await new Promise<void>((resolve) => {
-      changed = () => {
-        if (allPlanned() && (rejected() || outcomes.size >= total())) resolve()
-      }
-      changed()
-    })
-    progress.end()
-
-    const results = [...outcomes.values()]
-    process.stdout.write(`\n${reportOf(results)}\n`)
-    return results
-  }
+  const description = () => describe(stack, { speed: sandbox ? speed : 1, env })
 
   try {
-    const results = sendsEvent ? await sendEvent() : []
+    let exitCode = 0
+    if (sendsEvent) {
+      const connection = localConnection(description())
+      eventId = await sendEvent(connection, detail)
+      say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
+      const log = new AuditLog(connection, { eventId }, 0)
+      const ledger = await follow(connection, log, { isSent: true, signal: stopping.signal })
+      process.stdout.write(`\n${FORMATS.table(ledger, String(detail.offboardingId))}\n`)
+      exitCode = exitCodeOf(ledger)
+    }
     if (!options.once) {
       say(`\nThe HTTP API is up at ${stack.apiUrl}. Try:`)
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
       if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
+      const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`
+      say(`In another terminal: npm run offboard -- local/events/offboarding.json${elsewhere}`)
       say('Ctrl-C ends it.')
       await new Promise<void>((resolve) => {
         process.once('SIGINT', resolve)
         process.once('SIGTERM', resolve)
       })
     }
-    const needing = results.filter(({ outcome }) => outcome === 'parked' || outcome === 'rejected')
-    return needing.length + undelivered > 0 ? 1 : 0
+    return exitCode
   } finally {
     await stack.close()
     await sandbox?.close()
-  }
-}
-
-function parseLine(line: string) {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return {}
   }
 }
 

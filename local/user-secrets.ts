@@ -13,7 +13,7 @@ import {
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import { TAGS, type TokenState, type UserSecret } from '../lib/user-secret.ts'
-import { CommandError } from './command.ts'
+import { CommandError, failed, nameOf } from './command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
 
@@ -56,7 +56,7 @@ export async function listUsers(
           NextToken,
         }),
       )
-      .catch(fail('ListSecrets'))
+      .catch(failed('secretsmanager:ListSecrets'))
     for (const entry of page.SecretList ?? []) {
       const [vendor, prefix] = byLength.find(([, start]) => entry.Name?.startsWith(start)) ?? []
       if (!vendor || !prefix || entry.Name === prefix || appSecrets.includes(entry.Name ?? '')) continue
@@ -87,7 +87,7 @@ export async function presenceOf(id: string): Promise<'missing' | 'present' | 's
     return DeletedDate ? 'scheduled' : 'present'
   } catch (error) {
     if (nameOf(error) === 'ResourceNotFoundException') return 'missing'
-    return fail('DescribeSecret', id)(error)
+    return failed('secretsmanager:DescribeSecret', id)(error)
   }
 }
 
@@ -107,7 +107,7 @@ export async function writeUser(id: string, secret: UserSecret, kmsKeyId: string
     } catch (error) {
       const name = nameOf(error)
       const mendable = name === 'ResourceNotFoundException' || name === 'InvalidRequestException'
-      if (!mendable || tries === 5) return fail('PutSecretValue', id)(error)
+      if (!mendable || tries === 5) return failed('secretsmanager:PutSecretValue', id)(error)
       if (name === 'InvalidRequestException') await restore(id)
       else if (await created({ Name: id, SecretString, Tags, KmsKeyId: kmsKeyId })) return
       // Secrets Manager may need a moment until a change is seen by the next call.
@@ -127,32 +127,15 @@ async function created(input: CreateSecretCommand['input']): Promise<boolean> {
     return true
   } catch (error) {
     if (nameOf(error) === 'ResourceExistsException') return false
-    return fail('CreateSecret', input.Name)(error)
+    return failed('secretsmanager:CreateSecret', input.Name)(error)
   }
 }
 
 export async function scheduleDeletion(id: string): Promise<void> {
   const input = { SecretId: id, RecoveryWindowInDays: RECOVERY_DAYS }
-  await client.send(new DeleteSecretCommand(input)).catch(fail('DeleteSecret', id))
+  await client.send(new DeleteSecretCommand(input)).catch(failed('secretsmanager:DeleteSecret', id))
 }
 
 export async function restore(id: string): Promise<void> {
-  await client.send(new RestoreSecretCommand({ SecretId: id })).catch(fail('RestoreSecret', id))
+  await client.send(new RestoreSecretCommand({ SecretId: id })).catch(failed('secretsmanager:RestoreSecret', id))
 }
-
-const nameOf = (error: unknown): string => {
-  const { name, code } = error as { name: string; code?: string }
-  return name === 'Error' || name === 'AggregateError' ? (code ?? name) : name
-}
-
-/** Rethrows by name alone: a message of AWS may repeat what it was sent. */
-const fail =
-  (operation: string, id?: string) =>
-  (error: unknown): never => {
-    if (error instanceof CommandError) throw error
-    const name = nameOf(error)
-    if (name === 'CredentialsProviderError')
-      throw new CommandError('no AWS credentials found: set AWS_PROFILE, or log in to AWS first')
-    const hint = name === 'AccessDeniedException' ? `; you need secretsmanager:${operation}` : ''
-    throw new CommandError(`${operation}${id ? ` of "${id}"` : ''} failed (${name})${hint}`)
-  }

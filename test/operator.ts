@@ -29,7 +29,7 @@ export function startCommand(name: string, args: string[], env: Record<string, s
     }),
   )
   line.promise.catch(() => {})
-  return { ended, firstLine: line.promise, said }
+  return { ended, firstLine: line.promise, said, interrupt: () => void child.kill('SIGINT') }
 }
 
 export const stopCommands = () => running.forEach((stop) => void stop())

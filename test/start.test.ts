@@ -42,7 +42,7 @@ test('exits 0 when every item finished; a dry run changes nothing; a taken port 
   })
   const { code, stdout } = await start('--once', '--dry-run', '--event', event, '--port', String(port))
   taken.close()
-  expect([code, stdout]).toEqual([0, expect.stringContaining('1 targets: 1 planned')])
+  expect([code, stdout]).toEqual([0, expect.stringContaining('1 target of a dry run: 1 planned')])
 }, 60_000)
 
 test('an invalid event is reported as rejected, with the reason', async () => {

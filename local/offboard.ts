@@ -1,0 +1,161 @@
+/** `npm run offboard -- EVENT.json`: checks an offboarding event, sends it, follows it to its end and reports. */
+import { randomBytes } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { offboarding } from '../lib/offboarding-event.ts'
+import { issuesOf, printable } from '../lib/schema.ts'
+import { AuditLog } from './audit-log.ts'
+import { readObject, runCommand, say, UsageError } from './command.ts'
+import { CONNECTION_HELP, CONNECTION_OPTIONS, type ConnectionOptions, connect } from './connection.ts'
+import { exitCodeOf, follow, sendEvent } from './follow.ts'
+import { FORMATS } from './report-formats.ts'
+
+const HELP = `Checks an offboarding event, sends it, shows what becomes of every target, and ends with the report.
+
+  npm run offboard -- EVENT.json [options]
+  npm run offboard -- TARGET … [options]
+  npm run offboard -- --follow OFFBOARDING_ID [options]
+
+  EVENT.json                      the event's detail, as in local/events/offboarding.json
+  --dry-run                       check everything, change nothing
+  --follow OFFBOARDING_ID         send nothing: go on following what was sent
+
+Targets, where there is no file; those with … may be given more than once:
+  --feishu-open-id OPEN_ID        end this person's calendar change events
+  --approval-code CODE …          end the events of an approval
+  --file TOKEN:TYPE …             end the events of a document; TYPE as in doc, docx, sheet, bitable, file, folder, slides
+  --acl-calendar-id ID …          watch access to a calendar, with
+  --custodian-open-id OPEN_ID     as whom
+  --tenant-key KEY                for store apps
+  --dingtalk-union-id UNION_ID    end this person's subscriptions to the calendars
+  --dingtalk-calendar-id ID …
+  --id OFFBOARDING_ID             what to call it (default: a name with the time in it)
+
+${CONNECTION_HELP}
+  --help
+
+Exit code 0: everything ended well. 1: something is parked or was rejected, or it failed. 2: wrong options or event, nothing
+was sent. 130: no longer followed, which stops nothing.
+
+  npm run offboard -- local/events/offboarding.json --dry-run
+  AWS_PROFILE=ops npm run offboard -- --approval-code 7C468A54-8745-2245-9675-08B7C63E7A85 --file doxcnXXXX:docx --stage prod
+`
+
+const TARGET_OPTIONS = {
+  'feishu-open-id': { type: 'string' },
+  'approval-code': { type: 'string', multiple: true },
+  file: { type: 'string', multiple: true },
+  'acl-calendar-id': { type: 'string', multiple: true },
+  'custodian-open-id': { type: 'string' },
+  'tenant-key': { type: 'string' },
+  'dingtalk-union-id': { type: 'string' },
+  'dingtalk-calendar-id': { type: 'string', multiple: true },
+  id: { type: 'string' },
+} as const
+
+type Targets = { [name in keyof typeof TARGET_OPTIONS]?: string | string[] }
+
+/** The event's detail that the options ask for. What is missing or wrong in it the event's schema tells. */
+function detailOf(targets: Targets): Record<string, unknown> {
+  const all = (name: keyof Targets) => targets[name] as string[] | undefined
+  const files = all('file')?.map((file) => {
+    const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(file) ?? []
+    if (fileToken === undefined) throw new UsageError('--file must be TOKEN:TYPE, as in doxcnXXXX:docx')
+    return { fileToken, fileType, ...(fileType === 'folder' && { eventType: 'file.created_in_folder_v1' }) }
+  })
+  const openId = targets['feishu-open-id']
+  const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
+  const feishu = {
+    tenantKey: targets['tenant-key'],
+    ...(openId !== undefined && { openId, calendar: true }),
+    ...((all('acl-calendar-id') ?? targets['custodian-open-id']) && {
+      calendarAcls: { openId: targets['custodian-open-id'], calendarIds: all('acl-calendar-id') },
+    }),
+    approvalCodes: all('approval-code'),
+    files,
+  }
+  const dingtalk = { unionId: targets['dingtalk-union-id'], calendarIds: all('dingtalk-calendar-id') }
+  const isGiven = (part: object) => Object.values(part).some((value) => value !== undefined)
+  return {
+    offboardingId: targets.id ?? `offboarding-${time}-${randomBytes(3).toString('hex')}`,
+    ...(isGiven(feishu) && { feishu }),
+    ...(isGiven(dingtalk) && { dingtalk }),
+  }
+}
+
+/** Throws after telling every wrong field. */
+function check(detail: unknown, source: string): void {
+  const issues = issuesOf(offboarding, detail)
+  if (issues.length === 0) return
+  const width = Math.max(...issues.map(([field]) => field.length))
+  for (const [field, { en }] of issues) say(`  ${field.padEnd(width)}  ${en}`)
+  throw new UsageError(`${printable(source)} is not a valid offboarding event, see above. Nothing was sent.`)
+}
+
+/** The command that goes on following. */
+function followCommand(id: string, { stage, region, param = [], local }: ConnectionOptions): string {
+  const given = Object.entries({ stage, region, local }).flatMap(([name, value]) => (value ? [`--${name}`, value] : []))
+  const words = ['--follow', id, ...given, ...param.flatMap((one) => ['--param', one])]
+  const quoted = words.map((word) => (/^[\w.:/@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+  return `npm run offboard -- ${quoted.join(' ')}`
+}
+
+const DAY_MS = 86_400_000
+/** Nothing waits in a queue for longer. */
+const LONGEST_MS = 14 * DAY_MS
+
+await runCommand('offboard', async (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      ...CONNECTION_OPTIONS,
+      ...TARGET_OPTIONS,
+      'dry-run': { type: 'boolean', default: false },
+      follow: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const { stage, region, param, local, follow: followed, 'dry-run': isDryRun, help, ...targets } = values
+  const options: ConnectionOptions = {
+    ...(stage && { stage }),
+    ...(region && { region }),
+    ...(param && { param }),
+    ...(local && { local }),
+  }
+  if (help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const [file, ...others] = positionals
+  const ways = [file, followed, Object.keys(targets).length > 0 || undefined].filter((way) => way !== undefined)
+  if (ways.length !== 1 || others.length > 0)
+    throw new UsageError('give one EVENT.json, or targets, or --follow OFFBOARDING_ID')
+  if (followed !== undefined && isDryRun) throw new UsageError('--dry-run has no effect with --follow')
+
+  let detail: Record<string, unknown> | undefined
+  if (followed === undefined) {
+    detail = { ...(file === undefined ? detailOf(targets) : readObject(file)), ...(isDryRun && { dryRun: true }) }
+    check(detail, file ?? 'this')
+  }
+  const offboardingId = followed ?? String(detail?.offboardingId)
+  const connection = await connect(options)
+  let log = new AuditLog(connection, { offboardingId }, Date.now() - LONGEST_MS)
+  if (detail) {
+    const eventId = await sendEvent(connection, detail)
+    // The clocks of the log and of this machine may differ by so much.
+    log = new AuditLog(connection, { eventId }, Date.now() - DAY_MS)
+    say(`Sent ${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
+  }
+
+  const stopping = new AbortController()
+  process.once('SIGINT', () => stopping.abort())
+  try {
+    const ledger = await follow(connection, log, { isSent: followed === undefined, signal: stopping.signal })
+    process.stdout.write(`\n${FORMATS.table(ledger, offboardingId)}\n`)
+    return exitCodeOf(ledger)
+  } catch (error) {
+    say(`To go on following it: ${followCommand(offboardingId, options)}`)
+    if (stopping.signal.aborted) return 130
+    throw error
+  }
+})

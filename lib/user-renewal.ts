@@ -179,14 +179,21 @@ const busy = (retryAfterMs: number) =>
     { retryAfterMs },
   )
 
-const REFUSALS: Record<VerdictKind, Text> = {
+const REFUSALS: Record<VerdictKind, Text & { hint?: Text }> = {
   reauthorization_required: { en: 'can no longer be renewed', zh: '已无法刷新' },
   not_found: { en: 'belong to a user who no longer exists', zh: '所属用户已不存在' },
-  forbidden: { en: 'belong to a user who is frozen or has left', zh: '所属用户已被冻结或已离职' },
+  forbidden: {
+    en: 'belong to a user who is frozen or has left',
+    zh: '所属用户已被冻结或已离职',
+    hint: {
+      en: 'If the user has left, nothing can be done in their name any more; if frozen, unfreeze and redrive.',
+      zh: '若用户已离职,则无法再以其身份操作;若被冻结,请解冻后重新投递。',
+    },
+  },
 }
 
 function refusal({ secretId, authorizeCommand }: User, kind: VerdictKind, code: string | null, cause?: OperationError) {
-  const { en, zh } = REFUSALS[kind]
+  const { en, zh, hint } = REFUSALS[kind]
   const by = code === null ? '' : ` (${code})`
   return new OperationError(
     kind,
@@ -196,7 +203,7 @@ function refusal({ secretId, authorizeCommand }: User, kind: VerdictKind, code: 
     },
     {
       upstream: cause?.upstream,
-      ...(kind === 'reauthorization_required' && { hint: grantAgain(authorizeCommand) }),
+      hint: kind === 'reauthorization_required' ? grantAgain(authorizeCommand) : (cause?.hint ?? hint),
     },
   )
 }

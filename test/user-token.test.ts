@@ -240,8 +240,11 @@ describe('the refresh endpoint', () => {
     [20066, 'forbidden'],
   ])('%i is %s, and is not asked again', async (code, kind) => {
     harness.sandbox.answer({ path: TOKEN }, failure(code), 9)
-    expect((await harness.http(calendar)).body.kind).toBe(kind)
-    expect((await harness.http(calendar)).body.kind).toBe(kind)
+    const told = (await harness.http(calendar)).body
+    const remembered = (await harness.http(calendar)).body
+    expect([told.kind, remembered.kind]).toEqual([kind, kind])
+    expect(remembered.hint).toBe(told.hint)
+    if (kind === 'forbidden') expect(told.hint).toMatch(/^If the user has left, .* if frozen, unfreeze/)
     expect(refreshes()).toHaveLength(1)
     expect(stored()).toEqual(tokens)
   })

@@ -4,20 +4,34 @@ import { KINDS, type OperationError, type Text } from './error.ts'
 
 type Language = keyof Text
 
-/** `zh` when the caller prefers Chinese to English by its Accept-Language, else `en`. */
+/**
+ * `zh` when the caller prefers Chinese to English by its Accept-Language, else `en`. A range of another language counts for
+ * neither, `*` for the one that is not named. https://www.rfc-editor.org/rfc/rfc9110#field.accept-language
+ */
 export function languageOf(event: Pick<APIGatewayProxyEventV2, 'headers'>): Language {
-  const ranges = (event.headers['accept-language'] ?? '').slice(0, 500).split(',')
-  const weight = (language: Language) =>
-    Math.max(
-      0,
-      ...ranges.flatMap((range) => {
-        const [tag = '', ...parameters] = range.trim().toLowerCase().split(';')
-        if (tag !== language && !tag.startsWith(`${language}-`)) return []
-        const q = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('q='))
-        return [q ? Number(q.slice(2)) || 0 : 1]
-      }),
-    )
-  return weight('zh') > weight('en') ? 'zh' : 'en'
+  const ranges = (event.headers['accept-language'] ?? '')
+    .slice(0, 500)
+    .split(',')
+    .map((range) => {
+      const [tag = '', ...parameters] = range
+        .toLowerCase()
+        .split(';')
+        .map((part) => part.trim())
+      return { tag, weight: weightOf(parameters.find((parameter) => parameter.startsWith('q='))) }
+    })
+  const weightIn = (language: Language) => {
+    const named = ranges.filter(({ tag }) => tag === language || tag.startsWith(`${language}-`))
+    const fitting = named.length > 0 ? named : ranges.filter(({ tag }) => tag === '*')
+    return Math.max(0, ...fitting.map(({ weight }) => weight))
+  }
+  return weightIn('zh') > weightIn('en') ? 'zh' : 'en'
+}
+
+/** A parameter `q=0.5`; left out it is 1, and what is no weight from 0 to 1 is 0. */
+function weightOf(parameter: string | undefined): number {
+  if (parameter === undefined) return 1
+  const weight = Number(parameter.slice(2))
+  return weight <= 1 ? weight : 0
 }
 
 export const json = (

@@ -147,7 +147,8 @@ function lookUp(codes: CodeTable, vendor: Dialect, code: string): Meaning | unde
   return prefix === undefined ? undefined : vendor.codePrefixes[prefix]
 }
 
-function byStatus(status: number): Meaning {
+/** What an answer means whose code no table knows, by its HTTP status. */
+export function byStatus(status: number): Meaning {
   if (status === 429) return { kind: 'rate_limited', means: { en: 'too many requests', zh: '请求过多' } }
   if (status >= 500) return { kind: 'unavailable', means: { en: 'a server fault', zh: '服务器故障' } }
   return {

@@ -34,8 +34,5 @@ export function urlOf<I extends Input>({ vendor, path, query }: Operation<I>, in
   return vendor.baseUrl() + filled + (pairs.length > 0 ? `?${new URLSearchParams(pairs as [string, string][])}` : '')
 }
 
-/** How long one call uses up of a limit per second, so that calls this far apart never meet it. Milliseconds. */
-export const spacingMs = ({ pace }: Pick<Operation, 'pace'>): number => (pace.perSecond ? 1_000 / pace.perSecond : 0)
-
 /** The wait after a throttle that does not say how long: the shortest window the operation has. Milliseconds. */
 export const throttleMs = ({ pace }: Pick<Operation, 'pace'>): number => (pace.perSecond ? 1_000 : 60_000)

@@ -11,7 +11,8 @@ import type { OutcomeDetail } from './bus.ts'
 import { KINDS, OperationError, toOperationError } from './error.ts'
 import { execute } from './execute.ts'
 import { bucketName, type Done, defer, finish, type Left } from './finish.ts'
-import { type Operation, spacingMs } from './operation.ts'
+import type { Operation } from './operation.ts'
+import * as pace from './pace.ts'
 import { parse } from './schema.ts'
 import { type WorkItem, workItem } from './work-item.ts'
 
@@ -34,16 +35,18 @@ const EXHAUSTED_MS = 24 * 60 * 60_000
 const failingSinceMs = new Map<string, number>()
 
 /**
- * Works through a batch: buckets side by side, the items of a bucket one after another. What must be delivered again is
- * reported as failed, its visibility set to when. Never throws for an item's sake.
+ * Works through a batch: buckets side by side, of each bucket as many items at once as surely fit its limit. What must be
+ * delivered again is reported as failed, its visibility set to when. Never throws for an item's sake.
  */
 export async function work(
   operation: Operation,
   { Records }: SQSEvent,
   remainingMs: () => number,
 ): Promise<SQSBatchResponse> {
-  const buckets = [...Map.groupBy(Records, bucketName).values()]
-  const tried = await Promise.all(buckets.map((records) => workBucket(operation, records, remainingMs)))
+  const buckets = [...Map.groupBy(Records, bucketName)]
+  const tried = await Promise.all(
+    buckets.map(([bucket, records]) => workBucket(operation, bucket, records, remainingMs)),
+  )
   const left = [
     ...tried.flatMap((bucket) => bucket.left),
     ...(await finish(
@@ -52,61 +55,79 @@ export async function work(
     )),
   ]
   await defer(operation, left)
+  await sleep(Math.max(0, ...tried.map(({ endsAtMs }) => endsAtMs - Date.now())))
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
 
+type Failed = { record: SQSRecord; error: OperationError; vendorAnswers: boolean }
+
 async function workBucket(
   operation: Operation,
+  bucket: string,
   records: SQSRecord[],
   remainingMs: () => number,
-): Promise<{ done: Done[]; left: Left[] }> {
+): Promise<{ done: Done[]; left: Left[]; endsAtMs: number }> {
   const done: Done[] = []
   const left: Left[] = []
-  const failed: { record: SQSRecord; error: OperationError; vendorAnswers: boolean }[] = []
+  let failed: Failed[] = []
+  const startedAtMs = Date.now()
+  let calls = 0
   let limited = false
 
-  const attempt = async (record: SQSRecord): Promise<OperationError | undefined> => {
-    const startedAtMs = Date.now()
-    const result = await workOn(operation, record, remainingMs)
-    if (result instanceof OperationError) return result
-    done.push({ record, detail: result, ms: Date.now() - startedAtMs })
+  const attemptAll = async (some: SQSRecord[]) => {
+    const results = await Promise.all(
+      some.map(async (record) => {
+        const beganAtMs = Date.now()
+        const result = await workOn(operation, record, remainingMs)
+        calls += result.attempts
+        if (result instanceof OperationError) return { record, error: result }
+        done.push({ record, detail: result, ms: Date.now() - beganAtMs })
+      }),
+    )
+    for (const result of results) {
+      if (!result) continue
+      const { record, error } = result
+      if (KINDS[error.kind].queue === 'defer') {
+        limited = true
+        left.push({ record, waitMs: error.retryAfterMs ?? MIN_BACKOFF_MS, error })
+      } else failed.push({ record, error, vendorAnswers: isAnswering() })
+    }
   }
 
   /** An item that ended without a call says nothing about the vendor. */
   const isAnswering = () => done.some(({ detail }) => detail.attempts > 0)
 
-  let earliestAtMs = 0
-  for (const record of inTurn(records)) {
-    if (limited || remainingMs() < ITEM_MS) {
-      left.push({ record, waitMs: 0 })
-      continue
-    }
-    await sleep(Math.max(0, earliestAtMs - Date.now()))
-    earliestAtMs = Date.now() + spacingMs(operation)
-    const error = await attempt(record)
-    if (!error) continue
-    limited = KINDS[error.kind].queue === 'defer'
-    if (limited) left.push({ record, waitMs: error.retryAfterMs ?? MIN_BACKOFF_MS, error })
-    else failed.push({ record, error, vendorAnswers: isAnswering() })
+  const waiting = inTurn(records)
+  while (waiting.length > 0 && !limited && remainingMs() >= ITEM_MS) {
+    const room = pace.room(operation, bucket)
+    const callsBefore = calls
+    const sentAtMs = Date.now()
+    await attemptAll(waiting.splice(0, Math.max(1, room)))
+    if (limited) pace.exhausted(operation, bucket)
+    else if (calls > callsBefore) pace.used(operation, bucket, calls - callsBefore, sentAtMs, room > 0)
+  }
+  left.push(...waiting.map((record) => ({ record, waitMs: 0 })))
+
+  if (isAnswering() && !limited && remainingMs() >= ITEM_MS) {
+    // They failed before the vendor answered their neighbours: perhaps only the moment was bad.
+    const again = failed.filter(({ vendorAnswers }) => !vendorAnswers)
+    failed = failed.filter(({ vendorAnswers }) => vendorAnswers)
+    await attemptAll(again.map(({ record }) => record))
   }
 
   for (const { record, error, vendorAnswers } of failed) {
-    // It failed before the vendor answered its neighbours: perhaps only the moment was bad.
-    const again = !vendorAnswers && isAnswering() && !limited && remainingMs() >= ITEM_MS
-    const last = again ? await attempt(record) : error
-    if (!last) continue
     const failingMs = Date.now() - (failingSinceMs.get(record.messageId) ?? Date.now())
     const receivedMs = Date.now() - Number(record.attributes.ApproximateFirstReceiveTimestamp)
-    const poisoned = (again || vendorAnswers) && failingMs > Math.max(POISONED_MS, 3 * (last.retryAfterMs ?? 0))
+    const poisoned = vendorAnswers && failingMs > Math.max(POISONED_MS, 3 * (error.retryAfterMs ?? 0))
     if (poisoned || receivedMs > EXHAUSTED_MS) {
-      done.push({ record, detail: parked(itemOf(operation, record), last), ms: 0 })
+      done.push({ record, detail: parked(itemOf(operation, record), error), ms: 0 })
       continue
     }
     failingSinceMs.set(record.messageId, Date.now() - failingMs)
-    left.push({ record, waitMs: last.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error: last })
+    left.push({ record, waitMs: error.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error })
   }
   for (const { record } of done) failingSinceMs.delete(record.messageId)
-  return { done, left }
+  return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, calls, startedAtMs) }
 }
 
 /** Begins with another message at each delivery, so that two slow ones cannot use up every batch's time. */

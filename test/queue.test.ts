@@ -38,16 +38,26 @@ describe('a batch', () => {
     ])
   })
 
-  test('a rate limit stops the bucket at once and makes it wait as long as the vendor says', async () => {
+  test('asks with one call first; a rate limit makes the bucket wait as long as the vendor says', async () => {
     harness.sandbox.answer(
-      { path: path(2) },
+      { path: path(1) },
       { status: 429, headers: { 'x-ogw-ratelimit-reset': '58' }, body: { code: 99991400, msg: '' } },
     )
-    expect((await harness.queue(drive, files(1, 2, 3, 4))).failed).toEqual([1, 2, 3])
-    expect(harness.sandbox.requests.filter(({ path }) => path.includes('/files/'))).toHaveLength(2)
-    expect(deferred()).toMatchObject([{ bucket: 'feishu:default', items: 3, waitMs: 58_000, kind: 'rate_limited' }])
-    // One invisible message holds the whole group back; the others wait behind it. The first item's message is gone.
-    expect(await state(drive)).toEqual(['inFlight', 'inFlight', 'visible', 'visible'])
+    expect((await harness.queue(drive, files(1, 2, 3, 4))).failed).toEqual([0, 1, 2, 3])
+    expect(harness.sandbox.requests.filter(({ path }) => path.includes('/files/'))).toHaveLength(1)
+    expect(deferred()).toMatchObject([{ bucket: 'feishu:default', items: 4, waitMs: 58_000, kind: 'rate_limited' }])
+    // One invisible message holds the whole group back; the others wait behind it.
+    expect(await state(drive)).toEqual(['inFlight', 'visible', 'visible', 'visible'])
+  })
+
+  test('sends at once what still fits into the minute, and then one call that finds out', async () => {
+    await harness.close()
+    harness = await startHarness({ speed: 1 })
+    expect((await harness.queue(drive, files(1, 2, 3, 4, 5, 6))).failed).toEqual([])
+    expect((await harness.queue(drive, files(7, 8, 9, 10, 11, 12, 13, 14))).failed).toEqual([4, 5, 6, 7])
+    const refused = harness.sandbox.requests.filter(({ status }) => status === 429)
+    expect(refused).toHaveLength(1)
+    expect(harness.outcomes()).toHaveLength(10)
   })
 
   test.each([
@@ -73,16 +83,24 @@ describe('a batch', () => {
     expect((await harness.queue(acl, [itemOf(acl)], { bucket: 'feishu:b' })).failed).toEqual([])
   })
 
-  test('keeps calls of a limit per second apart', async () => {
+  test('of a limit per second ends no earlier than the next may begin', async () => {
+    await harness.close()
+    harness = await startHarness({ speed: 1 })
     const ding = 'dingtalk-calendar-unsubscribe' as const
-    const items = ['01', '02', '03', '01', '02'].map((n, index) =>
-      itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: `sandboxCalendar${n}=` }).replace('hr-1', `hr-${index}`),
-    )
-    await harness.queue(ding, items, { bucket: 'dingtalk:default' })
-    const times = harness.sandbox.requests.filter(({ path }) => path.includes('/calendars/')).map(({ time }) => time)
-    expect(times).toHaveLength(5)
-    // 20 calls a second are 50 ms apart; timers may be a little early.
-    expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(4 * 48)
+    const batch = (name: string) =>
+      Array.from({ length: 10 }, (_, index) =>
+        itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' }).replace(
+          'hr-1',
+          `${name}-${index}`,
+        ),
+      )
+    for (const name of ['a', 'b', 'c', 'd', 'e'])
+      expect((await harness.queue(ding, batch(name), { bucket: 'dingtalk:default' })).failed).toEqual([])
+    const calls = harness.sandbox.requests.filter(({ path }) => path.includes('/calendars/'))
+    expect(calls).toHaveLength(50)
+    expect(calls.filter(({ status }) => status !== 200)).toEqual([])
+    // 20 calls a second: the fifth batch of ten may not begin before two seconds have passed.
+    expect((calls[40]?.time ?? 0) - (calls[0]?.time ?? 0)).toBeGreaterThanOrEqual(4 * 490)
   })
 
   test('begins nothing that would not fit, and leaves it for at once', async () => {

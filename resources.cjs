@@ -87,6 +87,7 @@ exports.checked = async ({ resolveVariable }) => {
     bus: await matching('bus', /^(?!default$)[\w./-]+$/, 'a new name: this stack creates the bus'),
     putEventsAccounts: await list('putEventsAccounts', /^\d{12}$/, 'account ids of twelve digits'),
     archiveRetentionDays: await number('archiveRetentionDays', 'a number of days'),
+    maxTargetsPerEvent: await number('maxTargetsPerEvent', 'a number of targets'),
     secretsKmsKeyArn: await matching(
       'secretsKmsKeyArn',
       /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,

@@ -1,7 +1,7 @@
 /** Scheduled: keeps the tokens of all stored users of both vendors alive. No operation: it has no route and no queue. */
 import type { Context } from 'aws-lambda'
 import { dingtalkUser } from '../lib/dingtalk-tokens.ts'
-import { environment, environmentDays } from '../lib/environment.ts'
+import { environment, environmentNumber } from '../lib/environment.ts'
 import { OperationError } from '../lib/error.ts'
 import { feishuUser } from '../lib/feishu-tokens.ts'
 import { renewAll } from '../lib/renewal.ts'
@@ -15,7 +15,7 @@ const RESERVE_MS = 10_000
  */
 export async function handler(_event: unknown, context: Context): Promise<void> {
   const remainingMs = () => context.getRemainingTimeInMillis() - RESERVE_MS
-  const withinDays = environmentDays('RENEW_WITHIN_DAYS')
+  const withinDays = environmentNumber('RENEW_WITHIN_DAYS')
   const vendors = {
     feishu: { prefix: environment('FEISHU_USER_SECRET_PREFIX'), userOf: feishuUser },
     dingtalk: { prefix: environment('DINGTALK_USER_SECRET_PREFIX'), userOf: dingtalkUser },

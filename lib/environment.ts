@@ -18,11 +18,11 @@ export function vendorUrl(name: string): string {
   return value.replace(/\/+$/, '')
 }
 
-/** A whole number of days from the environment, 1 at least. */
-export function environmentDays(name: string): number {
-  const days = Number(environment(name))
-  if (Number.isInteger(days) && days >= 1) return days
-  throw misconfigured(name, 'must be a number of days', '必须为天数')
+/** A whole number from the environment, 1 at least. */
+export function environmentNumber(name: string): number {
+  const value = Number(environment(name))
+  if (Number.isInteger(value) && value >= 1) return value
+  throw misconfigured(name, 'must be a whole number, 1 at least', '必须为不小于 1 的整数')
 }
 
 const misconfigured = (name: string, en: string, zh: string) =>

@@ -1,6 +1,7 @@
 /** The event that starts an offboarding: what its `detail` may hold. */
 import * as v from 'valibot'
 import { eventTypeFits, FILE_TYPES } from './drive-file.ts'
+import { OperationError } from './error.ts'
 import { exactly, id, nameId } from './schema.ts'
 
 /** The event's `detail-type`. */
@@ -55,3 +56,27 @@ export const offboarding = v.pipe(
 )
 
 export type Offboarding = v.InferOutput<typeof offboarding>
+
+/**
+ * The event, if it asks for no more than `maxTargets`. Throws `invalid_request` otherwise: it would have to be split, and
+ * must not be half-applied.
+ */
+export function withinTargets(event: Offboarding, maxTargets: number): Offboarding {
+  const { feishu, dingtalk } = event
+  const lists = [feishu?.calendarAcls?.calendarIds, feishu?.approvalCodes, feishu?.files, dingtalk?.calendarIds]
+  const targets = lists.reduce((sum, list) => sum + (list?.length ?? 0), feishu?.calendar ? 1 : 0)
+  if (targets <= maxTargets) return event
+  throw new OperationError(
+    'invalid_request',
+    {
+      en: `The event names ${targets} targets; at most ${maxTargets} are taken at once.`,
+      zh: `该事件包含 ${targets} 个对象,一次最多接受 ${maxTargets} 个。`,
+    },
+    {
+      hint: {
+        en: 'Split it into several events, or deploy with a higher maxTargetsPerEvent.',
+        zh: '请拆分为多个事件,或以更大的 maxTargetsPerEvent 重新部署。',
+      },
+    },
+  )
+}

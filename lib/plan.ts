@@ -2,8 +2,9 @@
 import type { EventBridgeEvent } from 'aws-lambda'
 import { audit } from './audit.ts'
 import { publish } from './bus.ts'
+import { environmentNumber } from './environment.ts'
 import { OperationError } from './error.ts'
-import { type Offboarding, offboarding } from './offboarding-event.ts'
+import { type Offboarding, offboarding, withinTargets } from './offboarding-event.ts'
 import type { Operation } from './operation.ts'
 import { bodyOf, sendDeadLetter, sendWork } from './queue.ts'
 import { parse, printable } from './schema.ts'
@@ -19,12 +20,12 @@ const ANNOUNCER = 'feishu-calendar-unsubscribe'
 
 /**
  * Puts one item for each of the event's targets on the operation's queue and returns how many. The same event delivered
- * again adds nothing. An event that is invalid or selects nothing is rejected whole: a dead letter, no item.
+ * again adds nothing. An event that is invalid, selects nothing or too much is rejected whole: a dead letter, no item.
  */
 export async function plan(operation: Operation, event: OffboardingEvent): Promise<{ planned: number }> {
   let detail: Offboarding
   try {
-    detail = parse(offboarding, event.detail)
+    detail = withinTargets(parse(offboarding, event.detail), environmentNumber('MAX_TARGETS_PER_EVENT'))
   } catch (error) {
     if (!(error instanceof OperationError)) throw error
     await reject(operation, event, error)

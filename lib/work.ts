@@ -18,6 +18,8 @@ import { type WorkItem, workItem } from './work-item.ts'
 
 /** An item is not begun with less time than this left: one slow answer must fit. */
 const ITEM_MS = 8_000
+/** SQS deletes a message after 14 days, without a word. One that is nearly as old is parked: redriven, it has 14 more. */
+const OUTLIVED_MS = (14 * 24 - 2) * 60 * 60_000
 /** Quick retries are worth staying for; longer waits cost nothing on the queue. */
 const PATIENCE_MS = 900
 /** An item that fails is tried again after as long as it has been failing, within these bounds. */
@@ -146,6 +148,7 @@ async function workOn(
   let item: WorkItem | undefined
   try {
     item = itemOf(operation, record)
+    if (Date.now() - Number(record.attributes.SentTimestamp) > OUTLIVED_MS) return parked(item, outlived())
     const { outcome, upstream, attempts } = await execute(operation, item.input, {
       dryRun: item.dryRun,
       remainingMs,
@@ -165,6 +168,21 @@ async function workOn(
     }
   }
 }
+
+const outlived = () =>
+  new OperationError(
+    'rate_limited',
+    {
+      en: 'It waited almost 14 days for its turn, and SQS would have deleted it.',
+      zh: '排队等待已近 14 天,SQS 即将删除该消息。',
+    },
+    {
+      hint: {
+        en: 'Redrive it: it then waits for its turn anew.',
+        zh: '请重新投递,使其重新排队。',
+      },
+    },
+  )
 
 /** The record's item; `invalid_request` for one that this version does not understand. */
 function itemOf(operation: Operation, { body }: SQSRecord): WorkItem {

@@ -20,6 +20,7 @@ const VARIABLES = {
   DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   EVENT_BUS_NAME: 'test-bus',
+  MAX_TARGETS_PER_EVENT: '2000',
 }
 
 export const OPERATIONS = [
@@ -71,10 +72,13 @@ export async function startHarness({
   world = sampleWorld(),
   now = Date.now,
   speed = 10_000,
+  env = {},
 }: {
   world?: World
   now?: () => number
   speed?: number
+  /** Variables over those of the harness. */
+  env?: Record<string, string>
 } = {}) {
   vi.resetModules()
   const sandbox = await startSandbox({ world, now, speed })
@@ -94,6 +98,7 @@ export async function startHarness({
     DINGTALK_BASE_URL: sandbox.url,
     WORK_QUEUE_URL: queues.queueUrl(`${name}.fifo`),
     DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
+    ...env,
   })
   const setEnv = (name: Name) => Object.assign(process.env, variables(name))
 
@@ -126,7 +131,11 @@ export async function startHarness({
    * dropped. Each travels in a group of its own, since the emulator receives one message of a group at a time where SQS
    * receives ten. The batch can be delivered again and again.
    */
-  const receive = async (name: Name, bodies: string[], { bucket = 'feishu:default', ageMs = 0 } = {}) => {
+  const receive = async (
+    name: Name,
+    bodies: string[],
+    { bucket = 'feishu:default', ageMs = 0, sentMsAgo = 0 } = {},
+  ) => {
     const QueueUrl = queues.queueUrl(`${name}.fifo`)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
     for (const MessageBody of bodies) {
@@ -138,12 +147,13 @@ export async function startHarness({
     const { Messages = [] } = await queues.client.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
     )
+    const SentTimestamp = String(Date.now() - sentMsAgo)
     const ApproximateFirstReceiveTimestamp = String(Date.now() - ageMs)
     const Records = Messages.map(({ MessageId = '', ReceiptHandle, Body = '', Attributes }) => ({
       messageId: MessageId,
       receiptHandle: ReceiptHandle,
       body: Body,
-      attributes: { ...Attributes, MessageGroupId: bucket, ApproximateFirstReceiveTimestamp },
+      attributes: { ...Attributes, MessageGroupId: bucket, SentTimestamp, ApproximateFirstReceiveTimestamp },
       messageAttributes: {},
       eventSource: 'aws:sqs',
       eventSourceARN: queues.queueArn(`${name}.fifo`),

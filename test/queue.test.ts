@@ -177,6 +177,19 @@ describe('an item that fails', () => {
     expect(await harness.deadLetters()).toHaveLength(1)
   })
 
+  test('is parked untried when SQS is about to delete it', async () => {
+    const sentMsAgo = (14 * 24 - 1) * HOUR_MS
+    expect((await harness.queue(drive, files(1), { sentMsAgo })).failed).toEqual([])
+    expect(harness.sandbox.requests).toEqual([])
+    const [letter] = await harness.deadLetters()
+    expect(letter?.messageAttributes).toMatchObject({
+      kind: { StringValue: 'rate_limited' },
+      hint: { StringValue: expect.stringContaining('Redrive it') },
+    })
+    expect((await harness.queue(drive, files(2), { sentMsAgo: sentMsAgo - 24 * HOUR_MS })).failed).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['parked', 'changed'])
+  })
+
   test('because its document is being migrated waits 10 minutes, and not only once', async () => {
     const migrating = { status: 400, body: { code: 1064230, msg: '' } }
     const batch = await harness.receive(drive, files(1, 2))

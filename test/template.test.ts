@@ -271,6 +271,7 @@ describe.each(names)('%s', (name) => {
       WORK_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}.fifo`).id}>`,
       DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
       EVENT_BUS_NAME: '<EventBus>',
+      MAX_TARGETS_PER_EVENT: '2000',
       NODE_OPTIONS: '--enable-source-maps',
     })
   })

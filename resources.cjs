@@ -2,31 +2,11 @@
 'use strict'
 
 // What serverless.yml derives instead of writing it once per operation. Each export is a variable that serverless.yml
-// reads as `${file(./resources.cjs):NAME}`. Logical ids: `feishu-drive-unsubscribe` gives FeishuDriveUnsubscribeQueue,
-// …QueuePolicy, …Role and …Alarm; what osls makes is called FeishuDashdriveDashunsubscribe….
+// reads as `${file(./resources.cjs):NAME}`. What watches over the stack is in observability.cjs.
+
+const { RENEWAL, allow, arn, arnOf, collect, idOf, policy, ref, settings, sub } = require('./cloudformation.cjs')
 
 const FOURTEEN_DAYS = 14 * 24 * 60 * 60
-
-const sub = (text) => ({ 'Fn::Sub': text })
-const ref = (id) => ({ Ref: id })
-const arnOf = (id) => ({ 'Fn::GetAtt': [id, 'Arn'] })
-/** An ARN in the stack's own partition, region and account. */
-const arn = (service, resource) =>
-  sub(`arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${resource}`)
-const upperFirst = (text) => text[0].toUpperCase() + text.slice(1)
-const idOf = (name) => name.split('-').map(upperFirst).join('')
-/** How osls spells a function's key in its own logical ids. */
-const oslsId = (key) => upperFirst(key.replaceAll('-', 'Dash').replaceAll('_', 'Underscore'))
-const allow = (Sid, Action, Resource, Condition) => ({
-  Sid,
-  Effect: 'Allow',
-  Action,
-  Resource,
-  ...(Condition && { Condition }),
-})
-const policy = (...Statement) => ({ Version: '2012-10-17', Statement: Statement.filter(Boolean) })
-/** One object out of those that `map` makes of each entry. */
-const collect = (object, map) => Object.assign({}, ...Object.entries(object).map(([key, value]) => map(key, value)))
 
 /** custom.checked: the parameters that need more than being written down. A wrong value stops the packaging here. */
 exports.checked = async ({ resolveVariable }) => {
@@ -93,17 +73,23 @@ exports.checked = async ({ resolveVariable }) => {
       /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,
       'the ARN of a key',
     ),
+    logRetentionDays: Number(
+      await matching(
+        'logRetentionDays',
+        new RegExp(`^(${LOG_RETENTION_DAYS.join('|')})$`),
+        `one of ${LOG_RETENTION_DAYS.join(', ')}`,
+      ),
+    ),
+    runbookUrl: await matching('runbookUrl', /^[^\s#]{1,300}$/, 'an address or path without "#"'),
     alarmEmail: await matching('alarmEmail', /^$|^\S+@\S+$/, 'an e-mail address'),
     oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
   }
 }
 
-/** What the exports below read from serverless.yml. */
-const settings = async ({ resolveVariable }) => ({
-  stage: await resolveVariable('sls:stage'),
-  service: await resolveVariable('self:service'),
-  ...(await resolveVariable('self:custom')),
-})
+/** What CloudWatch Logs accepts. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+]
 
 /** One function per operation, with its three entrances: HTTP, EventBridge, SQS. */
 exports.functions = async (osls) => {
@@ -267,8 +253,6 @@ exports.userTokenRenewal = async (osls) => {
   }
 }
 
-const RENEWAL = 'user-token-renewal'
-
 /** Its role: both vendors' app secrets and users. */
 exports.userTokenRenewalRole = async (osls) => {
   const { stage, vendors, checked } = await settings(osls)
@@ -361,185 +345,3 @@ exports.eventAccess = async (osls) => {
     },
   }
 }
-
-/** Alarms with their topic, and one key for what people read later: log groups and the topic. */
-exports.observability = async (osls) => {
-  const { stage, service, operations, vendors, checked } = await settings(osls)
-  const { alarmEmail, oldestMessageAlarmSeconds } = checked
-  // All functions, not only the operations: whatever stands in `functions` has a log and can fail.
-  const functions = Object.assign({}, ...[await osls.resolveVariable('self:functions')].flat())
-  const alarm = (name, { Metric, Threshold = 0, Period = 60, Statistic = 'Maximum', Description }) => ({
-    Type: 'AWS::CloudWatch::Alarm',
-    Properties: {
-      AlarmName: `${stage}-${name}`,
-      AlarmDescription: Description,
-      ...Metric,
-      Statistic,
-      Period,
-      EvaluationPeriods: 1,
-      Threshold,
-      ComparisonOperator: 'GreaterThanThreshold',
-      TreatMissingData: 'notBreaching',
-      AlarmActions: [ref('AlarmTopic')],
-    },
-  })
-  const queueMetric = (queue, MetricName) => ({
-    Namespace: 'AWS/SQS',
-    MetricName,
-    Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [queue, 'QueueName'] } }],
-  })
-  const functionMetric = (key, MetricName) => ({
-    Namespace: 'AWS/Lambda',
-    MetricName,
-    Dimensions: [{ Name: 'FunctionName', Value: ref(`${oslsId(key)}LambdaFunction`) }],
-  })
-
-  return {
-    Resources: {
-      DeadLettersAlarm: alarm('dead-letters', {
-        Metric: queueMetric('DeadLetterQueue', 'ApproximateNumberOfMessagesVisible'),
-        Description:
-          'Work was parked: a subscription of a leaver may still be active. Read the attributes kind, code and hint of ' +
-          `the messages in ${stage}-dead-letter.fifo and mend the cause. Then send each message as it is to the work ` +
-          'queue of its operation and delete it here. They expire after 14 days.',
-      }),
-      UndeliveredEventsAlarm: alarm('undelivered-events', {
-        Metric: queueMetric('UndeliveredEventsQueue', 'ApproximateNumberOfMessagesVisible'),
-        Description:
-          'An offboarding event reached no function, or a function could not plan it: for this leaver nothing may have ' +
-          `been done. Read the error in ${stage}-undelivered-events and in the logs and mend the cause. Then replay the ` +
-          'event from the archive and delete it here. Messages expire after 14 days.',
-      }),
-      ...collect(operations, (operation) => ({
-        [`${idOf(operation)}OldestMessageAlarm`]: alarm(`${operation}-oldest-message`, {
-          Metric: queueMetric(`${idOf(operation)}Queue`, 'ApproximateAgeOfOldestMessage'),
-          Threshold: oldestMessageAlarmSeconds,
-          Period: 300,
-          Description:
-            `Work of ${operation} has waited longer than ${oldestMessageAlarmSeconds} s: the vendor keeps refusing or ` +
-            'throttling, or there is more work than its rate limit lets through. Read the audit log lines to see which. ' +
-            'Items expire after 14 days.',
-        }),
-      })),
-      ...collect(functions, (key, { name }) => ({
-        [`${idOf(key)}ErrorsAlarm`]: alarm(`${key}-errors`, {
-          Metric: functionMetric(key, 'Errors'),
-          Period: 300,
-          Statistic: 'Sum',
-          Description:
-            `${key} crashed, timed out or could not start; a vendor call that fails does not count. Read ` +
-            `/aws/lambda/${name} around the time of the alarm. Events and queued work are tried again by themselves.`,
-        }),
-        [`${idOf(key)}ThrottlesAlarm`]: alarm(`${key}-throttles`, {
-          Metric: functionMetric(key, 'Throttles'),
-          Period: 300,
-          Statistic: 'Sum',
-          Description:
-            `Lambda refused to run ${key}: the account's concurrency is used up. Find what uses it, or ask AWS for a ` +
-            'higher quota. HTTP callers got an error; events and queued work are tried again by themselves.',
-        }),
-      })),
-      ...collect(RENEWAL_ALARMS, (metric, Description) =>
-        collect(vendors, (vendor) => ({
-          [`${upperFirst(vendor)}${metric}Alarm`]: alarm(`${RENEWAL}-${vendor}-${metric}`, {
-            Metric: {
-              Namespace: 'SubscriptionOffboarding',
-              MetricName: metric,
-              Dimensions: [
-                { Name: 'FunctionName', Value: `${stage}-${RENEWAL}` },
-                { Name: 'Vendor', Value: vendor },
-              ],
-            },
-            Period: 24 * 60 * 60,
-            Description: `${vendor}: ${Description}`,
-          }),
-        })),
-      ),
-      AlarmTopic: {
-        Type: 'AWS::SNS::Topic',
-        Properties: {
-          TopicName: `${stage}-${service}-alarms`,
-          // Not alias/aws/sns: CloudWatch may not use that key, and the alarms would be lost in silence.
-          KmsMasterKeyId: ref('ObservabilityKey'),
-          ...(alarmEmail && { Subscription: [{ Protocol: 'email', Endpoint: alarmEmail }] }),
-        },
-      },
-      AlarmTopicPolicy: {
-        Type: 'AWS::SNS::TopicPolicy',
-        Properties: {
-          Topics: [ref('AlarmTopic')],
-          PolicyDocument: policy(
-            { ...allow('OurAlarms', 'sns:Publish', ref('AlarmTopic'), fromOurAlarms(stage)), Principal: CLOUDWATCH },
-            {
-              Sid: 'OnlyOverTls',
-              Effect: 'Deny',
-              Principal: '*',
-              Action: 'sns:Publish',
-              Resource: ref('AlarmTopic'),
-              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
-            },
-          ),
-        },
-      },
-      ObservabilityKey: {
-        Type: 'AWS::KMS::Key',
-        Properties: {
-          Description: `Log groups and alarm topic of ${service}, stage ${stage}`,
-          EnableKeyRotation: true,
-          // In a key policy the resource "*" is the key itself.
-          KeyPolicy: policy(
-            {
-              ...allow('AccountDecidesByIam', 'kms:*', '*'),
-              Principal: { AWS: sub('arn:${AWS::Partition}:iam::${AWS::AccountId}:root') },
-            },
-            {
-              ...allow(
-                'OurLogGroups',
-                ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
-                '*',
-                {
-                  ArnEquals: {
-                    'kms:EncryptionContext:aws:logs:arn': [
-                      ...Object.values(functions).map(({ name }) => arn('logs', `log-group:/aws/lambda/${name}`)),
-                      arn('logs', 'log-group:/aws/http-api/${AWS::StackName}'),
-                    ],
-                  },
-                },
-              ),
-              Principal: { Service: sub('logs.${AWS::Region}.${AWS::URLSuffix}') },
-            },
-            {
-              ...allow('OurAlarms', ['kms:Decrypt', 'kms:GenerateDataKey*'], '*', fromOurAlarms(stage)),
-              Principal: CLOUDWATCH,
-            },
-          ),
-        },
-      },
-    },
-    // The log groups themselves are made by osls, which has no setting for a key.
-    extensions: Object.fromEntries(
-      [...Object.keys(functions).map((key) => `${oslsId(key)}LogGroup`), 'HttpApiLogGroup'].map((id) => [
-        id,
-        { Properties: { KmsKeyId: arnOf('ObservabilityKey') } },
-      ]),
-    ),
-  }
-}
-
-/** By the metric the scheduled renewal counts. */
-const RENEWAL_ALARMS = {
-  ReauthorizationRequired:
-    'stored users must consent again, or nothing can be done in their name on the day they leave. ' +
-    '"npm run users -- list" names them, "npm run authorize" asks them.',
-  Gone: 'stored users no longer exist at the vendor. "npm run users -- forget --gone" schedules their secrets for deletion.',
-  Failed:
-    'tokens of stored users could not be renewed. Read the log of the function for kind and hint; it tries again with ' +
-    'its next run, and there are days left before they expire.',
-}
-
-const CLOUDWATCH = { Service: 'cloudwatch.amazonaws.com' }
-
-const fromOurAlarms = (stage) => ({
-  StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
-  ArnLike: { 'aws:SourceArn': arn('cloudwatch', `alarm:${stage}-*`) },
-})

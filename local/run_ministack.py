@@ -3,6 +3,7 @@
 The template and the zips stay as they are; each gap is closed here, in the emulator:
 
 - CloudFormation does not know AWS::Events::Archive, although the emulated EventBridge has archives.
+- CloudFormation does not know AWS::Logs::QueryDefinition, nor has the emulated Logs saved queries: they get an id, no more.
 - IAM asks for sqs:SendMessageBatch and its like. AWS has no such actions: a batch needs what a single call needs.
 - The queues deny calls without TLS. AWS ends TLS at its front door; loopback has none, so every call counts as TLS.
 - EventBridge calls a function once. AWS hands the event to Lambda's asynchronous queue, which tries again and gives a
@@ -14,6 +15,7 @@ import os
 import signal
 import sys
 import threading
+import uuid
 
 from ministack import app as gateway
 from ministack.core import iam_actions
@@ -38,6 +40,10 @@ def create_archive(logical_id, properties, stack_name):
 
 def delete_archive(physical_id, _properties):
     eventbridge._delete_archive({"ArchiveName": physical_id})
+
+
+def create_query_definition(_logical_id, _properties, _stack_name):
+    return str(uuid.uuid4()), {}
 
 
 def iam_action(*request, _original=iam_actions.extract_iam_action):
@@ -65,6 +71,8 @@ def end_with_parent():
 
 
 provisioners._RESOURCE_HANDLERS.setdefault("AWS::Events::Archive", {"create": create_archive, "delete": delete_archive})
+provisioners._RESOURCE_HANDLERS.setdefault(
+    "AWS::Logs::QueryDefinition", {"create": create_query_definition, "delete": lambda *_: None})
 iam_actions.extract_iam_action = iam_action
 eventbridge._dispatch_to_lambda = invoke_asynchronously
 gateway.app = behind_tls

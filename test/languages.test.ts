@@ -100,3 +100,37 @@ test('docs/codes.md holds every code of every table', async () => {
   expect(tables.length).toBeGreaterThanOrEqual(7)
   for (const code of tables.flatMap((table) => Object.keys(table))) expect(page).toMatch(new RegExp(`\`${code}…?\``))
 })
+
+describe.each([
+  ['README.md', 'README.zh-CN.md'],
+  ['docs/runbook.md', 'docs/runbook.zh-CN.md'],
+])('%s is there in Chinese, whole', (english, chinese) => {
+  const [en, zh] = [english, chinese].map((file) => partsOf(readFileSync(file, 'utf8'))) as [Parts, Parts]
+
+  test('with the same headings', () => {
+    expect(zh.headings).toEqual(en.headings)
+  })
+
+  test('with the same commands and samples', () => {
+    expect(zh.samples).toEqual(en.samples)
+  })
+
+  test('with every name: fields, parameters, commands, files', () => {
+    expect(en.names.filter((name) => !zh.names.includes(name))).toEqual([])
+  })
+})
+
+type Parts = { headings: string[]; samples: string[]; names: string[] }
+
+/** What must be equal in both languages: how headings nest, lines to copy without their comments, words in backticks. */
+function partsOf(markdown: string): Parts {
+  const blocks = markdown.split(/^```\w*\n/m)
+  const prose = blocks.filter((_, index) => index % 2 === 0).join('')
+  return {
+    headings: [...prose.matchAll(/^(#+) /gm)].map(([, depth = '']) => depth),
+    samples: [...markdown.matchAll(/^```(?:sh|json)\n(.*?)^```/gms)].map(([, sample = '']) =>
+      sample.replace(/ +# .*$/gm, ''),
+    ),
+    names: [...prose.matchAll(/`([^`\n]+)`/g)].map(([, name = '']) => name),
+  }
+}

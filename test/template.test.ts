@@ -78,6 +78,7 @@ const withParams = [
   'alarmEmail=oncall@example.com',
   'oldestMessageAlarmSeconds=600',
   'logRetentionDays=30',
+  'runbookUrl=https://wiki.example.com/runbook.zh-CN',
   'archiveRetentionDays=7',
   'feishuBaseUrl=https://open.larksuite.com',
   'feishuAppSecretId=lark/app',
@@ -216,7 +217,8 @@ describe('packaging', () => {
     [['feishuUserSecretPrefix= '], /name of a secret/],
     [['dingtalkAppSecretId=*'], /name of a secret/],
     [['feishuBaseUrl=http://open.feishu.cn'], /https URL/],
-    [['logRetentionDays=31'], /logRetentionInDays/],
+    [['logRetentionDays=31'], /logRetentionDays=….*one of 1, 3, .*400/],
+    [['runbookUrl=https://wiki.example.com/runbook#top'], /without "#"/],
     [['bus=default'], /bus/],
   ])('refuses %j', async (params, message) => {
     const wrong = osls(root, join(directory, 'wrong'), [], params)
@@ -458,6 +460,32 @@ describe.each(names)('%s', (name) => {
         Dimensions: [{ Name: 'FunctionName', Value: `<${lambda().id}>` }],
         Threshold: 0,
         Statistic: 'Sum',
+        EvaluationPeriods: 1,
+      })
+    }
+  })
+
+  it('rings when its vendor fails or is slow for a quarter of an hour, by what its log lines say', () => {
+    for (const [suffix, MetricName, Statistic, Threshold] of [
+      ['vendor-faults', 'VendorFaults', 'Sum', 0],
+      ['vendor-slow', 'CallMs', 'Average', 5_000],
+    ]) {
+      const filter = one(
+        plain,
+        'AWS::Logs::MetricFilter',
+        (it) =>
+          it.LogGroupName === `<${lambda().id.replace('LambdaFunction', 'LogGroup')}>` &&
+          it.MetricTransformations[0].MetricName === MetricName,
+      )
+      expect(filter.MetricTransformations[0].MetricNamespace).toBe('SubscriptionOffboarding/dev')
+      expect(alarmNamed(plain, `${functionName}-${suffix}`)).toMatchObject({
+        Namespace: 'SubscriptionOffboarding/dev',
+        MetricName,
+        Dimensions: [{ Name: 'operation', Value: name }],
+        Statistic,
+        Threshold,
+        Period: 300,
+        EvaluationPeriods: 3,
       })
     }
   })
@@ -662,16 +690,20 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(2 + 3 * names.length + 2 + 3 * 2)
+    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 3 * 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
         ComparisonOperator: 'GreaterThanThreshold',
-        EvaluationPeriods: 1,
         TreatMissingData: 'notBreaching',
       })
       expect(alarm.AlarmDescription.split(/[.:] /).length, alarm.AlarmName).toBeGreaterThan(1)
-      expect(alarm.AlarmDescription.length, alarm.AlarmName).toBeLessThanOrEqual(1024)
+      expect(alarm.AlarmDescription, alarm.AlarmName).toMatch(/ Runbook: docs\/runbook\.md#[a-z-]+$/)
+    }
+    for (const { AlarmName, AlarmDescription } of ofType(full, 'AWS::CloudWatch::Alarm')) {
+      expect(AlarmDescription, AlarmName).toMatch(/ Runbook: https:\/\/wiki\.example\.com\/runbook\.zh-CN#[a-z-]+$/)
+      // What a parameter may make of it: its URL has 300 characters at most.
+      expect(AlarmDescription.length, AlarmName).toBeLessThanOrEqual(1024 - 300)
     }
   })
 
@@ -774,7 +806,8 @@ describe(RENEWAL, () => {
 describe('growing', () => {
   it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
     const copy = join(directory, 'copy')
-    await cp(join(root, 'resources.cjs'), join(copy, 'resources.cjs'))
+    for (const file of ['cloudformation.cjs', 'resources.cjs', 'observability.cjs'])
+      await cp(join(root, file), join(copy, file))
     for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
       await mkdir(join(copy, 'dist', name), { recursive: true })
       await writeFile(join(copy, 'dist', name, 'index.mjs'), '')

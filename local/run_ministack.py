@@ -5,6 +5,8 @@ The template and the zips stay as they are; each gap is closed here, in the emul
 - CloudFormation does not know AWS::Events::Archive, although the emulated EventBridge has archives.
 - CloudFormation does not know AWS::Logs::QueryDefinition, nor has the emulated Logs saved queries: they get an id, no more.
 - IAM asks for sqs:SendMessageBatch and its like. AWS has no such actions: a batch needs what a single call needs.
+- IAM knows a log group by an ARN without `:*` at its end. AWS wants that in policies, but for the actions about tags.
+- What functions print is logged without ids of the log events, which AWS always gives.
 - The queues deny calls without TLS. AWS ends TLS at its front door; loopback has none, so every call counts as TLS.
 - EventBridge calls a function once. AWS hands the event to Lambda's asynchronous queue, which tries again and gives a
   failed event to the function's on-failure destination.
@@ -19,7 +21,7 @@ import uuid
 
 from ministack import app as gateway
 from ministack.core import iam_actions
-from ministack.services import eventbridge, lambda_svc
+from ministack.services import cloudwatch_logs, eventbridge, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 
@@ -51,6 +53,15 @@ def iam_action(*request, _original=iam_actions.extract_iam_action):
     return action.removesuffix("Batch") if action and action.startswith("sqs:") else action
 
 
+def resource_arn(service, *request, _original=iam_actions.extract_resource_arn):
+    arn = _original(service, *request)
+    return f"{arn}:*" if service == "logs" and ":log-group:" in arn and not arn.endswith(":*") else arn
+
+
+def append_log_events(stream, events, _original=cloudwatch_logs._append_log_events):
+    _original(stream, [{"eventId": uuid.uuid4().hex, **event} for event in events])
+
+
 def invoke_asynchronously(function_arn, payload):
     function, config, name = lambda_svc._get_func_record_for_ref(function_arn)
     if not function:
@@ -74,6 +85,8 @@ provisioners._RESOURCE_HANDLERS.setdefault("AWS::Events::Archive", {"create": cr
 provisioners._RESOURCE_HANDLERS.setdefault(
     "AWS::Logs::QueryDefinition", {"create": create_query_definition, "delete": lambda *_: None})
 iam_actions.extract_iam_action = iam_action
+iam_actions.extract_resource_arn = resource_arn
+cloudwatch_logs._append_log_events = append_log_events
 eventbridge._dispatch_to_lambda = invoke_asynchronously
 gateway.app = behind_tls
 

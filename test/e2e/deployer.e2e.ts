@@ -5,8 +5,8 @@ import { expect, inject, it } from 'vitest'
 import { venvTool } from '../../local/python.ts'
 import { compileTemplate } from '../../local/template.ts'
 import { clientsOf, outputsOf } from './aws.ts'
-import { deployerPolicy } from './deployer-policy.ts'
 import { tryNpmRun, tryRun } from './npm.ts'
+import { deployerPolicy } from './policies.ts'
 import { STAGE } from './setup.ts'
 
 // docs/deployer-policy.json. The stages of these tests were deployed with it, but the emulator asks IAM only about what

@@ -1,0 +1,40 @@
+import { PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { beforeAll, expect, inject, it } from 'vitest'
+import { clientsOf, createUser, type Keys } from './aws.ts'
+import { tryNpmRun } from './npm.ts'
+import { operatorPolicy } from './policies.ts'
+import { STAGE } from './setup.ts'
+
+// What an operator does to a deployed stage from a terminal, as a user who has docs/operator-policy.json and nothing else.
+
+const cloud = inject('cloud')
+let operator: Keys
+beforeAll(async () => {
+  operator = await createUser(cloud, 'operator', await operatorPolicy(STAGE))
+})
+const run = (command: string, ...args: string[]) => tryNpmRun({ ...cloud, deployer: operator }, command, args)
+
+it('sends an event, follows it to the report, and has the report again', async () => {
+  const files = ['doxcnSandbox02:sheet', 'doxcnSandboxForbidden:docx', 'doxcnSandboxMissing:docx']
+  const targets = files.flatMap((file) => ['--file', file])
+  const offboarded = await run('offboard', '--id', 'hr-e2e-cli', ...targets, '--stage', STAGE)
+  expect(offboarded.output).toMatch(/^3 targets: 1 changed, 1 parked, 1 gone$/m)
+  expect(offboarded.code).toBe(1)
+
+  const reported = await run('report', 'hr-e2e-cli', '--csv', '--stage', STAGE)
+  expect(reported.code).toBe(1)
+  expect(reported.output).toMatch(/^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandbox02 sheet,changed,,0,\w+,\S+Z,\r$/m)
+  expect(reported.output).toMatch(
+    /^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandboxForbidden docx,parked,forbidden,1069603,/m,
+  )
+}, 120_000)
+
+// That only offboarding events may be put is a condition on keys that the emulator does not give to IAM.
+it('reaches no other stage', async () => {
+  const { events } = clientsOf(cloud, operator)
+  const entry = { EventBusName: 'default', Source: 'hr.offboarding', DetailType: 'User Offboarding', Detail: '{}' }
+  const name = expect.stringMatching(/AccessDenied/)
+  await expect(events.send(new PutEventsCommand({ Entries: [entry] }))).rejects.toMatchObject({ name })
+  const { code, output } = await run('report', 'hr-e2e-cli', '--stage', 'prod')
+  expect([code, output]).toEqual([1, expect.stringContaining('you need logs:FilterLogEvents')])
+}, 120_000)

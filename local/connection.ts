@@ -36,7 +36,7 @@ export type StackDescription = {
   names: Names
   region: string
   endpoints: Record<Service, string>
-  /** The functions' variables that name secrets and vendors. */
+  /** The functions' variables that name secrets and vendors, and their limits. */
   variables: Record<string, string>
   /** How much faster than the vendors' the sandbox's limits are. */
   speed: number
@@ -45,7 +45,7 @@ export type StackDescription = {
 export type Connection = {
   names: Names
   region: string
-  /** The functions' variables that name secrets and vendors. */
+  /** The functions' variables that name secrets and vendors, and their limits. */
   variables: Record<string, string>
   isLocal: boolean
   /** How much faster than documented the vendors' limits are; 1 but in a sandbox. */
@@ -150,4 +150,4 @@ function namesOf({ functions, queues, rules, eventSources }: Wiring): Names {
 }
 
 const variablesOf = (environments: Record<string, string>[]): Record<string, string> =>
-  Object.fromEntries(environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK)_/.test(name)))
+  Object.fromEntries(environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX)_/.test(name)))

@@ -55,7 +55,7 @@ export async function follow(
       if (unplanned.length === 0 && ledger.open.size === 0) return ledger
       const waitedMs = Date.now() - startedAtMs
       if (ledger.isEmpty && !isSent && waitedMs > UNKNOWN_MS)
-        throw new CommandError('nothing is known of this offboarding in the last 14 days')
+        throw new CommandError('nothing is known of this offboarding in the last 42 days')
       if (unplanned.length > 0 && waitedMs > PLANNING_MS[where])
         throw new CommandError(
           `not heard of what was planned: ${unplanned.join(', ')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,

@@ -1,11 +1,12 @@
 /** `npm run offboard -- EVENT.json`: checks an offboarding event, sends it, follows it to its end and reports. */
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { offboarding } from '../lib/offboarding-event.ts'
-import { issuesOf, printable } from '../lib/schema.ts'
+import { OperationError } from '../lib/error.ts'
+import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
+import { issuesOf, parse, printable } from '../lib/schema.ts'
 import { AuditLog } from './audit-log.ts'
 import { readObject, runCommand, say, UsageError } from './command.ts'
-import { CONNECTION_HELP, CONNECTION_OPTIONS, type ConnectionOptions, connect } from './connection.ts'
+import { CONNECTION_HELP, CONNECTION_OPTIONS, type Connection, type ConnectionOptions, connect } from './connection.ts'
 import { exitCodeOf, follow, sendEvent } from './follow.ts'
 import { FORMATS } from './report-formats.ts'
 
@@ -91,6 +92,16 @@ function check(detail: unknown, source: string): void {
   throw new UsageError(`${printable(source)} is not a valid offboarding event, see above. Nothing was sent.`)
 }
 
+/** Throws for more targets than the stack takes at once. */
+function checkCount(detail: unknown, { variables }: Connection): void {
+  try {
+    withinTargets(parse(offboarding, detail), Number(variables.MAX_TARGETS_PER_EVENT))
+  } catch (error) {
+    if (error instanceof OperationError) throw new UsageError(`${error.detail.en} ${error.hint.en} Nothing was sent.`)
+    throw error
+  }
+}
+
 /** The command that goes on following. */
 function followCommand(id: string, { stage, region, param = [], local }: ConnectionOptions): string {
   const given = Object.entries({ stage, region, local }).flatMap(([name, value]) => (value ? [`--${name}`, value] : []))
@@ -100,8 +111,8 @@ function followCommand(id: string, { stage, region, param = [], local }: Connect
 }
 
 const DAY_MS = 86_400_000
-/** Nothing waits in a queue for longer. */
-const LONGEST_MS = 14 * DAY_MS
+/** Nothing takes longer: 14 days in a queue, as long as a dead letter, and in the queue again. */
+const LONGEST_MS = 42 * DAY_MS
 
 await runCommand('offboard', async (args) => {
   const { values, positionals } = parseArgs({
@@ -141,6 +152,7 @@ await runCommand('offboard', async (args) => {
   const connection = await connect(options)
   let log = new AuditLog(connection, { offboardingId }, Date.now() - LONGEST_MS)
   if (detail) {
+    checkCount(detail, connection)
     const eventId = await sendEvent(connection, detail)
     // The clocks of the log and of this machine may differ by so much.
     log = new AuditLog(connection, { eventId }, Date.now() - DAY_MS)

@@ -53,6 +53,17 @@ describe('beside a local stack', () => {
       expect(await again).toMatchObject({ code: 1, stdout: expect.stringContaining(sum) })
   }, 60_000)
 
+  test('more targets than the stack takes at once are not sent', async () => {
+    const approvalCodes = Array.from({ length: 20_000 }, (_, index) => `code-${index}`)
+    const file = write('many.json', { offboardingId: 'many', feishu: { approvalCodes } })
+    const { code, stderr } = await run('offboard', file)
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/names 20000 targets; at most \d+ are .* Nothing was sent\.\n/),
+    ])
+    expect((await run('report', 'many')).stderr).toContain('nothing is known')
+  }, 60_000)
+
   test('flags stand for a file in small cases, and the command names the offboarding itself', async () => {
     const { code, stdout, stderr } = await run(
       'offboard',
@@ -80,8 +91,9 @@ describe('where nothing answers for the functions', () => {
     const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo', logGroup: 'group' } }
     server = createServer((_, response) => {
       const endpoints = { logs: logs.url, eventbridge: bus.url }
+      const variables = { MAX_TARGETS_PER_EVENT: '10' }
       const names = { bus: 'bus', source: 'hr.offboarding', undeliveredEventsQueue: 'undelivered', operations }
-      response.end(JSON.stringify({ names, region: 'ap-southeast-1', endpoints, variables: {}, speed: 1 }))
+      response.end(JSON.stringify({ names, region: 'ap-southeast-1', endpoints, variables, speed: 1 }))
     })
     local = await listen(server)
     put = () => bus.events.map(({ event }) => event)

@@ -298,8 +298,9 @@ const QUERIES = {
   'users who must consent again': {
     place: [12, 31],
     query: [
+      'fields coalesce(secretId, input.open_id, input.userId) as user',
       'filter kind = "reauthorization_required"',
-      'stats count(*) as lines, latest(operation) as lastOperation, latest(code) as lastCode by coalesce(secretId, input.open_id, input.userId) as user',
+      'stats count(*) as lines, latest(operation) as lastOperation, latest(code) as lastCode by user',
       'sort lines desc',
     ],
   },

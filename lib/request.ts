@@ -1,5 +1,5 @@
 /** One HTTPS exchange with a vendor. The only file that knows undici. */
-import { Agent, request } from 'undici'
+import { Agent } from 'undici'
 import { OperationError } from './error.ts'
 
 export type VendorRequest = {
@@ -18,6 +18,7 @@ const MAX_RESPONSE_BYTES = 1024 * 1024
 
 const agent = new Agent({
   connect: { timeout: CONNECT_TIMEOUT_MS },
+  allowH2: false,
   headersTimeout: ANSWER_TIMEOUT_MS,
   bodyTimeout: ANSWER_TIMEOUT_MS,
   maxResponseSize: MAX_RESPONSE_BYTES,
@@ -35,8 +36,10 @@ export async function send(
   remainingMs: number,
 ): Promise<VendorResponse> {
   try {
-    const response = await request(url, {
-      dispatcher: agent,
+    const { origin, pathname, search } = new URL(url)
+    const response = await agent.request({
+      origin,
+      path: pathname + search,
       method,
       headers: body === undefined ? headers : { 'content-type': 'application/json; charset=utf-8', ...headers },
       body: body === undefined ? null : JSON.stringify(body),

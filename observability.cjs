@@ -387,7 +387,11 @@ exports.dashboard = async (osls) => {
     Resources: {
       Dashboard: {
         Type: 'AWS::CloudWatch::Dashboard',
-        Properties: { DashboardName: `${stage}-${service}`, DashboardBody: sub(JSON.stringify(body)) },
+        Properties: {
+          // An account's dashboards are the same in all regions.
+          DashboardName: sub(`${stage}-${service}-\${AWS::Region}`),
+          DashboardBody: sub(JSON.stringify(body)),
+        },
       },
       ...collect(QUERIES, (name, { query }) => ({
         [`${idOf(name.replaceAll(' ', '-'))}Query`]: {

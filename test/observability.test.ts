@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders
 /** Alarms, dashboard and saved queries: what they point at must exist, in the runbook and in the lines really written. */
 import { existsSync, readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -184,6 +185,12 @@ describe('metrics made from lines', () => {
 })
 
 describe('the dashboard', () => {
+  test('has a name for each stage and region: an account has one list of them', () => {
+    expect(ofType('AWS::CloudWatch::Dashboard')[0].DashboardName).toEqual({
+      'Fn::Sub': 'dev-subscription-offboarding-${AWS::Region}',
+    })
+  })
+
   test('shows every alarm, and does not overlap', () => {
     const { widgets } = dashboard()
     const names = ofType('AWS::CloudWatch::Alarm').map(({ AlarmName }) => AlarmName)

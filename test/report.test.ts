@@ -87,12 +87,20 @@ describe('counts a target once', () => {
     expect(await summary()).toEqual([0, '2 targets: 1 unchanged, 1 gone'])
   })
 
-  test('as finished when it was parked and redriven, though the lines are out of order', async () => {
+  test('as finished when it was parked and redriven', async () => {
     const parked = lineOf({ message: 'parked', input: file('a'), kind: 'forbidden' })
     write({ message: 'planned', items: 1 })
     write({ input: file('a') })
     logs.write(groupOf(DRIVE), JSON.stringify(parked))
     expect(await summary()).toEqual([0, '1 target: 1 changed'])
+  })
+
+  test('by the newest outcome even when an older line is read last', () => {
+    const ledger = new Ledger()
+    const parked = lineOf({ message: 'parked', input: file('a') })
+    ledger.add(lineOf({ input: file('a') }))
+    ledger.add(parked)
+    expect(ledger.results.map(({ outcome }) => outcome)).toEqual(['changed'])
   })
 
   test('by the real event, not by a dry run before or after', async () => {

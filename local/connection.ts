@@ -122,7 +122,8 @@ async function readDescription(url: string): Promise<StackDescription> {
     throw new UsageError('--local must be an address on this machine, as in http://127.0.0.1:8787')
   try {
     const response = await fetch(new URL(STACK_PATH, base), { signal: AbortSignal.timeout(5_000) })
-    if (response.ok) return (await response.json()) as StackDescription
+    const description = (await response.json()) as Partial<StackDescription> | null
+    if (response.ok && description?.names && description.endpoints) return description as StackDescription
   } catch {}
   throw new CommandError(
     `no local stack answers at ${base.origin}: run "npm start" in another terminal, or name a deployed stage with --stage`,

@@ -92,7 +92,7 @@ function markdownOf(ledger: Ledger, offboardingId: string): string {
 
 /** The text as text: nothing in it is markup, a link, a mention or the end of a table's cell. */
 const plain = (text: string): string =>
-  text.replace(/[\\`*_{}[\]()#+!|~]/g, '\\$&').replace(/[&<>@]/g, (character) => `&#${character.charCodeAt(0)};`)
+  text.replace(/[\\`*_[\]|~$]/g, '\\$&').replace(/[&<>@]/g, (character) => `&#${character.charCodeAt(0)};`)
 
 /** By the option that asks for it. */
 export const FORMATS: Record<'table' | 'json' | 'csv' | 'markdown', (ledger: Ledger, offboardingId: string) => string> =

@@ -1,9 +1,11 @@
 /** How an operator's command reaches a stack: the local one, told by `npm start`, and a deployed stage. */
 
+import { createServer } from 'node:http'
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, expect, test, vi } from 'vitest'
+import { close, listen } from '../local/aws-json.ts'
 import { connect } from '../local/connection.ts'
 import { startCommand, stopCommands } from './operator.ts'
 
@@ -70,6 +72,13 @@ test('a stage is what serverless.yml names, with the parameters it was deployed 
   expect(isLocal).toBe(false)
   expect(settings('logs')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })
 }, 60_000)
+
+test('whatever else answers on the port is no stack', async () => {
+  const server = createServer((_, response) => response.end('{"names":null}'))
+  const local = await listen(server)
+  await expect(connect({ local })).rejects.toThrow(`no local stack answers at ${local}`)
+  await close(server)
+})
 
 test.each([
   [{ local: 'http://127.0.0.1:1' }, 'run "npm start" in another terminal, or name a deployed stage'],

@@ -1,17 +1,13 @@
 /** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the five operations, limits, failures. */
 
-import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { fieldsOf, readBody } from './sandbox/body.ts'
-import type { Answer, Call, Gateway, State, Vendor } from './sandbox/call.ts'
-import { dingtalkGateway } from './sandbox/dingtalk.ts'
-import { feishuGateway } from './sandbox/feishu-gateway.ts'
-import { Windows } from './sandbox/limits.ts'
-import { type Match, match } from './sandbox/router.ts'
+import { readBody } from './sandbox/body.ts'
+import type { Answer, State } from './sandbox/call.ts'
 import { Queue, readOrder, type Script, type Target } from './sandbox/script.ts'
 import { play, send } from './sandbox/send.ts'
-import { startState, subscriptions } from './sandbox/state.ts'
+import { subscriptions } from './sandbox/state.ts'
+import { startVendors } from './sandbox/vendors.ts'
 import { sampleWorld, type World } from './sandbox/world.ts'
 
 export type { State } from './sandbox/call.ts'
@@ -53,8 +49,6 @@ export interface SandboxOptions {
   now?: () => number
 }
 
-const gateways: Record<Vendor, Gateway> = { feishu: feishuGateway, dingtalk: dingtalkGateway }
-
 /**
  * Starts the sandbox on 127.0.0.1. Both vendors share the address, as their paths do not collide.
  *
@@ -64,27 +58,11 @@ const gateways: Record<Vendor, Gateway> = { feishu: feishuGateway, dingtalk: din
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
   const { world = sampleWorld(), speed = 1, port = 0, now = Date.now } = options
-  const state = startState(world, now())
-  const windows = new Windows(speed)
+  const vendors = startVendors({ world, speed, now })
+  const { state, calls } = vendors
   const queue = new Queue()
   const requests: RecordedRequest[] = []
-  const calls = new Map<string, number>()
   const closing = new AbortController()
-
-  /** What the vendor answers: route, token, limits, then the handler. */
-  function answerOf(call: Call, found: Match): Answer {
-    const gateway = gateways[found.vendor]
-    if (found.route === undefined) return gateway.unrouted(found.pathIsKnown)
-    const { route } = found
-    const admitted = route.as === undefined ? undefined : gateway.admit(call, route)
-    if (admitted !== undefined && 'status' in admitted) return admitted
-    const owner = admitted ? `${admitted.appId} ${admitted.tenantKey}` : call.fields?.client_id
-    const refusal = windows.take(`${route.method} ${route.path} ${owner}`, route.limits ?? [], call.now)
-    if (refusal !== undefined) return gateway.throttled(refusal, admitted)
-    if (route.as === undefined) return route.handle(call)
-    if (admitted === undefined) throw new Error('a guarded route was reached without a token')
-    return route.handle({ ...call, caller: admitted })
-  }
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? ''
@@ -100,41 +78,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       recorded.status = response.statusCode
     })
 
-    const found = match(method, path)
-    const called = found.route === undefined ? 'no route' : `${method} ${found.route.path}`
-    calls.set(called, (calls.get(called) ?? 0) + 1)
-    const params = found.route === undefined ? {} : found.params
-    const query = new URLSearchParams(url.slice(path.length))
-    const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true
-    const call: Call = {
-      method,
-      path,
-      params,
-      query,
-      headers,
-      fields: fieldsOf(body, isForm),
-      isForm,
-      state,
-      now: now(),
-    }
-    countToken(found, call)
-
-    const gateway = gateways[found.vendor]
-    const id = randomUUID().replaceAll('-', '')
-    const sign = (answer: Answer) => gateway.sign(answer, id)
-    const normal = () => sign(answerOf({ ...call, now: now() }, found))
-    const failure = (code: string | number, message: string | undefined) =>
-      sign(gateway.failure(code, message) ?? { status: 500, text: `${code} is no code of ${found.vendor}` })
-    const script = queue.take(method, [path, found.route?.path], url)
-    if (script === undefined) send(response, normal())
-    else await play(script, { response, signal: closing.signal, normal, failure, sign })
-  }
-
-  function countToken(found: Match, { fields }: Call): void {
-    if (found.route === undefined || found.route.as !== undefined || !found.route.issues) return
-    const grant = fields?.grant_type ?? fields?.grantType
-    const name = grant === undefined ? found.route.path : `${found.route.path} ${grant}`
-    state.tokenCalls[name] = (state.tokenCalls[name] ?? 0) + 1
+    const received = vendors.receive({ method, url, headers, body })
+    const script = queue.take(method, received.paths, url)
+    if (script === undefined) send(response, received.normal())
+    else await play(script, { ...received, response, signal: closing.signal })
   }
 
   /** The sandbox's own endpoints, for someone with `curl`. */

@@ -27,7 +27,10 @@ export async function startSecretsManager(options: SecretsManagerOptions = {}): 
   const { region = 'ap-southeast-1', account = '000000000000', now = Date.now } = options
   const store = new SecretStore({ region, account, now })
   for (const [name, value] of Object.entries(options.secrets ?? {})) store.seed(name, value)
-  const service = await startAwsJson(operations(store), options.port === undefined ? {} : { port: options.port })
+  const service = await startAwsJson(
+    secretsManagerOperations(store),
+    options.port === undefined ? {} : { port: options.port },
+  )
   return {
     ...service,
     secrets: store.secrets,
@@ -42,7 +45,8 @@ export async function startSecretsManager(options: SecretsManagerOptions = {}): 
 const seconds = (ms: number) => ms / 1000
 const invalid = (message: string) => new AwsError('InvalidParameterException', message)
 
-function operations(store: SecretStore) {
+/** The operations of the API on a store, by name: input in, output out, `AwsError` thrown. */
+export function secretsManagerOperations(store: SecretStore) {
   return {
     CreateSecret(input: Wire<Api.CreateSecretRequest>) {
       const known = store.peek(input.Name ?? '')

@@ -1,40 +1,48 @@
 /**
- * How many calls of a bucket may go at once. Only one batch of a bucket is in work at a time, so what this container knows
- * of the bucket's last minute is mostly all there is to know; where it knows nothing, one call goes first and finds out.
+ * How many calls of a bucket may go at once. One batch of a bucket is in work at a time, so what this container has seen of
+ * the bucket's minute is mostly all there is to see; where it has seen nothing, it asks with one call after another.
  */
 import type { Operation } from './operation.ts'
 
-type Window = { endsAtMs: number; calls: number }
 type Paced = Pick<Operation, 'name' | 'pace'>
+/** A minute of the vendor's, as far as this container has seen it. */
+type Minute = { endsAtMs: number; calls: number }
 
 const MINUTE_MS = 60_000
+/** The most calls a batch makes at once: SQS hands over ten messages of a group. */
+const BATCH_CALLS = 10
 /** The least that lies between the end of one batch and the first call of the next. */
-const TURNAROUND_MS = 10
+const TURNAROUND_MS = 15
 
-const windows = new Map<string, Window>()
+const minutes = new Map<string, Minute>()
 const keyOf = ({ name }: Paced, bucket: string) => `${name} ${bucket}`
+const limitOf = ({ pace }: Paced) => pace.perMinute ?? Number.POSITIVE_INFINITY
 
-/** Calls that fit into the bucket's minute as far as this container knows; 0 when it does not know, or none do. */
+/** Calls that fit into the bucket's minute for all this container knows; 0 when it does not know, or none do. */
 export function room(operation: Paced, bucket: string): number {
-  const window = windows.get(keyOf(operation, bucket))
-  if (!window || Date.now() >= window.endsAtMs) return 0
-  return Math.max(0, (operation.pace.perMinute ?? Number.POSITIVE_INFINITY) - window.calls)
+  const minute = minutes.get(keyOf(operation, bucket))
+  return minute && Date.now() < minute.endsAtMs ? Math.max(0, limitOf(operation) - minute.calls) : 0
 }
-
-/** The vendor has taken `calls` calls, the first of which was sent at `startedAtMs`. One that had no room opens a new minute. */
-export function used(operation: Paced, bucket: string, calls: number, startedAtMs: number, hadRoom: boolean): void {
-  const key = keyOf(operation, bucket)
-  const window = windows.get(key)
-  if (hadRoom && window) window.calls += calls
-  else windows.set(key, { endsAtMs: startedAtMs + MINUTE_MS, calls })
-}
-
-/** The vendor has refused a call: nothing is known of the minute that comes. */
-export const exhausted = (operation: Paced, bucket: string): void => void windows.delete(keyOf(operation, bucket))
 
 /**
- * When a batch that made `calls` calls may end, so that the next one, in whatever container, keeps the limit per second.
- * Epoch milliseconds.
+ * The vendor took `calls` calls, the first sent at `sentAtMs`. A call for which there was no room, and which was taken all
+ * the same, opens a new minute if the last was used up. If that is not known, a limit per second still allows a batch.
  */
-export const endsAtMs = ({ pace }: Paced, calls: number, startedAtMs: number): number =>
-  pace.perSecond ? startedAtMs + (calls * 1_000) / pace.perSecond - TURNAROUND_MS : 0
+export function taken(operation: Paced, bucket: string, calls: number, sentAtMs: number): void {
+  const key = keyOf(operation, bucket)
+  const minute = minutes.get(key)
+  if (minute && room(operation, bucket) > 0) minute.calls += calls
+  else if (operation.pace.perSecond || (minute && minute.calls >= limitOf(operation)))
+    minutes.set(key, { endsAtMs: sentAtMs + MINUTE_MS, calls })
+}
+
+/** The vendor refused a call: the minute is used up and ends in `waitMs`. */
+export const refused = (operation: Paced, bucket: string, waitMs: number): void =>
+  void minutes.set(keyOf(operation, bucket), { endsAtMs: Date.now() + waitMs, calls: Number.POSITIVE_INFINITY })
+
+/**
+ * When a batch may end that sent its last calls at `sentAtMs`. Begun no closer together, batches of ten keep the limit per
+ * second, in whatever containers they are. Epoch milliseconds.
+ */
+export const endsAtMs = ({ pace }: Paced, sentAtMs: number): number =>
+  pace.perSecond ? sentAtMs + (BATCH_CALLS * 1_000) / pace.perSecond - TURNAROUND_MS : 0

@@ -72,7 +72,6 @@ async function workBucket(
   const done: Done[] = []
   const left: Left[] = []
   let failed: Failed[] = []
-  const startedAtMs = Date.now()
   let calls = 0
   let limited = false
 
@@ -100,14 +99,16 @@ async function workBucket(
   const isAnswering = () => done.some(({ detail }) => detail.attempts > 0)
 
   const waiting = inTurn(records)
+  let sentAtMs = 0
   while (waiting.length > 0 && !limited && remainingMs() >= ITEM_MS) {
-    const room = pace.room(operation, bucket)
-    const callsBefore = calls
-    const sentAtMs = Date.now()
-    await attemptAll(waiting.splice(0, Math.max(1, room)))
-    if (limited) pace.exhausted(operation, bucket)
-    else if (calls > callsBefore) pace.used(operation, bucket, calls - callsBefore, sentAtMs, room > 0)
+    const before = calls
+    const atMs = Date.now()
+    await attemptAll(waiting.splice(0, Math.max(1, pace.room(operation, bucket))))
+    if (calls === before) continue
+    sentAtMs = atMs
+    if (!limited) pace.taken(operation, bucket, calls - before, sentAtMs)
   }
+  if (limited) pace.refused(operation, bucket, Math.max(...left.map(({ waitMs }) => waitMs)))
   left.push(...waiting.map((record) => ({ record, waitMs: 0 })))
 
   if (isAnswering() && !limited && remainingMs() >= ITEM_MS) {
@@ -129,7 +130,7 @@ async function workBucket(
     left.push({ record, waitMs: error.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error })
   }
   for (const { record } of done) failingSinceMs.delete(record.messageId)
-  return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, calls, startedAtMs) }
+  return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, sentAtMs) }
 }
 
 /** Begins with another message at each delivery, so that two slow ones cannot use up every batch's time. */

@@ -1,0 +1,15 @@
+/** An AWS client whose calls are answered by the simulation that this module's container belongs to. */
+import { hostOf } from '../host.ts'
+
+export class Command<Input extends object> {
+  readonly input: Input
+  constructor(input: Input) {
+    this.input = input
+  }
+}
+
+export class Client {
+  send(command: Command<object>): Promise<Record<string, unknown>> {
+    return hostOf(import.meta.url).aws(command.constructor.name.replace(/Command$/, ''), command.input)
+  }
+}

@@ -1,0 +1,437 @@
+/**
+ * The whole stack on a virtual clock: the functions' own code in containers of their own, FIFO queues, the event bus,
+ * Secrets Manager and both vendors. Faults can be injected wherever something can go wrong.
+ */
+import { pathToFileURL } from 'node:url'
+import type { Handler, SQSRecord } from 'aws-lambda'
+import { AwsError } from '../aws-json.ts'
+import type { Answer } from '../sandbox/call.ts'
+import { startVendors, type Vendors } from '../sandbox/vendors.ts'
+import type { World } from '../sandbox.ts'
+import { SecretStore } from '../secret-store.ts'
+import { secretsManagerOperations } from '../secrets-manager.ts'
+import { bundleFunctions } from './bundle.ts'
+import { Clock } from './clock.ts'
+import { FifoQueue, type Message } from './fifo.ts'
+import { type Aborting, setHost, type VendorAnswer, type VendorRequest } from './host.ts'
+
+/** How long things take. Milliseconds. */
+export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number }
+
+/** Where a fault can strike, and what can happen there. */
+export type Faults = {
+  vendor?: () => VendorFault | undefined
+  aws?: (operation: string) => AwsFault | undefined
+  /** A batch has been worked through and is about to be deleted. */
+  delete?: () => 'lost' | undefined
+  /** A batch is about to be handed over. */
+  batch?: () => 'shuffled' | undefined
+  /** How far a new container's clock is off. */
+  skewMs?: () => number
+}
+export type VendorFault =
+  | { fault: 'reset' | 'stall'; handled: boolean }
+  | { fault: 'truncated' | 'html' }
+  | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown; code?: string | number }
+  | { fault: 'code'; code: string | number }
+export type AwsFault = 'throttled' | 'failed' | 'partial' | 'killed-before' | 'killed-after'
+
+export type SimulationOptions = {
+  operations: readonly string[]
+  world: World
+  env: Record<string, string>
+  secrets: (nowMs: number) => Record<string, unknown>
+  latencies: Latencies
+  faults?: Faults
+  random?: () => number
+  /** How many events are planned side by side. */
+  planners?: number
+}
+
+export type Outcome = {
+  atMs: number
+  offboardingId: string | null
+  operation: string | null
+  input: Record<string, string> | null
+  outcome: string
+  kind?: string
+  code?: string | null
+  requestId?: string | null
+  hint?: string
+  eventId: string | null
+}
+
+export type Counts = {
+  invocations: number
+  gbSeconds: number
+  sqsRequests: number
+  eventsPut: number
+  secretsRequests: number
+  logBytes: number
+  vendorCalls: number
+  refusedCalls: number
+  deferrals: number
+}
+
+const START_MS = Date.parse('2026-11-23T01:00:00Z')
+const TIMEOUT_MS = 29_000
+const VISIBILITY_MS = 180_000
+const MEMORY_GB = 0.5
+
+class Killed extends Error {}
+
+type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
+
+export async function startSimulation(options: SimulationOptions) {
+  const { operations, latencies, faults = {}, random = Math.random, planners = 10 } = options
+  const clock = new Clock(START_MS)
+  const now = () => clock.nowMs
+  const vendors: Vendors = startVendors({ world: options.world, speed: 1, now })
+  const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
+  for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
+  const secretsManager = secretsManagerOperations(store) as unknown as Record<string, (input: object) => object>
+  const files = await bundleFunctions(operations)
+
+  const counts = new Map<string, Counts>(
+    operations.map((name) => [
+      name,
+      {
+        invocations: 0,
+        gbSeconds: 0,
+        sqsRequests: 0,
+        eventsPut: 0,
+        secretsRequests: 0,
+        logBytes: 0,
+        vendorCalls: 0,
+        refusedCalls: 0,
+        deferrals: 0,
+      },
+    ]),
+  )
+  const countsOf = (name: string) => counts.get(name) as Counts
+  const outcomes: Outcome[] = []
+  const refusals: { atMs: number; operation: string; token: string }[] = []
+  const deadLetters = new FifoQueue(now, 0, () => {})
+  const undelivered: { operation: string; event: object }[] = []
+  const queues = new Map(
+    operations.map((name) => [name, new FifoQueue(now, VISIBILITY_MS, (group) => consume(name, group))]),
+  )
+  const queueOf = (name: string) => queues.get(name) as FifoQueue
+
+  let running = 0
+  let idle = () => {}
+  const whileRunning = async (work: () => Promise<void>) => {
+    running++
+    try {
+      await work()
+    } finally {
+      running--
+      if (running === 0) idle()
+    }
+  }
+
+  const idleContainers = new Map<string, Container[]>(operations.map((name) => [name, []]))
+  let started = 0
+
+  async function startContainer(name: string): Promise<Container> {
+    const url = `${pathToFileURL(files.get(name) ?? '')}?container=${started++}`
+    let die: Container['die'] = () => {}
+    const dead = new Promise<never>((_, reject) => {
+      die = reject
+    })
+    dead.catch(() => {})
+    const skewMs = faults.skewMs?.() ?? 0
+    const env = { ...options.env, WORK_QUEUE_URL: name, DEAD_LETTER_QUEUE_URL: 'dead-letters', EVENT_BUS_NAME: 'bus' }
+    const stdout = { write: (text: string) => logged(name, text) }
+    setHost(url, {
+      sleep: (ms) => clock.sleep(ms),
+      vendor: (request, signal) => callVendor(name, request, signal),
+      aws: (operation, input) => callAws(name, operation, input, die),
+      globals: {
+        Date: dateOf(() => clock.nowMs + skewMs),
+        AbortSignal: { timeout: (timeoutMs) => ({ timeoutMs }) },
+        process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
+      },
+    })
+    const { handler } = (await clock.outside(import(url))) as { handler: Handler }
+    await clock.sleep(latencies.initMs)
+    return { handler, die, dead }
+  }
+
+  function logged(name: string, text: string): boolean {
+    const counted = countsOf(name)
+    counted.logBytes += text.length
+    if (text.includes('"message":"deferred"')) counted.deferrals++
+    return true
+  }
+
+  /** Runs the function once in a container that is free, or in a new one. One that is killed is gone. */
+  async function invoke(name: string, event: object): Promise<unknown> {
+    const free = idleContainers.get(name) as Container[]
+    const container = free.pop() ?? (await startContainer(name))
+    const startedAtMs = now()
+    const endsAtMs = startedAtMs + TIMEOUT_MS
+    const timedOut = clock.sleep(TIMEOUT_MS).then(() => Promise.reject(new Killed('timed out')))
+    timedOut.catch(() => {})
+    const context = { awsRequestId: 'simulated', getRemainingTimeInMillis: () => endsAtMs - now() }
+    const counted = countsOf(name)
+    counted.invocations++
+    try {
+      const result = await Promise.race([
+        container.handler(event, context as never, () => {}) as Promise<unknown>,
+        container.dead,
+        timedOut,
+      ])
+      free.push(container)
+      return result
+    } catch (error) {
+      if (!(error instanceof Killed)) free.push(container)
+      throw error
+    } finally {
+      counted.gbSeconds += ((now() - startedAtMs) / 1_000) * MEMORY_GB
+    }
+  }
+
+  async function callVendor(name: string, request: VendorRequest, { timeoutMs }: Aborting): Promise<VendorAnswer> {
+    const counted = countsOf(name)
+    const { pathname, search } = new URL(request.url)
+    const headers = Object.fromEntries(
+      Object.entries(request.headers).map(([key, value]) => [key.toLowerCase(), value]),
+    )
+    await clock.sleep(latencies.vendorMs / 2)
+    const received = vendors.receive({ ...request, url: pathname + search, headers })
+    const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
+    const injected = faults.vendor?.()
+    const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
+      await clock.sleep(latencies.vendorMs / 2)
+      const { status, json, text = '' } = answer
+      const given = Object.fromEntries(
+        Object.entries(answer.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value]),
+      )
+      return { status, headers: given, text: json === undefined ? text : JSON.stringify(json) }
+    }
+    if (isOperation) counted.vendorCalls++
+    switch (injected?.fault) {
+      case 'reset':
+        if (injected.handled) received.normal()
+        throw Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' })
+      case 'stall':
+        if (injected.handled) received.normal()
+        await clock.sleep(timeoutMs)
+        throw Object.assign(new Error('timeout'), { name: 'TimeoutError' })
+      case 'truncated': {
+        const whole = await answerWith(received.normal())
+        return { ...whole, text: whole.text.slice(0, Math.ceil(whole.text.length / 2)) }
+      }
+      case 'html':
+        return answerWith(received.sign({ status: 200, text: '<!doctype html><title>Blocked</title>' }))
+      case 'answer': {
+        const { status, headers: given = {}, body } = injected
+        const signed = received.sign({ status, text: JSON.stringify(body) })
+        return answerWith({ ...signed, headers: { ...signed.headers, ...given } })
+      }
+      case 'code':
+        return answerWith(received.failure(injected.code, undefined))
+    }
+    const answer = received.normal()
+    const isRefused =
+      answer.status === 429 || answer.json?.code === 99991400 || /Qps|Qpm/.test(String(answer.json?.code))
+    if (isOperation && isRefused) {
+      counted.refusedCalls++
+      refusals.push({
+        atMs: now(),
+        operation: name,
+        token: headers.authorization ?? headers['x-acs-dingtalk-access-token'] ?? '',
+      })
+    }
+    return answerWith(answer)
+  }
+
+  async function callAws(
+    name: string,
+    operation: string,
+    input: object,
+    die: Container['die'],
+  ): Promise<Record<string, unknown>> {
+    const fault = faults.aws?.(operation)
+    await clock.sleep(latencies.awsMs)
+    const never = () => {
+      die(new Killed(`killed at ${operation}`))
+      return new Promise<never>(() => {})
+    }
+    if (fault === 'killed-before') return never()
+    if (fault === 'throttled')
+      throw Object.assign(new Error('slow down'), {
+        name: 'ThrottlingException',
+        $metadata: { httpStatusCode: 400 },
+        $retryable: {},
+      })
+    if (fault === 'failed')
+      throw Object.assign(new Error('failed'), { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } })
+    const result =
+      awsOperations[operation]?.(name, input as never, fault === 'partial') ?? secrets(name, operation, input)
+    return fault === 'killed-after' ? never() : (result as Record<string, unknown>)
+  }
+
+  type Entry = { Id: string; MessageBody: string; MessageGroupId: string; MessageDeduplicationId: string }
+  type Attributes = Record<string, { StringValue: string }>
+  const everySecond = <T>(partial: boolean, entries: T[]) => entries.map((_, index) => partial && index % 2 === 1)
+
+  const awsOperations: Record<string, (name: string, input: never, partial: boolean) => object> = {
+    SendMessageBatch(name, { Entries }: { Entries: Entry[] }, partial) {
+      countsOf(name).sqsRequests++
+      const refused = everySecond(partial, Entries)
+      const taken = Entries.filter((_, index) => !refused[index])
+      for (const { MessageGroupId, MessageDeduplicationId, MessageBody } of taken)
+        queueOf(name).send(MessageGroupId, MessageDeduplicationId, MessageBody)
+      return { Failed: Entries.flatMap(({ Id }, index) => (refused[index] ? [{ Id }] : [])) }
+    },
+    SendMessage(name, input: Entry & { MessageAttributes: Attributes }) {
+      countsOf(name).sqsRequests++
+      const { MessageGroupId, MessageDeduplicationId, MessageBody, MessageAttributes = {} } = input
+      const reason = Object.fromEntries(
+        Object.entries(MessageAttributes).map(([key, { StringValue }]) => [key, StringValue]),
+      )
+      deadLetters.send(MessageGroupId, MessageDeduplicationId, MessageBody, reason)
+      return {}
+    },
+    ChangeMessageVisibilityBatch(
+      name,
+      { Entries }: { Entries: { ReceiptHandle: string; VisibilityTimeout: number }[] },
+      partial,
+    ) {
+      countsOf(name).sqsRequests++
+      const refused = everySecond(partial, Entries)
+      for (const [index, { ReceiptHandle, VisibilityTimeout }] of Entries.entries())
+        if (!refused[index]) queueOf(name).setVisibility(ReceiptHandle, VisibilityTimeout)
+      return {}
+    },
+    PutEvents(name, { Entries }: { Entries: { Detail: string }[] }, partial) {
+      const refused = everySecond(partial, Entries)
+      for (const [index, { Detail }] of Entries.entries()) {
+        if (refused[index]) continue
+        countsOf(name).eventsPut++
+        outcomes.push({ atMs: now(), ...JSON.parse(Detail) })
+      }
+      return { Entries: refused.map((isRefused) => (isRefused ? { ErrorCode: 'ThrottlingException' } : {})) }
+    },
+  }
+
+  function secrets(name: string, operation: string, input: object): object {
+    countsOf(name).secretsRequests++
+    try {
+      return secretsManager[operation]?.(input) ?? {}
+    } catch (error) {
+      if (!(error instanceof AwsError)) throw error
+      throw Object.assign(new Error(error.message), { name: error.type, $metadata: { httpStatusCode: error.status } })
+    }
+  }
+
+  /** The event source of one group: a batch at a time, until the group is empty. */
+  function consume(name: string, group: string): void {
+    void whileRunning(async () => {
+      const queue = queueOf(name)
+      for (;;) {
+        const availableAtMs = queue.availableAtMs(group)
+        if (availableAtMs === undefined) return
+        if (availableAtMs > now()) await clock.sleep(availableAtMs - now())
+        await clock.sleep(latencies.pollMs)
+        const messages = queue.receive(group)
+        if (messages.length === 0) return
+        countsOf(name).sqsRequests++
+        if (faults.batch?.() === 'shuffled') messages.sort(() => random() - 0.5)
+        try {
+          const result = (await invoke(name, { Records: messages.map(recordOf) })) as {
+            batchItemFailures: { itemIdentifier: string }[]
+          }
+          const failed = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
+          const done = messages.filter(({ id }) => !failed.has(id))
+          if (done.length === 0 || faults.delete?.() === 'lost') continue
+          countsOf(name).sqsRequests++
+          queue.delete(group, new Set(done.map(({ receipt }) => receipt)))
+        } catch {
+          // All come back when their visibility ends.
+        }
+      }
+    })
+  }
+
+  const planning: (() => Promise<void>)[] = []
+  let planningNow = 0
+  function planNext(): void {
+    const next = planningNow < planners ? planning.shift() : undefined
+    if (!next) return
+    planningNow++
+    void whileRunning(async () => {
+      await next()
+      planningNow--
+      planNext()
+    })
+  }
+
+  /** Puts an offboarding event on the bus. Each function plans it, three tries a minute apart. */
+  function offboard(detail: object, id: string): void {
+    const event = { version: '0', id, 'detail-type': 'User Offboarding', source: 'hr.offboarding', detail }
+    for (const name of operations) deliver(name, event)
+  }
+
+  function deliver(operation: string, event: object): void {
+    planning.push(async () => {
+      for (const waitMs of [60_000, 120_000, undefined]) {
+        try {
+          await invoke(operation, event)
+          return
+        } catch {
+          if (waitMs === undefined) undelivered.push({ operation, event })
+          else await clock.sleep(waitMs)
+        }
+      }
+    })
+    planNext()
+  }
+
+  return {
+    clock,
+    vendors,
+    store,
+    counts,
+    outcomes,
+    refusals,
+    deadLetters,
+    undelivered,
+    queues,
+    offboard,
+    deliver,
+    startedAtMs: START_MS,
+    /** Lets time pass until nothing is under way. */
+    finish: () =>
+      clock.run(
+        new Promise<void>((resolve) => {
+          idle = resolve
+          if (running === 0) resolve()
+        }),
+      ),
+  }
+}
+
+const recordOf = ({ id, body, receipt, group, receives, sentAtMs, firstReceivedAtMs }: Message): SQSRecord =>
+  ({
+    messageId: id,
+    receiptHandle: receipt,
+    body,
+    attributes: {
+      MessageGroupId: group,
+      ApproximateReceiveCount: String(receives),
+      SentTimestamp: String(sentAtMs),
+      ApproximateFirstReceiveTimestamp: String(firstReceivedAtMs),
+    },
+    messageAttributes: {},
+  }) as unknown as SQSRecord
+
+const dateOf = (nowMs: () => number): DateConstructor =>
+  class extends Date {
+    constructor(...given: [number]) {
+      super(...((given.length > 0 ? given : [nowMs()]) as [number]))
+    }
+    static override now = nowMs
+  } as unknown as DateConstructor

@@ -20,6 +20,8 @@ type Limits = {
   remainingMs: () => number
   /** The longest single wait before a retry that is worth staying for. Milliseconds. */
   patienceMs: number
+  /** Told of each call to the vendor as it is sent. */
+  onSend?: () => void
 }
 
 /**
@@ -29,7 +31,7 @@ type Limits = {
 export async function execute<I extends Input>(
   operation: Operation<I>,
   input: I,
-  { dryRun, remainingMs, patienceMs }: Limits,
+  { dryRun, remainingMs, patienceMs, onSend }: Limits,
 ): Promise<Result> {
   const request = { method: operation.method, url: urlOf(operation, input) }
   let attempts = 0
@@ -45,6 +47,7 @@ export async function execute<I extends Input>(
         return { outcome: 'planned', request, upstream: { code: null, requestId: null }, attempts }
       }
       attempts++
+      onSend?.()
       const { outcome, answer } = await callWith(operation, request, credential, remainingMs())
       return { outcome, request, upstream: { code: answer.code, requestId: answer.requestId }, attempts }
     } catch (thrown) {

@@ -11,8 +11,10 @@ type Minute = { endsAtMs: number; calls: number }
 const MINUTE_MS = 60_000
 /** The most calls a batch makes at once: SQS hands over ten messages of a group. */
 const BATCH_CALLS = 10
+/** Later after a minute's end, others may have begun the next. */
+const AFTERWARDS_MS = 1_500
 /** The least that lies between the end of one batch and the first call of the next. */
-const TURNAROUND_MS = 15
+const TURNAROUND_MS = 18
 
 const minutes = new Map<string, Minute>()
 const keyOf = ({ name }: Paced, bucket: string) => `${name} ${bucket}`
@@ -20,20 +22,21 @@ const limitOf = ({ pace }: Paced) => pace.perMinute ?? Number.POSITIVE_INFINITY
 
 /** Calls that fit into the bucket's minute for all this container knows; 0 when it does not know, or none do. */
 export function room(operation: Paced, bucket: string): number {
+  if (!operation.pace.perMinute) return BATCH_CALLS
   const minute = minutes.get(keyOf(operation, bucket))
   return minute && Date.now() < minute.endsAtMs ? Math.max(0, limitOf(operation) - minute.calls) : 0
 }
 
 /**
- * The vendor took `calls` calls, the first sent at `sentAtMs`. A call for which there was no room, and which was taken all
+ * The vendor took `calls` calls, the last sent at `sentAtMs`. A call for which there was no room, and which was taken all
  * the same, opens a new minute if the last was used up. If that is not known, a limit per second still allows a batch.
  */
 export function taken(operation: Paced, bucket: string, calls: number, sentAtMs: number): void {
   const key = keyOf(operation, bucket)
   const minute = minutes.get(key)
+  const isUsedUp = minute && minute.calls >= limitOf(operation) && sentAtMs - minute.endsAtMs < AFTERWARDS_MS
   if (minute && room(operation, bucket) > 0) minute.calls += calls
-  else if (operation.pace.perSecond || (minute && minute.calls >= limitOf(operation)))
-    minutes.set(key, { endsAtMs: sentAtMs + MINUTE_MS, calls })
+  else if (operation.pace.perSecond || isUsedUp) minutes.set(key, { endsAtMs: sentAtMs + MINUTE_MS, calls })
 }
 
 /** The vendor refused a call: the minute is used up and ends in `waitMs`. */

@@ -19,7 +19,7 @@ import { type WorkItem, workItem } from './work-item.ts'
 /** An item is not begun with less time than this left: one slow answer must fit. */
 const ITEM_MS = 8_000
 /** SQS deletes a message after 14 days, without a word. One that is nearly as old is parked: redriven, it has 14 more. */
-const OUTLIVED_MS = (14 * 24 - 2) * 60 * 60_000
+const OUTLIVED_MS = (14 * 24 - 1) * 60 * 60_000
 /** Quick retries are worth staying for; longer waits cost nothing on the queue. */
 const PATIENCE_MS = 900
 /** An item that fails is tried again after as long as it has been failing, within these bounds. */
@@ -73,14 +73,19 @@ async function workBucket(
   const left: Left[] = []
   let failed: Failed[] = []
   let calls = 0
+  let sentAtMs = 0
   let limited = false
+
+  const onSend = () => {
+    calls++
+    sentAtMs = Date.now()
+  }
 
   const attemptAll = async (some: SQSRecord[]) => {
     const results = await Promise.all(
       some.map(async (record) => {
         const beganAtMs = Date.now()
-        const result = await workOn(operation, record, remainingMs)
-        calls += result.attempts
+        const result = await workOn(operation, record, { remainingMs, onSend })
         if (result instanceof OperationError) return { record, error: result }
         done.push({ record, detail: result, ms: Date.now() - beganAtMs })
       }),
@@ -99,14 +104,10 @@ async function workBucket(
   const isAnswering = () => done.some(({ detail }) => detail.attempts > 0)
 
   const waiting = inTurn(records)
-  let sentAtMs = 0
   while (waiting.length > 0 && !limited && remainingMs() >= ITEM_MS) {
     const before = calls
-    const atMs = Date.now()
     await attemptAll(waiting.splice(0, Math.max(1, pace.room(operation, bucket))))
-    if (calls === before) continue
-    sentAtMs = atMs
-    if (!limited) pace.taken(operation, bucket, calls - before, sentAtMs)
+    if (calls > before && !limited) pace.taken(operation, bucket, calls - before, sentAtMs)
   }
   if (limited) pace.refused(operation, bucket, Math.max(...left.map(({ waitMs }) => waitMs)))
   left.push(...waiting.map((record) => ({ record, waitMs: 0 })))
@@ -144,7 +145,7 @@ function inTurn(records: SQSRecord[]): SQSRecord[] {
 async function workOn(
   operation: Operation,
   record: SQSRecord,
-  remainingMs: () => number,
+  { remainingMs, onSend }: { remainingMs: () => number; onSend: () => void },
 ): Promise<OutcomeDetail | OperationError> {
   let item: WorkItem | undefined
   try {
@@ -154,6 +155,7 @@ async function workOn(
       dryRun: item.dryRun,
       remainingMs,
       patienceMs: PATIENCE_MS,
+      onSend,
     })
     return { ...named(item), outcome, ...upstream, attempts, finishedAt: now() }
   } catch (thrown) {

@@ -1,15 +1,19 @@
 /** Stands for `undici` in a simulated container: what lib/request.ts uses of it. */
-import { type Aborting, hostOf, type VendorAnswer } from './host.ts'
+import { type Aborting, hostOf } from './host.ts'
 
-export class Agent {}
+type Options = {
+  origin: string
+  path: string
+  method: string
+  headers: Record<string, string>
+  body: string | null
+  signal: Aborting
+}
 
-type Options = { method: string; headers: Record<string, string>; body: string | null; signal: Aborting }
-
-export async function request(url: string, { method, headers, body, signal }: Options) {
-  const {
-    status,
-    headers: answered,
-    text,
-  }: VendorAnswer = await hostOf(import.meta.url).vendor({ method, url, headers, body: body ?? '' }, signal)
-  return { statusCode: status, headers: answered, body: { text: async () => text } }
+export class Agent {
+  async request({ origin, path, method, headers, body, signal }: Options) {
+    const request = { method, url: origin + path, headers, body: body ?? '' }
+    const answer = await hostOf(import.meta.url).vendor(request, signal)
+    return { statusCode: answer.status, headers: answer.headers, body: { text: async () => answer.text } }
+  }
 }

@@ -1,0 +1,169 @@
+/** `npm run bench:scale`: how long a mass leave takes, and what it costs, on a virtual clock. */
+import { readdirSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { CommandError, runCommand, say, UsageError } from '../local/command.ts'
+import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
+import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
+import { plotOf } from './scale-plot.ts'
+
+const HELP = `Plans and executes mass leaves with the functions' own code on a virtual clock, against both vendors' documented limits,
+and writes docs/scale.json and docs/scale.svg.
+
+  npm run bench:scale [-- --leavers 10,100,1000,10000 --tenants 1,50] [--print]
+
+  --print   print the results, write nothing
+
+  npm run bench:scale -- --leavers 100 --tenants 1 --print
+`
+
+/** How long things take in the simulation. Assumptions, not measurements. Milliseconds. */
+const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300 }
+
+/** AWS list prices in US dollars, us-east-1, without free tiers: the pricing pages of each service. */
+const PRICES = {
+  lambdaPerRequest: 0.2 / 1e6,
+  lambdaArmPerGbSecond: 0.0000133334,
+  sqsFifoPerRequest: 0.5 / 1e6,
+  eventBridgePerCustomEvent: 1 / 1e6,
+  secretsManagerPerRequest: 0.05 / 1e4,
+  logsPerGb: 0.5,
+}
+
+const names = readdirSync('functions').flatMap((file) =>
+  file === 'user-token-renewal.ts' ? [] : [file.replace(/\.ts$/, '')],
+)
+
+/** The people a scenario has. A leaver beyond them is one of them again, with the same number of calls. */
+const PEOPLE = 100
+
+type Pace = { perSecond?: number; perMinute?: number }
+
+/**
+ * What the vendor's limit and SQS alone allow for `calls` calls of one bucket: a window's calls as early as it opens, ten
+ * at a time and one batch after another. Milliseconds from the first answer to the last.
+ */
+function floorMs({ perSecond, perMinute = Number.POSITIVE_INFINITY }: Pace, calls: number): number {
+  const minutes = Math.ceil(calls / perMinute) - 1
+  const last = minutes > 0 ? calls - minutes * perMinute : calls
+  const seconds = perSecond ? Math.ceil(last / perSecond) - 1 : 0
+  const batches = Math.ceil((last - seconds * (perSecond ?? 0)) / 10) - 1
+  const batchMs = LATENCIES.vendorMs + LATENCIES.awsMs + LATENCIES.pollMs
+  return Math.max(0, minutes) * 60_000 + seconds * 1_000 + batches * batchMs
+}
+
+/** Windows of the tightest limit that so many calls need. */
+const windowsOf = ({ perSecond = 1, perMinute }: Pace, calls: number): number =>
+  Math.ceil(calls / (perMinute ?? perSecond))
+
+const costOf = (counts: Counts): number =>
+  counts.invocations * PRICES.lambdaPerRequest +
+  counts.gbSeconds * PRICES.lambdaArmPerGbSecond +
+  counts.sqsRequests * PRICES.sqsFifoPerRequest +
+  counts.eventsPut * PRICES.eventBridgePerCustomEvent +
+  counts.secretsRequests * PRICES.secretsManagerPerRequest +
+  (counts.logBytes / 1e9) * PRICES.logsPerGb
+
+const round = (value: number, digits = 3): number => Number(value.toPrecision(digits))
+
+export type Row = Awaited<ReturnType<typeof simulate>>['operations'][number]
+export type Scenario = Awaited<ReturnType<typeof simulate>>
+
+async function simulate(leavers: number, tenants: number) {
+  const company = makeCompany(PEOPLE, tenants)
+  const { world, secrets } = company
+  const planners = Math.min(100, leavers)
+  const simulation = await startSimulation({
+    operations: names,
+    world,
+    secrets,
+    env: ENV,
+    latencies: LATENCIES,
+    planners,
+  })
+  for (let index = 0; index < leavers; index++) simulation.offboard(company.event(index), `event-${index}`)
+  await simulation.finish()
+
+  const expected = leavers * TARGETS_PER_LEAVER
+  const distinct = new Set(
+    simulation.outcomes.map(({ eventId, operation, input }) => JSON.stringify([eventId, operation, input])),
+  )
+  if (distinct.size !== expected) throw new CommandError(`${distinct.size} of ${expected} targets are accounted for`)
+
+  const operations = await Promise.all(
+    names.map(async (name) => {
+      const { operation } = (await import(`../functions/${name}.ts`)) as {
+        operation: { pace: Pace; vendor: { name: string } }
+      }
+      const { pace, vendor } = operation
+      const outcomes = simulation.outcomes.filter((outcome) => outcome.operation === name)
+      const times = outcomes.map(({ atMs }) => atMs)
+      const finishMs =
+        times.reduce((a, b) => Math.max(a, b), 0) - times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+      const buckets = vendor.name === 'feishu' ? tenants : 1
+      const floor = floorMs(pace, Math.ceil(outcomes.length / buckets))
+      const counts = simulation.counts.get(name) as Counts
+      return {
+        operation: name,
+        targets: outcomes.length,
+        parked: outcomes.filter(({ outcome }) => outcome === 'parked').length,
+        finishSeconds: round(finishMs / 1_000, 6),
+        floorSeconds: round(floor / 1_000, 6),
+        // Where the limit does not bind there is nothing to compare with.
+        ratio: floor >= 10_000 ? round(finishMs / floor, 4) : null,
+        calls: counts.vendorCalls,
+        refused: counts.refusedCalls,
+        windows: buckets * windowsOf(pace, Math.ceil(outcomes.length / buckets)),
+        deferrals: counts.deferrals,
+        invocations: counts.invocations,
+        sqsRequests: counts.sqsRequests,
+        eventsPut: counts.eventsPut,
+        usdPer1000Leavers: round((costOf(counts) / leavers) * 1_000),
+      }
+    }),
+  )
+  const sum = (field: 'invocations' | 'usdPer1000Leavers') => operations.reduce((total, row) => total + row[field], 0)
+  return {
+    leavers,
+    tenants,
+    targets: expected,
+    invocationsPerLeaver: round(sum('invocations') / leavers, 4),
+    usdPer1000Leavers: round(sum('usdPer1000Leavers')),
+    operations,
+  }
+}
+
+const numbers = (name: string, text: string): number[] =>
+  text.split(',').map((part) => {
+    if (/^[1-9]\d{0,4}$/.test(part)) return Number(part)
+    throw new UsageError(`--${name} must be whole numbers from 1 to 99999, separated by commas`)
+  })
+
+await runCommand('bench:scale', async (args) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      leavers: { type: 'string', default: '10,100,1000,10000' },
+      tenants: { type: 'string', default: '1,50' },
+      print: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const scenarios: Scenario[] = []
+  for (const tenants of numbers('tenants', values.tenants))
+    for (const leavers of numbers('leavers', values.leavers)) {
+      say(`${leavers} leavers of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'} …`)
+      scenarios.push(await simulate(leavers, tenants))
+    }
+  const results = { latencies: LATENCIES, pricesUsd: PRICES, targetsPerLeaver: TARGETS_PER_LEAVER, scenarios }
+  if (values.print) process.stdout.write(`${JSON.stringify(results, null, 2)}\n`)
+  else {
+    writeFileSync('docs/scale.json', `${JSON.stringify(results, null, 2)}\n`)
+    writeFileSync('docs/scale.svg', plotOf(scenarios))
+    say('Written: docs/scale.json, docs/scale.svg')
+  }
+  return 0
+})

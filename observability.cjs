@@ -91,8 +91,8 @@ exports.alarms = async (osls) => {
         section: 'undelivered-events',
         Description:
           'An offboarding event reached no function, or a function could not plan it: for this leaver nothing may have ' +
-          `been done. Read the error in ${stage}-undelivered-events and in the logs and mend the cause. Then replay the ` +
-          'event from the archive and delete it here. Messages expire after 14 days.',
+          'been done. "npm run dead-letters -- list --kind undelivered" shows which and why. Mend the cause, then ' +
+          'redrive. Letters expire after 14 days.',
       }),
       ...collect(operations, (operation, { vendor }) => ({
         [`${idOf(operation)}OldestMessageAlarm`]: alarm(`${operation}-oldest-message`, {

@@ -30,10 +30,7 @@ const POISONED_MS = 5 * 60_000
 /** An item that fails like everything around it waits this long for the vendor before it is parked. */
 const EXHAUSTED_MS = 24 * 60 * 60_000
 
-/**
- * Since when each message has been failing, as far as this container knows. A message's first receive does not tell: it
- * may have waited for its bucket since. A container that does not know begins anew, which errs on the patient side.
- */
+/** Since when each message has been failing, as far as this container knows. */
 const failingSinceMs = new Map<string, number>()
 
 /**
@@ -61,7 +58,7 @@ export async function work(
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
 
-type Failed = { record: SQSRecord; error: OperationError; vendorAnswers: boolean }
+type Failed = { record: SQSRecord; error: OperationError }
 
 async function workBucket(
   operation: Operation,
@@ -96,43 +93,61 @@ async function workBucket(
       if (KINDS[error.kind].queue === 'defer') {
         limited = true
         left.push({ record, waitMs: error.retryAfterMs ?? MIN_BACKOFF_MS, error })
-      } else failed.push({ record, error, vendorAnswers: isAnswering() })
+      } else failed.push({ record, error })
     }
   }
 
-  /** An item that ended without a call says nothing about the vendor. */
-  const isAnswering = () => done.some(({ detail }) => detail.attempts > 0)
+  /** Tries them as the bucket's pace allows. Returns those whose turn did not come. */
+  const inPace = async (some: SQSRecord[]): Promise<SQSRecord[]> => {
+    const waiting = [...some]
+    while (waiting.length > 0 && !limited && remainingMs() >= ITEM_MS) {
+      const before = calls
+      await attemptAll(waiting.splice(0, Math.max(1, pace.room(operation, bucket))))
+      if (calls > before && !limited) pace.taken(operation, bucket, calls - before, sentAtMs)
+    }
+    return waiting
+  }
 
-  const waiting = inTurn(records)
-  while (waiting.length > 0 && !limited && remainingMs() >= ITEM_MS) {
-    const before = calls
-    await attemptAll(waiting.splice(0, Math.max(1, pace.room(operation, bucket))))
-    if (calls > before && !limited) pace.taken(operation, bucket, calls - before, sentAtMs)
+  const untried = await inPace(inTurn(records))
+  left.push(...untried.map((record) => ({ record, waitMs: 0 })))
+
+  const once = failed
+  // An item that ended without a call says nothing about the vendor.
+  const vendorAnswers = done.some(({ detail }) => detail.attempts > 0)
+  const failedTwice = new Set<SQSRecord>()
+  if (vendorAnswers) {
+    // Perhaps only the moment was bad.
+    failed = []
+    const notAgain = new Set(await inPace(once.map(({ record }) => record)))
+    for (const { record } of failed) failedTwice.add(record)
+    failed.push(...once.filter(({ record }) => notAgain.has(record)))
   }
   if (limited) pace.refused(operation, bucket, Math.max(...left.map(({ waitMs }) => waitMs)))
-  left.push(...waiting.map((record) => ({ record, waitMs: 0 })))
 
-  if (isAnswering() && !limited && remainingMs() >= ITEM_MS) {
-    // They failed before the vendor answered their neighbours: perhaps only the moment was bad.
-    const again = failed.filter(({ vendorAnswers }) => !vendorAnswers)
-    failed = failed.filter(({ vendorAnswers }) => vendorAnswers)
-    await attemptAll(again.map(({ record }) => record))
-  }
-
-  for (const { record, error, vendorAnswers } of failed) {
-    const failingMs = Date.now() - (failingSinceMs.get(record.messageId) ?? Date.now())
-    const receivedMs = Date.now() - Number(record.attributes.ApproximateFirstReceiveTimestamp)
-    const poisoned = vendorAnswers && failingMs > Math.max(POISONED_MS, 3 * (error.retryAfterMs ?? 0))
-    if (poisoned || receivedMs > EXHAUSTED_MS) {
+  for (const { record, error } of failed) {
+    const sinceMs = failingSinceMs.get(record.messageId) ?? (hasMovedOn(records, record) ? firstMs(record) : Date.now())
+    const failingMs = Date.now() - sinceMs
+    const poisoned = failedTwice.has(record) && failingMs > Math.max(POISONED_MS, 3 * (error.retryAfterMs ?? 0))
+    if (poisoned || Date.now() - firstMs(record) > EXHAUSTED_MS) {
       done.push({ record, detail: parked(itemOf(operation, record), error), ms: 0 })
       continue
     }
-    failingSinceMs.set(record.messageId, Date.now() - failingMs)
+    failingSinceMs.set(record.messageId, sinceMs)
     left.push({ record, waitMs: error.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error })
   }
   for (const { record } of done) failingSinceMs.delete(record.messageId)
   return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, sentAtMs) }
 }
+
+/** When the message was first delivered. Epoch milliseconds. */
+const firstMs = ({ attributes }: SQSRecord) => Number(attributes.ApproximateFirstReceiveTimestamp)
+
+/**
+ * Whether others came into the bucket's batch after the message did: then it has had its turn since, and a container that
+ * has not seen it before may take it as failing since it was first delivered. Without that it may just have waited.
+ */
+const hasMovedOn = (records: SQSRecord[], record: SQSRecord) =>
+  records.some((other) => firstMs(other) > firstMs(record))
 
 /** Begins with another message at each delivery, so that two slow ones cannot use up every batch's time. */
 function inTurn(records: SQSRecord[]): SQSRecord[] {

@@ -134,7 +134,7 @@ export async function startHarness({
   const receive = async (
     name: Name,
     bodies: string[],
-    { bucket = 'feishu:default', ageMs = 0, sentMsAgo = 0 } = {},
+    { bucket = 'feishu:default', ageMs = 0, agesMs = bodies.map((): number => ageMs), sentMsAgo = 0 } = {},
   ) => {
     const QueueUrl = queues.queueUrl(`${name}.fifo`)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
@@ -148,12 +148,17 @@ export async function startHarness({
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
     )
     const SentTimestamp = String(Date.now() - sentMsAgo)
-    const ApproximateFirstReceiveTimestamp = String(Date.now() - ageMs)
+    const now = Date.now()
     const Records = Messages.map(({ MessageId = '', ReceiptHandle, Body = '', Attributes }) => ({
       messageId: MessageId,
       receiptHandle: ReceiptHandle,
       body: Body,
-      attributes: { ...Attributes, MessageGroupId: bucket, SentTimestamp, ApproximateFirstReceiveTimestamp },
+      attributes: {
+        ...Attributes,
+        MessageGroupId: bucket,
+        SentTimestamp,
+        ApproximateFirstReceiveTimestamp: String(now - (agesMs[bodies.indexOf(Body)] ?? 0)),
+      },
       messageAttributes: {},
       eventSource: 'aws:sqs',
       eventSourceARN: queues.queueArn(`${name}.fifo`),

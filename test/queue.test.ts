@@ -156,6 +156,28 @@ describe('an item that fails', () => {
     })
   })
 
+  test('is parked as soon by a container that has not seen it before, if its bucket has moved on since', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 6)
+    const agesMs = [6 * MINUTE_MS, 0]
+    expect((await harness.queue(drive, files(1, 2), { agesMs })).failed).toEqual([])
+    expect(await harness.deadLetters()).toHaveLength(1)
+  })
+
+  test('is not parked before one more try, though the vendor answers its neighbours at the same moment', async () => {
+    const ding = 'dingtalk-calendar-unsubscribe' as const
+    const calendar = (number: number) =>
+      itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: `sandboxCalendar0${number}=` })
+    const fails = (times: number) =>
+      harness.sandbox.answer({ path: /sandboxCalendar01/ }, { status: 503, body: { code: 'serviceBusy' } }, times)
+    const batch = await harness.receive(ding, [calendar(1), calendar(2)], { bucket: 'dingtalk:default' })
+    fails(6)
+    expect((await batch.deliver()).failed).toEqual([0])
+    clock.aheadMs = 6 * MINUTE_MS
+    fails(3)
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(await harness.deadLetters()).toEqual([])
+  })
+
   test('is not parked at its first failure, however long it waited for its bucket before', async () => {
     harness.sandbox.answer({ path: path(1) }, broken, 6)
     expect((await harness.queue(drive, files(1, 2), { ageMs: 2 * HOUR_MS })).failed).toEqual([0])
@@ -203,7 +225,7 @@ describe('an item that fails', () => {
 
 describe('when AWS fails', () => {
   test('an outcome that could not be published is done again, and nothing is parked before it is told', async () => {
-    harness.bus.fail('error', 20)
+    harness.bus.fail('error', 200)
     const forbidden = itemOf(drive, { file_token: 'doxcnSandboxForbidden', file_type: 'docx' })
     expect((await harness.queue(drive, [file(1), forbidden])).failed).toEqual([0, 1])
     expect(await harness.deadLetters()).toEqual([])

@@ -43,19 +43,21 @@ export async function sendDeadLetter(
   { body, group, deduplicationId }: Message,
   reason: Record<string, string | null | undefined>,
 ): Promise<void> {
-  await client.send(
-    new SendMessageCommand({
-      QueueUrl: environment('DEAD_LETTER_QUEUE_URL'),
-      MessageBody: body,
-      MessageGroupId: group,
-      MessageDeduplicationId: deduplicationId,
-      MessageAttributes: Object.fromEntries(
-        Object.entries(reason).flatMap(([name, value]) =>
-          value ? [[name, { DataType: 'String', StringValue: value }]] : [],
-        ),
+  const command = new SendMessageCommand({
+    QueueUrl: environment('DEAD_LETTER_QUEUE_URL'),
+    MessageBody: body,
+    MessageGroupId: group,
+    MessageDeduplicationId: deduplicationId,
+    MessageAttributes: Object.fromEntries(
+      Object.entries(reason).flatMap(([name, value]) =>
+        value ? [[name, { DataType: 'String', StringValue: value }]] : [],
       ),
-    }),
-  )
+    ),
+  })
+  await untilAccepted([command], async () => {
+    await client.send(command)
+    return []
+  })
 }
 
 /** Sets when each message of the function's own queue is delivered again. At most ten. */

@@ -9,6 +9,7 @@ import {
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
+import { isPermanent } from './aws-error.ts'
 import { OperationError, type Text } from './error.ts'
 import { remember } from './redact.ts'
 
@@ -143,15 +144,10 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
 }
 
 function awsError(id: string, error: unknown): OperationError {
-  const { name, $metadata, $retryable } = error as {
-    name: string
-    $metadata?: { httpStatusCode?: number }
-    $retryable?: object
-  }
-  // An answer in the 4xx range that is no throttle is a matter of permissions, keys or the id itself.
-  const status = $metadata?.httpStatusCode ?? 0
-  if (status >= 400 && status < 500 && !$retryable && !/Thrott|TooMany|RequestLimit/.test(name))
+  if (isPermanent(error)) {
+    const { name } = error as Error
     return misconfigured(id, `could not be read (${name})`, `无法读取(${name})`)
+  }
   return new OperationError('unavailable', {
     en: `Secrets Manager did not return secret "${id}".`,
     zh: `Secrets Manager 未返回密钥 "${id}"。`,

@@ -48,6 +48,7 @@ export async function startAwsJson(operations: Operations, options: { port?: num
 
   const server = createServer(async (request, response) => {
     try {
+      if (!isFromHere(request)) throw new AwsError('AccessDeniedException', 'Only for this machine', 403)
       const operation = String(request.headers['x-amz-target'] ?? '').replace(/^.*\./, '')
       const input = parse(await readBody(request))
       requests.push({ operation, input, at: Date.now() })
@@ -71,6 +72,16 @@ export async function startAwsJson(operations: Operations, options: { port?: num
     heal: () => void faults.splice(0),
     close: () => close(server),
   }
+}
+
+/**
+ * False for what a page of another site has a browser send: under a name that was made to resolve to this machine, or
+ * from that site's own origin. The services ask nobody who they are, so that such a page
+ * could otherwise end subscriptions or read secrets.
+ */
+export function isFromHere({ headers: { host = '', origin } }: IncomingMessage): boolean {
+  if (origin !== undefined && origin !== `http://${host}`) return false
+  return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host)
 }
 
 /** Listens on loopback, on a free port when none is wanted or the wanted one is taken; returns the base URL. */

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { close, listen, readBody } from './aws-json.ts'
+import { close, isFromHere, listen, readBody } from './aws-json.ts'
 
 /** A route key as CloudFormation has it, `POST /a/{id}`, `ANY /{path+}` or `$default`, and what it calls. */
 export type Route = {
@@ -41,6 +41,7 @@ export async function startHttpApi(options: {
 
   async function serve(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     const body = await readBody(request)
+    if (!isFromHere(request)) return reply(response, 403, 'Forbidden')
     const rawPath = request.url?.split('?')[0] ?? '/'
     const page = options.pages?.[`${request.method} ${rawPath}`]
     if (page) return void (await page(request, response))

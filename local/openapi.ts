@@ -15,30 +15,49 @@ import { dingtalkCodes } from './sandbox/codes.ts'
 import { dingtalkGateway } from './sandbox/dingtalk.ts'
 import { feishuGateway } from './sandbox/feishu-gateway.ts'
 
-/** What the contracts do not say: a summary, and a call that succeeds in the sandbox's sample world. */
-const OPERATIONS: Record<string, { summary: Text; sample: Record<string, string> }> = {
+/**
+ * What the contracts do not say: a summary, and values by what comes of them in the sandbox's sample world. `changed` is
+ * a whole call; the others replace one of its values.
+ */
+type Samples = { changed: Record<string, string> } & Record<string, Record<string, string>>
+const OPERATIONS: Record<string, { summary: Text; samples: Samples }> = {
   'feishu-calendar-unsubscribe': {
     summary: { en: "End a user's calendar change events", zh: '取消某用户的日历变更事件' },
-    sample: { open_id: 'ou_leaver' },
+    samples: { changed: { open_id: 'ou_leaver' }, not_found: { open_id: 'ou_resigned' } },
   },
   'feishu-calendar-acl-subscribe': {
     summary: {
       en: "Watch who gains access to a calendar, in a custodian's name",
       zh: '以接管人身份关注日历的权限变更',
     },
-    sample: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
+    samples: {
+      changed: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
+      forbidden: { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
+      not_found: { calendar_id: 'feishu.cn_deleted@group.calendar.feishu.cn' },
+    },
   },
   'feishu-approval-unsubscribe': {
     summary: { en: 'End the events of an approval definition', zh: '取消某审批定义的事件' },
-    sample: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
+    samples: {
+      changed: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
+      unchanged: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A86' },
+      not_found: { approval_code: 'NOBODY-KNOWS-IT' },
+    },
   },
   'feishu-drive-unsubscribe': {
     summary: { en: 'End the events of a document', zh: '取消某云文档的事件' },
-    sample: { file_token: 'doxcnSandbox01', file_type: 'docx' },
+    samples: {
+      changed: { file_token: 'doxcnSandbox01', file_type: 'docx' },
+      forbidden: { file_token: 'doxcnSandboxForbidden' },
+      not_found: { file_token: 'doxcnSandboxMissing' },
+    },
   },
   'dingtalk-calendar-unsubscribe': {
     summary: { en: "End a user's subscription to a calendar", zh: '取消某用户对日历的订阅' },
-    sample: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
+    samples: {
+      changed: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
+      forbidden: { calendarId: 'sandboxCalendarClosed=' },
+    },
   },
 }
 
@@ -155,7 +174,8 @@ export async function openApi() {
 
 function describe(operation: Contract, path: string, actsAsUser: boolean) {
   const { name, vendor, pace, input } = operation
-  const { summary, sample } = known(OPERATIONS, name)
+  const { summary, samples } = known(OPERATIONS, name)
+  const sample = samples.changed
   const perSecond = pace.perSecond && { en: `${pace.perSecond} calls a second`, zh: `每秒 ${pace.perSecond} 次` }
   const perMinute = pace.perMinute && { en: `${pace.perMinute} calls a minute`, zh: `每分钟 ${pace.perMinute} 次` }
   const limits = [perSecond, perMinute].filter((limit) => typeof limit === 'object')
@@ -179,7 +199,7 @@ function describe(operation: Contract, path: string, actsAsUser: boolean) {
             }),
           ),
         ),
-        ...(sample[field] !== undefined && { example: sample[field] }),
+        ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
       })),
       { $ref: '#/components/parameters/dryRun' },
       { $ref: '#/components/parameters/acceptLanguage' },
@@ -187,6 +207,13 @@ function describe(operation: Contract, path: string, actsAsUser: boolean) {
     responses: { 200: success(operation, sample), ...failures(operation, sample, actsAsUser) },
   }
 }
+
+const examplesOf = (samples: Samples, field: string) =>
+  Object.fromEntries(
+    Object.entries(samples).flatMap(([becomes, { [field]: value }]) =>
+      value === undefined ? [] : [[becomes, { value }]],
+    ),
+  )
 
 const parameter = (name: string, where: string, required: boolean, schema: JsonSchema) => ({
   name,

@@ -4,6 +4,7 @@ import { AuditLog } from './audit-log.ts'
 import { CommandError, readObject, say, UsageError } from './command.ts'
 import { describe, LOCAL_URL, localConnection, STACK_PATH } from './connection.ts'
 import { exitCodeOf, follow, sendEvent } from './follow.ts'
+import { createPage } from './page.ts'
 import { FORMATS } from './report-formats.ts'
 import { sampleSecrets } from './sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from './sandbox.ts'
@@ -93,13 +94,17 @@ async function main(): Promise<number> {
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
   let eventId: string | undefined
+  const page = await createPage({ isLive: sandbox === undefined })
   const stopping = new AbortController()
   const stack = await startStack({
     template,
     httpPort,
     env,
     secrets: liveSecrets ?? sampleSecrets(sampleWorld(), variables),
+    onLog: page.onLog,
+    onEvent: page.onEvent,
     pages: {
+      ...page.pages,
       [`GET ${STACK_PATH}`]: (_, response) => {
         response.setHeader('content-type', 'application/json')
         response.end(JSON.stringify(description()))
@@ -124,7 +129,7 @@ async function main(): Promise<number> {
       exitCode = exitCodeOf(ledger)
     }
     if (!options.once) {
-      say(`\nThe HTTP API is up at ${stack.apiUrl}. Try:`)
+      say(`\nThe HTTP API is up at ${stack.apiUrl}. Open that in a browser, or try:`)
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
       if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
       const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -650,9 +650,41 @@ describe('Lambda', () => {
   })
 })
 
+/** The status of a POST with exactly these headers, which `fetch` would not send. */
+const statusOf = (url: string, headers: Record<string, string | undefined>) =>
+  new Promise<number | undefined>((resolve, reject) => {
+    const given = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined))
+    const sent = request(url, { method: 'POST', headers: given as Record<string, string> }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    sent.once('error', reject).end()
+  })
+
+test('an emulated service does not answer a page of another site', async () => {
+  const secrets = await startSecretsManager()
+  onTestFinished(() => secrets.close())
+  expect(await statusOf(secrets.url, { host: 'evil.example' })).toBe(403)
+  expect(secrets.requests).toEqual([])
+})
+
 describe('HTTP API', () => {
   const echo = async (event: APIGatewayProxyEventV2) => ({ statusCode: 200, body: JSON.stringify(event) })
   const route = (routeKey: string) => ({ routeKey, invoke: echo })
+
+  test.each([
+    ['another site by its own origin', { origin: 'https://evil.example' }, 403],
+    ['another server on this machine', { origin: 'http://127.0.0.1:1' }, 403],
+    ['a sandboxed frame', { origin: 'null' }, 403],
+    ['a name that was made to resolve to this machine', { host: 'evil.example:8787' }, 403],
+    ['the page that is served here', {}, 200],
+    ['a command', { origin: undefined }, 200],
+  ])('takes a request of %s as it should: %j', async (_, headers, status) => {
+    const api = await startHttpApi({ routes: [route('POST /x')] })
+    onTestFinished(() => api.close())
+    const { host, origin } = new URL(api.url)
+    expect(await statusOf(`${api.url}/x`, { host, origin, ...headers })).toBe(status)
+  })
 
   test('builds payload 2.0: decoded parameters, joined queries, lower-case headers, cookies', async () => {
     const api = await startHttpApi({ routes: [route('POST /files/{file_token}/x')] })

@@ -19,7 +19,7 @@ type Header = { required: boolean; schema: object }
 type Media = { schema: object; examples: Record<string, Example> }
 type Operation = {
   operationId: Name
-  parameters: { name: string; in: 'path' | 'query'; example?: string }[]
+  parameters: { name: string; in: 'path' | 'query'; examples?: Record<string, { value: string }> }[]
   responses: Record<string, { headers?: Record<string, Header>; content: Record<string, Media> }>
 }
 
@@ -63,7 +63,9 @@ const documented = operations.flatMap(([route, { operationId, responses }]) =>
 describe.each(operations)('%s', (_, operation) => {
   const { operationId: name, responses, parameters } = operation
   const sent = (place: 'path' | 'query') =>
-    Object.fromEntries(parameters.flatMap((it) => (it.in === place && it.example ? [[it.name, it.example]] : [])))
+    Object.fromEntries(
+      parameters.flatMap((it) => (it.in === place && it.examples ? [[it.name, it.examples.changed?.value]] : [])),
+    )
   const request = { pathParameters: sent('path'), queryStringParameters: sent('query') }
   const path = { path: SAMPLES[name].route }
 
@@ -161,6 +163,15 @@ describe.each(operations)('%s', (_, operation) => {
     }
     expect(Object.hasOwn(answer.headers, 'retry-after')).toBe(answer.body.retryAfterMs !== undefined)
     produced.add([route, status, type, example].join(' '))
+  })
+
+  const values = parameters.flatMap(({ name, in: place, examples = {} }) =>
+    Object.entries(examples).map(([becomes, { value }]) => ({ name, place, becomes, value })),
+  )
+  test.each(values)('$name $value becomes $becomes in the sandbox', async ({ name, place, becomes, value }) => {
+    const part = place === 'path' ? 'pathParameters' : 'queryStringParameters'
+    const { outcome, kind } = (await call({ [part]: { ...request[part], [name]: value } })).body
+    expect(outcome ?? kind).toBe(becomes)
   })
 
   const gateways = documented.filter(

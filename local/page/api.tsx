@@ -1,0 +1,313 @@
+/** The first tab: every route, its form, and what it answers. */
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { type ApiOperation, type Document, type Parameter, textOf } from './document.ts'
+import type { Language, Say } from './text.ts'
+
+type Props = {
+  operations: ApiOperation[]
+  chosen: string
+  openApi: Document
+  language: Language
+  say: Say
+  isLive: boolean
+}
+
+export function Api({ operations, chosen, language, say, isLive }: Props) {
+  const operation = operations.find(({ name }) => name === chosen) ?? operations[0]
+  const vendors = Map.groupBy(operations, ({ vendor }) => vendor[language])
+  return (
+    <div class="columns">
+      <nav aria-label={say('routes')}>
+        {[...vendors].map(([vendor, some]) => (
+          <section key={vendor}>
+            <h2>{vendor}</h2>
+            <ul>
+              {some.map(({ name, method, summary }) => (
+                <li key={name}>
+                  <a href={`#api/${name}`} aria-current={name === operation?.name ? 'page' : undefined}>
+                    <Method>{method}</Method>
+                    <span>{summary[language]}</span>
+                  </a>
+                </li>
+              ))}
+            </ul>
+          </section>
+        ))}
+        <p>
+          <a href="/_page/openapi.json">{say('documents')}</a>
+        </p>
+      </nav>
+      {operation && <Route key={operation.name} {...{ operation, language, say, isLive }} />}
+    </div>
+  )
+}
+
+const Method = ({ children }: { children: string }) => (
+  <span class={`method ${children.toLowerCase()}`}>{children}</span>
+)
+
+type RouteProps = { operation: ApiOperation; language: Language; say: Say; isLive: boolean }
+type Received = { status: number; ms: number; headers: [string, string][]; text: string } | 'sending' | 'no answer'
+
+/** Headers that say something to a caller. */
+const SHOWN_HEADERS = ['content-type', 'content-language', 'retry-after']
+
+function Route({ operation, language, say, isLive }: RouteProps) {
+  const { method, path, parameters, summary, description, contract } = operation
+  const samples = () =>
+    Object.fromEntries(
+      parameters.map(({ name, schema, examples }) => [
+        name,
+        schema.type === 'boolean' ? String(isLive) : isLive ? '' : (examples?.changed?.value ?? ''),
+      ]),
+    )
+  const [values, setValues] = useState<Record<string, string>>(samples)
+  const [received, setReceived] = useState<Received>()
+
+  const url = urlOf(operation, values)
+  const send = async (event: Event) => {
+    event.preventDefault()
+    setReceived('sending')
+    const startedAtMs = performance.now()
+    try {
+      const response = await fetch(url, { method, headers: { 'accept-language': language } })
+      const text = await response.text()
+      const headers = SHOWN_HEADERS.flatMap((name): [string, string][] => {
+        const value = response.headers.get(name)
+        return value === null ? [] : [[name, value]]
+      })
+      setReceived({ status: response.status, ms: Math.round(performance.now() - startedAtMs), headers, text })
+    } catch {
+      setReceived('no answer')
+    }
+  }
+
+  return (
+    <article>
+      <h2>{summary[language]}</h2>
+      <p class="path">
+        <Method>{method}</Method> <code>{path}</code>
+      </p>
+      <p>
+        {description[language]}{' '}
+        <a href={contract} target="_blank" rel="noreferrer">
+          {say('contract')}
+        </a>
+      </p>
+      {isLive && <p class="notice bad">{say('realVendorsWarning')}</p>}
+
+      <form onSubmit={send} aria-label={say('parameters')}>
+        {parameters.map((parameter) => (
+          <Field
+            key={parameter.name}
+            value={values[parameter.name] ?? ''}
+            onValue={(value) => setValues((old) => ({ ...old, [parameter.name]: value }))}
+            {...{ parameter, language, say, isLive }}
+          />
+        ))}
+        <div class="actions">
+          <button type="submit" class="primary" disabled={received === 'sending'}>
+            {say(received === 'sending' ? 'sending' : 'send')}
+          </button>
+          {!isLive && (
+            <button type="button" onClick={() => setValues(samples())}>
+              {say('reset')}
+            </button>
+          )}
+        </div>
+      </form>
+      <Command text={`curl -X ${method} '${location.origin}${url}'`} say={say} />
+
+      <section aria-live="polite" class="response">
+        <h3>{say('response')}</h3>
+        <Answer {...{ received, say }} />
+      </section>
+      <Answers {...{ operation, language, say }} />
+    </article>
+  )
+}
+
+type FieldProps = {
+  parameter: Parameter
+  value: string
+  onValue: (value: string) => void
+  language: Language
+  say: Say
+  isLive: boolean
+}
+
+function Field({ parameter, value, onValue, language, say, isLive }: FieldProps) {
+  const { name, required, schema, examples = {} } = parameter
+  const id = `field-${name}`
+  const isChecked = value === 'true'
+  const common = { id, name, required, 'aria-describedby': `${id}-about` }
+  return (
+    <div class="field">
+      <label for={id}>
+        <code>{name}</code>
+        <span class="muted">
+          {say(parameter.in === 'path' ? 'inPath' : 'inQuery')}
+          {required && ` · ${say('required')}`}
+        </span>
+      </label>
+      {schema.type === 'boolean' ? (
+        <input type="checkbox" {...common} checked={isChecked} onChange={() => onValue(String(!isChecked))} />
+      ) : schema.enum ? (
+        <select {...common} value={value} onChange={(event) => onValue(event.currentTarget.value)}>
+          {schema.enum.map((option) => (
+            <option key={option}>{option}</option>
+          ))}
+        </select>
+      ) : (
+        <input
+          type="text"
+          autocomplete="off"
+          spellcheck={false}
+          {...common}
+          value={value}
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
+      )}
+      <p class="muted" id={`${id}-about`}>
+        {textOf(parameter)[language]}
+      </p>
+      {!isLive && Object.keys(examples).length > 1 && (
+        <ul class="chips" aria-label={say('tryFor')}>
+          <li class="muted" aria-hidden="true">
+            {say('tryFor')}
+          </li>
+          {Object.entries(examples).map(([becomes, { value: sample }]) => (
+            <li key={becomes}>
+              <button type="button" class={`chip ${becomes}`} title={sample} onClick={() => onValue(sample)}>
+                {becomes}
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  )
+}
+
+function urlOf({ path, parameters }: ApiOperation, values: Record<string, string>): string {
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''))
+  const query = parameters.flatMap(({ name, in: place, schema }): [string, string][] => {
+    const value = values[name] ?? ''
+    return place === 'path' || value === '' || (schema.type === 'boolean' && value === 'false') ? [] : [[name, value]]
+  })
+  return filled + (query.length > 0 ? `?${new URLSearchParams(query)}` : '')
+}
+
+function Command({ text, say }: { text: string; say: Say }) {
+  const [isCopied, setCopied] = useState(false)
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
+  useEffect(() => () => clearTimeout(timer.current), [])
+  const copy = async () => {
+    await navigator.clipboard.writeText(text)
+    setCopied(true)
+    timer.current = setTimeout(() => setCopied(false), 1_500)
+  }
+  return (
+    <div class="command">
+      <code>{text}</code>
+      <button type="button" class="quiet" onClick={copy}>
+        {say(isCopied ? 'copied' : 'copy')}
+      </button>
+    </div>
+  )
+}
+
+function Answer({ received, say }: { received: Received | undefined; say: Say }) {
+  if (received === undefined) return <p class="muted">{say('notSent')}</p>
+  if (received === 'sending') return <p class="muted">{say('sending')}</p>
+  if (received === 'no answer') return <p class="notice bad">{say('noAnswer')}</p>
+  const { status, ms, headers, text } = received
+  return (
+    <>
+      <p>
+        <strong class={`status s${String(status)[0]}`}>{status}</strong> <span class="muted">{ms} ms</span>
+      </p>
+      <dl class="headers">
+        {headers.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <Json text={text} />
+    </>
+  )
+}
+
+/** JSON, indented and coloured; anything else as it came. */
+function Json({ text }: { text: string }) {
+  let indented = text
+  try {
+    indented = JSON.stringify(JSON.parse(text), null, 2)
+  } catch {}
+  const parts = indented.split(/("(?:[^"\\]|\\.)*"(?:\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?)/)
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <pre tabIndex={0}>
+      {parts.map((part, index) => {
+        const kind = index % 2 === 0 ? '' : part.endsWith(':') ? 'key' : part.startsWith('"') ? 'text' : 'other'
+        return kind ? (
+          <span key={index} class={`json-${kind}`}>
+            {part}
+          </span>
+        ) : (
+          part
+        )
+      })}
+    </pre>
+  )
+}
+
+/** Every answer that the document describes, in the page's language. */
+function Answers({ operation, language, say }: { operation: ApiOperation; language: Language; say: Say }) {
+  const rows = Object.entries(operation.responses).flatMap(([status, { content }]) =>
+    Object.values(content).flatMap(({ examples }) =>
+      Object.entries(examples)
+        .filter(([name]) => !/_(en|zh)$/.test(name) || name.endsWith(`_${language}`))
+        .map(([name, { value }]) => ({ status, name: name.replace(/_(en|zh)$/, ''), value })),
+    ),
+  )
+  return (
+    <section>
+      <h3>{say('answers')}</h3>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{say('status')}</th>
+              <th scope="col">{say('meaning')}</th>
+              <th scope="col">{say('whatToDo')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ status, name, value }) => (
+              <tr key={status + name}>
+                <td>
+                  <span class={`status s${status[0]}`}>{status}</span>
+                </td>
+                <td>
+                  {value.outcome ? say(value.outcome) : (value.title ?? value.message)}
+                  <br />
+                  <code class="muted">{value.kind ?? value.outcome ?? 'API Gateway'}</code>
+                </td>
+                <td>
+                  {value.hint}
+                  <details>
+                    <summary>{say('example')}</summary>
+                    <Json text={JSON.stringify(value)} />
+                  </details>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}

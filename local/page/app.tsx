@@ -1,0 +1,121 @@
+/** The page: two tabs, in English or Chinese. */
+import { render } from 'preact'
+import { useEffect, useMemo, useState } from 'preact/hooks'
+import { Api } from './api.tsx'
+import { type Document, hintsOf, operationsOf } from './document.ts'
+import { Live } from './live.tsx'
+import { Offboardings } from './offboardings.ts'
+import { type Language, sayIn } from './text.ts'
+
+const TABS = ['api', 'live'] as const
+type Tab = (typeof TABS)[number]
+
+/** `#live`, `#api`, `#api/OPERATION`. */
+const readHash = (): { tab: Tab; operation: string } => {
+  const [tab, operation = ''] = location.hash.slice(1).split('/')
+  return { tab: tab === 'live' ? 'live' : 'api', operation }
+}
+
+const isLive = document.documentElement.hasAttribute('data-live')
+
+function Page({ openApi }: { openApi: Document }) {
+  const [{ tab, operation }, setPlace] = useState(readHash)
+  const [language, setLanguage] = useState<Language>(navigator.language.startsWith('zh') ? 'zh' : 'en')
+  const say = sayIn(language)
+  const operations = useMemo(() => operationsOf(openApi), [openApi])
+  const hints = useMemo(() => hintsOf(openApi), [openApi])
+  const [offboardings, isConnected] = useOffboardings(operations.map(({ name }) => name))
+
+  useEffect(() => {
+    const move = () => setPlace(readHash())
+    addEventListener('hashchange', move)
+    return () => removeEventListener('hashchange', move)
+  }, [])
+  useEffect(() => {
+    document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en'
+    document.title = say('title')
+  }, [language])
+
+  const turn = (event: KeyboardEvent) => {
+    if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return
+    location.hash = tab === 'api' ? 'live' : 'api'
+    document.getElementById(`tab-${tab === 'api' ? 'live' : 'api'}`)?.focus()
+  }
+
+  return (
+    <>
+      <header>
+        <h1>
+          <img src="/_page/icon.svg" alt="" width="28" height="28" />
+          {say('title')}
+        </h1>
+        <div role="tablist" aria-label={say('title')}>
+          {TABS.map((name) => (
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              id={`tab-${name}`}
+              aria-selected={tab === name}
+              aria-controls={`panel-${name}`}
+              tabIndex={tab === name ? 0 : -1}
+              onClick={() => (location.hash = name)}
+              onKeyDown={turn}
+            >
+              {say(name)}
+            </button>
+          ))}
+        </div>
+        <div class="aside">
+          <span class={isLive ? 'badge bad' : 'badge'}>{say(isLive ? 'realVendors' : 'sandbox')}</span>
+          <button type="button" class="quiet" onClick={() => setLanguage(language === 'en' ? 'zh' : 'en')}>
+            {language === 'en' ? <span lang="zh-CN">中文</span> : <span lang="en">English</span>}
+          </button>
+        </div>
+      </header>
+      <main>
+        <div id={`panel-${tab}`} role="tabpanel" aria-labelledby={`tab-${tab}`}>
+          {tab === 'api' ? (
+            <Api operations={operations} chosen={operation} {...{ openApi, language, say, isLive }} />
+          ) : (
+            <Live {...{ offboardings, isConnected, hints, language, say }} />
+          )}
+        </div>
+      </main>
+    </>
+  )
+}
+
+/** Follows the stack. It tells everything again to whoever connects anew. */
+function useOffboardings(operations: string[]): [Offboardings, boolean] {
+  const [state, setState] = useState({ offboardings: new Offboardings(operations) })
+  const [isConnected, setConnected] = useState(false)
+  useEffect(() => {
+    let offboardings = new Offboardings(operations)
+    const source = new EventSource('/_page/offboardings')
+    // Lines come in bursts; and time goes on for what waits.
+    let isStale = true
+    const draw = setInterval(() => {
+      if (isStale || offboardings.isWaiting) setState({ offboardings })
+      isStale = false
+    }, 200)
+    source.addEventListener('start', () => {
+      offboardings = new Offboardings(operations)
+      isStale = true
+    })
+    source.addEventListener('message', ({ data }) => {
+      offboardings.add(JSON.parse(data))
+      isStale = true
+    })
+    source.addEventListener('open', () => setConnected(true))
+    source.addEventListener('error', () => setConnected(false))
+    return () => {
+      clearInterval(draw)
+      source.close()
+    }
+  }, [])
+  return [state.offboardings, isConnected]
+}
+
+const openApi = await fetch('/_page/openapi.json').then((response): Promise<Document> => response.json())
+render(<Page openApi={openApi} />, document.body)

@@ -1,0 +1,88 @@
+/** What the page reads out of the OpenAPI document. */
+import type { Text } from '../../lib/error.ts'
+
+type Schema = { $ref?: string; type?: string; enum?: string[] }
+export type Parameter = {
+  name: string
+  in: 'path' | 'query' | 'header'
+  required: boolean
+  description: string
+  'x-description-zh': string
+  schema: Schema
+  /** Values by what comes of them; `changed` succeeds. */
+  examples?: Record<string, { value: string }>
+}
+export type Example = { value: { kind?: string; title?: string; hint?: string; message?: string; outcome?: string } }
+type Response = {
+  description: string
+  'x-description-zh'?: string
+  content: Record<string, { examples: Record<string, Example> }>
+}
+type Method = {
+  operationId: string
+  tags: string[]
+  summary: string
+  'x-summary-zh': string
+  description: string
+  'x-description-zh': string
+  externalDocs: { url: string }
+  parameters: (Parameter | { $ref: string })[]
+  responses: Record<string, Response>
+}
+export type Document = {
+  tags: { name: string; description: string; 'x-description-zh': string }[]
+  paths: Record<string, Record<string, Method>>
+  components: { parameters: Record<string, Parameter> }
+}
+
+export type ApiOperation = {
+  name: string
+  method: string
+  path: string
+  vendor: Text
+  summary: Text
+  description: Text
+  contract: string
+  parameters: Parameter[]
+  responses: Record<string, Response>
+}
+
+export function operationsOf({ tags, paths, components }: Document): ApiOperation[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => {
+      const tag = tags.find(({ name }) => name === operation.tags[0])
+      return {
+        name: operation.operationId,
+        method: method.toUpperCase(),
+        path,
+        vendor: { en: tag?.description ?? '', zh: tag?.['x-description-zh'] ?? '' },
+        summary: { en: operation.summary, zh: operation['x-summary-zh'] },
+        description: textOf(operation),
+        contract: operation.externalDocs.url,
+        parameters: operation.parameters
+          .map((it) => ('$ref' in it ? components.parameters[it.$ref.split('/').at(-1) ?? ''] : it))
+          .filter((it) => it !== undefined)
+          // The page's own language goes there.
+          .filter((it) => it.in !== 'header'),
+        responses: operation.responses,
+      }
+    }),
+  )
+}
+
+export const textOf = (it: { description: string; 'x-description-zh'?: string }): Text => ({
+  en: it.description,
+  zh: it['x-description-zh'] ?? it.description,
+})
+
+/** Chinese for the hints that the audit log tells in English, as far as the document has both. */
+export function hintsOf({ paths }: Document): Map<string, string> {
+  const hints = new Map<string, string>()
+  for (const { responses } of Object.values(paths).flatMap((methods) => Object.values(methods)))
+    for (const { examples } of Object.values(responses).flatMap(({ content }) => Object.values(content)))
+      for (const [name, { value }] of Object.entries(examples)) {
+        const zh = examples[name.replace(/_en$/, '_zh')]?.value.hint
+        if (name.endsWith('_en') && value.hint && zh) hints.set(value.hint, zh)
+      }
+  return hints
+}

@@ -38,10 +38,18 @@ export async function sendWork(messages: Message[]): Promise<void> {
 export const bodyOf = (value: unknown): string =>
   JSON.stringify(value).replace(/[\ufffe\uffff]/g, (refused) => `\\u${refused.charCodeAt(0).toString(16)}`)
 
-/** Puts one message aside, with the reason as string attributes; attributes without a value are left out. */
+/** Why a message was put aside. */
+export type Reason = {
+  kind: string | undefined
+  hint: string | undefined
+  code?: string | null | undefined
+  requestId?: string | null | undefined
+}
+
+/** Puts one message aside, with the reason as string attributes: `none` where the vendor gave nothing, or was not asked. */
 export async function sendDeadLetter(
   { body, group, deduplicationId }: Message,
-  reason: Record<string, string | null | undefined>,
+  { kind, code, hint, requestId }: Reason,
 ): Promise<void> {
   const command = new SendMessageCommand({
     QueueUrl: environment('DEAD_LETTER_QUEUE_URL'),
@@ -49,9 +57,10 @@ export async function sendDeadLetter(
     MessageGroupId: group,
     MessageDeduplicationId: deduplicationId,
     MessageAttributes: Object.fromEntries(
-      Object.entries(reason).flatMap(([name, value]) =>
-        value ? [[name, { DataType: 'String', StringValue: value }]] : [],
-      ),
+      Object.entries({ kind, code, hint, requestId }).map(([name, value]) => [
+        name,
+        { DataType: 'String', StringValue: value || 'none' },
+      ]),
     ),
   })
   await untilAccepted([command], async () => {

@@ -1,9 +1,9 @@
 /** The functions as they are, bundled with the simulation's AWS, vendors and timers in place of the real ones. */
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createRequire } from 'node:module'
 import path from 'node:path'
+import type { Handler } from 'aws-lambda'
 import { build } from 'esbuild'
-import { BANNER } from './host.ts'
+import { type Host, PARAMETERS } from './host.ts'
 
 const here = import.meta.dirname
 const STAND_INS: Record<string, string> = {
@@ -14,18 +14,22 @@ const STAND_INS: Record<string, string> = {
   'node:timers/promises': 'timers-promises.ts',
 }
 
-/** Bundles each function and returns the file of each. */
-export async function bundleFunctions(names: readonly string[]): Promise<Map<string, string>> {
-  const outdir = mkdtempSync(path.join(tmpdir(), 'simulation-'))
-  await build({
+/** Starts a container: the function's code evaluated anew, with a host and globals of its own. */
+export type Start = (
+  host: Host,
+  globals: { Date: object; AbortSignal: object; Math: object; process: object },
+) => Handler
+
+/** Bundles each function and returns how to start a container of it. */
+export async function bundleFunctions(names: readonly string[]): Promise<Map<string, Start>> {
+  const { outputFiles } = await build({
     entryPoints: names.map((name) => path.join(here, `../../functions/${name}.ts`)),
-    outdir,
-    outExtension: { '.js': '.mjs' },
+    outdir: here,
+    write: false,
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format: 'cjs',
     target: 'node24',
-    banner: { js: BANNER },
     logLevel: 'warning',
     plugins: [
       {
@@ -39,5 +43,18 @@ export async function bundleFunctions(names: readonly string[]): Promise<Map<str
       },
     ],
   })
-  return new Map(names.map((name) => [name, path.join(outdir, `${name}.mjs`)]))
+  const require = createRequire(import.meta.url)
+  return new Map(
+    outputFiles.map((file): [string, Start] => {
+      const evaluate = new Function(...PARAMETERS, file.text)
+      return [
+        path.basename(file.path, '.js'),
+        (host, globals) => {
+          const module = { exports: {} as { handler: Handler } }
+          evaluate(host, module, require, globals.Date, globals.AbortSignal, globals.Math, globals.process)
+          return module.exports.handler
+        },
+      ]
+    }),
+  )
 }

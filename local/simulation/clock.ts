@@ -7,7 +7,6 @@ export class Clock {
   #order = 0
   /** A binary heap by time and order. */
   readonly #timers: Timer[] = []
-  readonly #outside = new Set<Promise<unknown>>()
 
   constructor(startMs: number) {
     this.nowMs = startMs
@@ -20,16 +19,6 @@ export class Clock {
     )
   }
 
-  /** Time stands still until `promise`, which is not of this clock, has settled. */
-  async outside<T>(promise: Promise<T>): Promise<T> {
-    this.#outside.add(promise)
-    try {
-      return await promise
-    } finally {
-      this.#outside.delete(promise)
-    }
-  }
-
   /** Lets time pass until `work` has settled. Throws when nothing is left that could settle it. */
   async run<T>(work: Promise<T>): Promise<T> {
     let settled = false
@@ -40,14 +29,8 @@ export class Clock {
     for (;;) {
       await new Promise(setImmediate)
       if (settled) return work
-      while (this.#outside.size > 0) await Promise.allSettled([...this.#outside])
       const timer = this.#pop()
-      if (!timer) {
-        await new Promise(setImmediate)
-        if (settled) return work
-        if (this.#timers.length === 0 && this.#outside.size === 0) throw new Error('the simulation stands still')
-        continue
-      }
+      if (!timer) throw new Error('the simulation stands still')
       this.nowMs = Math.max(this.nowMs, timer.atMs)
       timer.fire()
     }

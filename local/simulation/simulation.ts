@@ -2,7 +2,6 @@
  * The whole stack on a virtual clock: the functions' own code in containers of their own, FIFO queues, the event bus,
  * Secrets Manager and both vendors. Faults can be injected wherever something can go wrong.
  */
-import { pathToFileURL } from 'node:url'
 import type { Handler, SQSRecord } from 'aws-lambda'
 import { AwsError } from '../aws-json.ts'
 import type { Answer } from '../sandbox/call.ts'
@@ -13,14 +12,15 @@ import { secretsManagerOperations } from '../secrets-manager.ts'
 import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
-import { type Aborting, setHost, type VendorAnswer, type VendorRequest } from './host.ts'
+import type { Aborting, Host, VendorAnswer, VendorRequest } from './host.ts'
 
 /** How long things take. Milliseconds. */
 export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number }
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
-  vendor?: () => VendorFault | undefined
+  /** `path` is the vendor's, as called. */
+  vendor?: (path: string, nowMs: number) => VendorFault | undefined
   aws?: (operation: string) => AwsFault | undefined
   /** A batch has been worked through and is about to be deleted. */
   delete?: () => 'lost' | undefined
@@ -30,9 +30,9 @@ export type Faults = {
   skewMs?: () => number
 }
 export type VendorFault =
-  | { fault: 'reset' | 'stall'; handled: boolean }
+  | { fault: 'reset' | 'stall' | 'killed'; handled: boolean }
   | { fault: 'truncated' | 'html' }
-  | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown; code?: string | number }
+  | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
 export type AwsFault = 'throttled' | 'failed' | 'partial' | 'killed-before' | 'killed-after'
 
@@ -80,6 +80,12 @@ const MEMORY_GB = 0.5
 
 class Killed extends Error {}
 
+/** The container ends here; what it was waiting for never comes. */
+function killed(die: Container['die'], at: string): Promise<never> {
+  die(new Killed(`killed at ${at}`))
+  return new Promise(() => {})
+}
+
 type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
 
 export async function startSimulation(options: SimulationOptions) {
@@ -90,7 +96,7 @@ export async function startSimulation(options: SimulationOptions) {
   const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
   for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
   const secretsManager = secretsManagerOperations(store) as unknown as Record<string, (input: object) => object>
-  const files = await bundleFunctions(operations)
+  const bundles = await bundleFunctions(operations)
 
   const counts = new Map<string, Counts>(
     operations.map((name) => [
@@ -131,10 +137,8 @@ export async function startSimulation(options: SimulationOptions) {
   }
 
   const idleContainers = new Map<string, Container[]>(operations.map((name) => [name, []]))
-  let started = 0
 
   async function startContainer(name: string): Promise<Container> {
-    const url = `${pathToFileURL(files.get(name) ?? '')}?container=${started++}`
     let die: Container['die'] = () => {}
     const dead = new Promise<never>((_, reject) => {
       die = reject
@@ -143,17 +147,19 @@ export async function startSimulation(options: SimulationOptions) {
     const skewMs = faults.skewMs?.() ?? 0
     const env = { ...options.env, WORK_QUEUE_URL: name, DEAD_LETTER_QUEUE_URL: 'dead-letters', EVENT_BUS_NAME: 'bus' }
     const stdout = { write: (text: string) => logged(name, text) }
-    setHost(url, {
+    const host: Host = {
       sleep: (ms) => clock.sleep(ms),
-      vendor: (request, signal) => callVendor(name, request, signal),
+      vendor: (request, signal) => callVendor(name, request, signal, die),
       aws: (operation, input) => callAws(name, operation, input, die),
-      globals: {
-        Date: dateOf(() => clock.nowMs + skewMs),
-        AbortSignal: { timeout: (timeoutMs) => ({ timeoutMs }) },
-        process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
-      },
+    }
+    const start = bundles.get(name)
+    if (!start) throw new Error(`no function ${name}`)
+    const handler = start(host, {
+      Date: dateOf(() => clock.nowMs + skewMs),
+      AbortSignal: { timeout: (timeoutMs: number) => ({ timeoutMs }) },
+      Math: Object.create(Math, { random: { value: random } }),
+      process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
     })
-    const { handler } = (await clock.outside(import(url))) as { handler: Handler }
     await clock.sleep(latencies.initMs)
     return { handler, die, dead }
   }
@@ -192,7 +198,12 @@ export async function startSimulation(options: SimulationOptions) {
     }
   }
 
-  async function callVendor(name: string, request: VendorRequest, { timeoutMs }: Aborting): Promise<VendorAnswer> {
+  async function callVendor(
+    name: string,
+    request: VendorRequest,
+    { timeoutMs }: Aborting,
+    die: Container['die'],
+  ): Promise<VendorAnswer> {
     const counted = countsOf(name)
     const { pathname, search } = new URL(request.url)
     const headers = Object.fromEntries(
@@ -201,7 +212,7 @@ export async function startSimulation(options: SimulationOptions) {
     await clock.sleep(latencies.vendorMs / 2)
     const received = vendors.receive({ ...request, url: pathname + search, headers })
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
-    const injected = faults.vendor?.()
+    const injected = faults.vendor?.(pathname, now())
     const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
       await clock.sleep(latencies.vendorMs / 2)
       const { status, json, text = '' } = answer
@@ -215,6 +226,9 @@ export async function startSimulation(options: SimulationOptions) {
       case 'reset':
         if (injected.handled) received.normal()
         throw Object.assign(new Error('other side closed'), { code: 'UND_ERR_SOCKET' })
+      case 'killed':
+        if (injected.handled) received.normal()
+        return killed(die, 'a vendor call')
       case 'stall':
         if (injected.handled) received.normal()
         await clock.sleep(timeoutMs)
@@ -255,11 +269,7 @@ export async function startSimulation(options: SimulationOptions) {
   ): Promise<Record<string, unknown>> {
     const fault = faults.aws?.(operation)
     await clock.sleep(latencies.awsMs)
-    const never = () => {
-      die(new Killed(`killed at ${operation}`))
-      return new Promise<never>(() => {})
-    }
-    if (fault === 'killed-before') return never()
+    if (fault === 'killed-before') return killed(die, operation)
     if (fault === 'throttled')
       throw Object.assign(new Error('slow down'), {
         name: 'ThrottlingException',
@@ -270,7 +280,7 @@ export async function startSimulation(options: SimulationOptions) {
       throw Object.assign(new Error('failed'), { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } })
     const result =
       awsOperations[operation]?.(name, input as never, fault === 'partial') ?? secrets(name, operation, input)
-    return fault === 'killed-after' ? never() : (result as Record<string, unknown>)
+    return fault === 'killed-after' ? killed(die, operation) : (result as Record<string, unknown>)
   }
 
   type Entry = { Id: string; MessageBody: string; MessageGroupId: string; MessageDeduplicationId: string }

@@ -1,7 +1,9 @@
 /** Stands for `node:timers/promises` in a simulated container. */
-import { hostOf } from './host.ts'
+import type { Host } from './host.ts'
+
+declare const host: Host
 
 export const setTimeout = async <Value>(ms: number, value?: Value, _options?: object): Promise<Value | undefined> => {
-  await hostOf(import.meta.url).sleep(ms)
+  await host.sleep(ms)
   return value
 }

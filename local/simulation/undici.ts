@@ -1,5 +1,7 @@
 /** Stands for `undici` in a simulated container: what lib/request.ts uses of it. */
-import { type Aborting, hostOf } from './host.ts'
+import type { Aborting, Host } from './host.ts'
+
+declare const host: Host
 
 type Options = {
   origin: string
@@ -13,7 +15,7 @@ type Options = {
 export class Agent {
   async request({ origin, path, method, headers, body, signal }: Options) {
     const request = { method, url: origin + path, headers, body: body ?? '' }
-    const answer = await hostOf(import.meta.url).vendor(request, signal)
+    const answer = await host.vendor(request, signal)
     return { statusCode: answer.status, headers: answer.headers, body: { text: async () => answer.text } }
   }
 }

@@ -1,5 +1,7 @@
 /** An AWS client whose calls are answered by the simulation that this module's container belongs to. */
-import { hostOf } from '../host.ts'
+import type { Host } from '../host.ts'
+
+declare const host: Host
 
 export class Command<Input extends object> {
   readonly input: Input
@@ -10,6 +12,6 @@ export class Command<Input extends object> {
 
 export class Client {
   send(command: Command<object>): Promise<Record<string, unknown>> {
-    return hostOf(import.meta.url).aws(command.constructor.name.replace(/Command$/, ''), command.input)
+    return host.aws(command.constructor.name.replace(/Command$/, ''), command.input)
   }
 }

@@ -62,12 +62,18 @@ const dingtalkFaults: VendorFault[] = [
 ]
 const awsFaults: AwsFault[] = ['throttled', 'failed', 'partial', 'killed-before', 'killed-after']
 
-/** Faults in `share` of the vendor's answers and a third as many at AWS. */
+/** Faults in `share` of the vendor's answers and a third as many at AWS, besides outages of ten seconds. */
 function storm(random: () => number, share: number): Faults {
+  // An AWS service that fails for longer than anybody tries again.
+  const outages = new Map<string, number>()
   const oneOf = <T>(all: T[]) => all[Math.floor(random() * all.length)]
   return {
     vendor: (path) => (random() < share ? oneOf(path.startsWith('/v1.0/') ? dingtalkFaults : feishuFaults) : undefined),
-    aws: () => (random() < share / 3 ? oneOf(awsFaults) : undefined),
+    aws: (operation, nowMs) => {
+      if (nowMs < (outages.get(operation) ?? 0)) return 'failed'
+      if (random() < 0.002) outages.set(operation, nowMs + 10_000)
+      return random() < share / 3 ? oneOf(awsFaults) : undefined
+    },
     delete: () => (random() < share / 3 ? 'lost' : undefined),
     batch: () => (random() < share ? 'shuffled' : undefined),
     skewMs: () => (random() - 0.5) * MINUTE_MS,

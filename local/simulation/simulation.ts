@@ -21,7 +21,7 @@ export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initM
 export type Faults = {
   /** `path` is the vendor's, as called. */
   vendor?: (path: string, nowMs: number) => VendorFault | undefined
-  aws?: (operation: string) => AwsFault | undefined
+  aws?: (operation: string, nowMs: number) => AwsFault | undefined
   /** A batch has been worked through and is about to be deleted. */
   delete?: () => 'lost' | undefined
   /** A batch is about to be handed over. */
@@ -267,7 +267,7 @@ export async function startSimulation(options: SimulationOptions) {
     input: object,
     die: Container['die'],
   ): Promise<Record<string, unknown>> {
-    const fault = faults.aws?.(operation)
+    const fault = faults.aws?.(operation, now())
     await clock.sleep(latencies.awsMs)
     if (fault === 'killed-before') return killed(die, operation)
     if (fault === 'throttled')

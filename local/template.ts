@@ -1,6 +1,6 @@
 /** The compiled CloudFormation template, made from serverless.yml without an account. */
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,17 +19,25 @@ export type Template = {
 
 const TEMPLATE_FILE = 'cloudformation-template-update-stack.json'
 
-/** Runs `osls package` into a temporary folder, with no credentials in reach, and returns the template it wrote. */
+/**
+ * Runs `osls package` with no credentials in reach and returns the template it wrote. It runs on a copy: osls packages by
+ * way of `.serverless` beside serverless.yml, where two runs at a time would meet.
+ */
 export async function compileTemplate(
   options: { params?: Record<string, string>; stage?: string; cwd?: string } = {},
 ): Promise<Template> {
   const home = await mkdtemp(path.join(tmpdir(), 'osls-'))
+  const service = path.join(home, 'service')
   const output = path.join(home, 'package')
   const params = Object.entries(options.params ?? {}).flatMap(([key, value]) => ['--param', `${key}=${value}`])
   const stage = options.stage ? ['--stage', options.stage] : []
   try {
+    const from = options.cwd ?? process.cwd()
+    for (const name of await readdir(from))
+      if (/^(serverless\.yml|dist|.*\.cjs)$/.test(name))
+        await cp(path.join(from, name), path.join(service, name), { recursive: true })
     await run([oslsBin(), 'package', '--package', output, ...stage, ...params], {
-      cwd: options.cwd ?? process.cwd(),
+      cwd: service,
       env: { PATH: process.env.PATH, HOME: home, USERPROFILE: home, TMPDIR: process.env.TMPDIR, CI: 'true' },
     })
     return JSON.parse(await readFile(path.join(output, TEMPLATE_FILE), 'utf8'))

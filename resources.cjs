@@ -29,6 +29,13 @@ exports.checked = async ({ resolveVariable }) => {
     return refuse(`--param="${name}=…" must be a comma list of ${wanted}, got "${value}"`)
   }
 
+  const stage = await resolveVariable('sls:stage')
+  // It becomes part of names: AWS limits their length, S3 knows no capitals, and without hyphens no stage's names can
+  // begin like another's (docs/decisions/0008-names-that-policies-can-say.md).
+  if (!/^[a-z][a-z0-9]{0,9}$/.test(stage)) {
+    refuse(`--stage must be at most ten lower-case letters and digits, beginning with a letter, got "${stage}"`)
+  }
+
   const auth = await matching('auth', /^(iam|jwt)$/, '"iam" or "jwt"')
   const issuerUrl = await matching(
     'jwtIssuer',
@@ -64,7 +71,8 @@ exports.checked = async ({ resolveVariable }) => {
         : {},
     routeAuthorizer: auth === 'jwt' ? { name: 'jwt' } : { type: 'aws_iam' },
     vpc: subnetIds.length > 0 ? { subnetIds, securityGroupIds } : null,
-    bus: await matching('bus', /^(?!default$)[\w./-]+$/, 'a new name: this stack creates the bus'),
+    // The archive has the bus' name, and an archive's may have 48 characters.
+    bus: await matching('bus', /^(?!default$)[\w.-]{1,48}$/, 'a new name of up to 48 letters, digits and .-_'),
     putEventsAccounts: await list('putEventsAccounts', /^\d{12}$/, 'account ids of twelve digits'),
     archiveRetentionDays: await number('archiveRetentionDays', 'a number of days'),
     maxTargetsPerEvent: await number('maxTargetsPerEvent', 'a number of targets'),
@@ -134,7 +142,7 @@ exports.perOperation = async (osls) => {
     Resources: collect(all.operations, (operation, config) => ({
       [`${idOf(operation)}Queue`]: workQueue(`${all.stage}-${operation}.fifo`),
       [`${idOf(operation)}QueuePolicy`]: queuePolicy(`${idOf(operation)}Queue`),
-      [`${idOf(operation)}Role`]: role(`${all.stage}-${operation}`, operationStatements(operation, config, all)),
+      [`${idOf(operation)}Role`]: role(operation, operationStatements(operation, config, all), all),
     })),
     Outputs: collect(all.operations, (operation) => ({
       [`${idOf(operation)}QueueUrl`]: {
@@ -177,16 +185,19 @@ const queuePolicy = (queue, ...statements) => ({
   },
 })
 
-const role = (RoleName, statements) => ({
+/** An account's roles are the same in all regions, so the region is part of the name. */
+const role = (name, statements, { service, stage }) => ({
   Type: 'AWS::IAM::Role',
   Properties: {
+    Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
+    RoleName: sub(`${stage}-${name}-\${AWS::Region}`),
     AssumeRolePolicyDocument: policy({
       Effect: 'Allow',
       Principal: { Service: 'lambda.amazonaws.com' },
       Action: 'sts:AssumeRole',
     }),
     // Inline, so that a function is never created before its role may do its work
-    Policies: [{ PolicyName: RoleName, PolicyDocument: policy(...statements) }],
+    Policies: [{ PolicyName: `${stage}-${name}`, PolicyDocument: policy(...statements) }],
   },
 })
 
@@ -245,7 +256,9 @@ exports.userTokenRenewal = async (osls) => {
         ...Object.assign({}, ...Object.values(vendors)),
         RENEW_WITHIN_DAYS: await osls.resolveVariable('param:renewWithinDays'),
       },
-      events: [{ schedule: { rate: [await osls.resolveVariable('param:renewalSchedule')] } }],
+      events: [
+        { schedule: { name: `${stage}-${RENEWAL}`, rate: [await osls.resolveVariable('param:renewalSchedule')] } },
+      ],
       // A run that its time did not suffice for is run again, and continues.
       maximumRetryAttempts: 2,
       maximumEventAge: 6 * 60 * 60,
@@ -255,27 +268,32 @@ exports.userTokenRenewal = async (osls) => {
 
 /** Its role: both vendors' app secrets and users. */
 exports.userTokenRenewalRole = async (osls) => {
-  const { stage, vendors, checked } = await settings(osls)
+  const all = await settings(osls)
+  const { stage, vendors, checked } = all
   const named = (suffix) =>
     Object.entries(vendors).map(([vendor, environment]) => environment[`${vendor.toUpperCase()}_${suffix}`])
   return {
     Resources: {
-      [`${idOf(RENEWAL)}Role`]: role(`${stage}-${RENEWAL}`, [
-        ...baseStatements(`${stage}-${RENEWAL}`, checked),
-        // Secrets Manager lists all or nothing; names and tags only.
-        allow('ListUsers', 'secretsmanager:ListSecrets', '*'),
-        allow(
-          'ReadAppSecrets',
-          'secretsmanager:GetSecretValue',
-          named('APP_SECRET_ID').map((name) => secretArn(`${name}-??????`)),
-        ),
-        allow(
-          'RenewUserTokens',
-          RENEW_USER_TOKENS,
-          named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
-        ),
-        checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
-      ]),
+      [`${idOf(RENEWAL)}Role`]: role(
+        RENEWAL,
+        [
+          ...baseStatements(`${stage}-${RENEWAL}`, checked),
+          // Secrets Manager lists all or nothing; names and tags only.
+          allow('ListUsers', 'secretsmanager:ListSecrets', '*'),
+          allow(
+            'ReadAppSecrets',
+            'secretsmanager:GetSecretValue',
+            named('APP_SECRET_ID').map((name) => secretArn(`${name}-??????`)),
+          ),
+          allow(
+            'RenewUserTokens',
+            RENEW_USER_TOKENS,
+            named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
+          ),
+          checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
+        ],
+        all,
+      ),
     },
   }
 }

@@ -58,8 +58,8 @@ export async function compileStage(options: DeploymentOptions): Promise<{ region
 
 /** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. */
 function check({ stage, region, param = [] }: DeploymentOptions) {
-  if (stage !== undefined && !/^[A-Za-z0-9-]+$/.test(stage))
-    throw new UsageError('--stage may hold only letters, digits and hyphens')
+  if (stage !== undefined && !/^[a-z][a-z0-9]{0,9}$/.test(stage))
+    throw new UsageError('--stage must be at most ten lower-case letters and digits, beginning with a letter')
   if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region))
     throw new UsageError('--region must be an AWS region, as in ap-southeast-1')
   const service = readService()

@@ -425,14 +425,6 @@ describe.each(names)('%s', (name) => {
     expect(sorted(statements)).toEqual(sorted(expected))
   })
 
-  it('gets its permissions from its role alone, which only Lambda may take', () => {
-    const role = roleOf(plain, functionName)
-    expect(role).not.toHaveProperty('ManagedPolicyArns')
-    expect(role.AssumeRolePolicyDocument.Statement).toEqual([
-      { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
-    ])
-  })
-
   it('joins the VPC only when there is one', () => {
     expect(lambda()).not.toHaveProperty('VpcConfig')
     expect(lambdaOf(full, `prod-${name}`).VpcConfig).toEqual({
@@ -448,6 +440,8 @@ describe.each(names)('%s', (name) => {
       Dimensions: [{ Name: 'QueueName', Value: `<${queue().id}.QueueName>` }],
       Threshold: 21_600,
       Statistic: 'Maximum',
+      Period: 300,
+      EvaluationPeriods: 1,
     })
     expect(alarmNamed(full, `prod-${name}-oldest-message`).Threshold).toBe(600)
     for (const [suffix, MetricName] of [
@@ -460,6 +454,7 @@ describe.each(names)('%s', (name) => {
         Dimensions: [{ Name: 'FunctionName', Value: `<${lambda().id}>` }],
         Threshold: 0,
         Statistic: 'Sum',
+        Period: 300,
         EvaluationPeriods: 1,
       })
     }
@@ -529,6 +524,17 @@ describe('policies', () => {
     expect(found).toContain('AWS::SQS::QueuePolicy OnlyOverTls')
     expect([...found].filter((statement) => !(statement in wide))).toEqual([])
     expect(found.has('AWS::IAM::Role LetLambdaJoinVpc')).toBe(which === 'full')
+  })
+
+  it.each(['plain', 'full'] as const)('are inline in roles that Lambda alone may take (%s)', (which) => {
+    const roles = ofType(which === 'plain' ? plain : full, 'AWS::IAM::Role')
+    expect(roles).toHaveLength(functionNames.length)
+    for (const role of roles) {
+      expect(Object.keys(role).sort()).toEqual(['AssumeRolePolicyDocument', 'Path', 'Policies', 'RoleName', 'id'])
+      expect(role.AssumeRolePolicyDocument.Statement, role.id).toEqual([
+        { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+      ])
+    }
   })
 
   it('let nobody use a queue without TLS, and only our rules send undelivered events', () => {
@@ -650,19 +656,41 @@ describe('what all operations share', () => {
     }
     const key = one(template, 'AWS::KMS::Key', () => true)
     expect(key.EnableKeyRotation).toBe(true)
-    const forLogs = key.KeyPolicy.Statement.find((statement: Statement) => statement.Sid === 'OurLogGroups')
-    expect(forLogs.Principal).toEqual({ Service: 'logs.${AWS::Region}.${AWS::URLSuffix}' })
-    const stack = `subscription-offboarding-${which === 'plain' ? 'dev' : 'prod'}`
-    expect(forLogs.Condition.ArnEquals['kms:EncryptionContext:aws:logs:arn']).toEqual(
-      expect.arrayContaining(
-        groups.map(({ LogGroupName }) =>
-          `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:${LogGroupName}`.replace(
-            stack,
-            '${AWS::StackName}',
-          ),
-        ),
-      ),
-    )
+    const stage = which === 'plain' ? 'dev' : 'prod'
+    const arn = (service: string, name: string) =>
+      `arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${name}`
+    // Whole statements: in a key policy each word decides who may read the logs.
+    expect(key.KeyPolicy.Statement.map(withoutSid)).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { AWS: 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' },
+        Action: 'kms:*',
+        Resource: '*',
+      },
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'logs.${AWS::Region}.${AWS::URLSuffix}' },
+        Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        Resource: '*',
+        Condition: {
+          ArnEquals: {
+            'kms:EncryptionContext:aws:logs:arn': groups.map(({ LogGroupName }) =>
+              arn('logs', `log-group:${LogGroupName.replace(`offboarding-${stage}`, '${AWS::StackName}')}`),
+            ),
+          },
+        },
+      },
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        Resource: '*',
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': '<AWS::AccountId>' },
+          ArnLike: { 'aws:SourceArn': arn('cloudwatch', `alarm:${stage}-*`) },
+        },
+      },
+    ])
   })
 
   it('is an access log that names routes, not people', () => {
@@ -684,6 +712,8 @@ describe('what all operations share', () => {
         Dimensions: [{ Name: 'QueueName', Value: `<${queue}.QueueName>` }],
         Threshold: 0,
         Statistic: 'Maximum',
+        Period: 60,
+        EvaluationPeriods: 1,
       })
     }
   })
@@ -714,19 +744,32 @@ describe('what all operations share', () => {
     expect(one(full, 'AWS::SNS::Topic', () => true).Subscription).toEqual([
       { Protocol: 'email', Endpoint: 'oncall@example.com' },
     ])
-    const publishes = one(plain, 'AWS::SNS::TopicPolicy', () => true).PolicyDocument.Statement[0]
-    const decrypts = one(plain, 'AWS::KMS::Key', () => true).KeyPolicy.Statement.find(
-      (statement: Statement) => statement.Sid === 'OurAlarms',
-    )
-    expect(publishes).toMatchObject({ Effect: 'Allow', Action: 'sns:Publish', Resource: '<AlarmTopic>' })
-    expect(decrypts).toMatchObject({ Effect: 'Allow', Action: ['kms:Decrypt', 'kms:GenerateDataKey*'] })
-    for (const statement of [publishes, decrypts]) {
-      expect(statement.Principal).toEqual({ Service: 'cloudwatch.amazonaws.com' })
-      expect(statement.Condition).toEqual({
-        StringEquals: { 'aws:SourceAccount': '<AWS::AccountId>' },
-        ArnLike: { 'aws:SourceArn': 'arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:dev-*' },
-      })
-    }
+    expect(one(plain, 'AWS::SNS::TopicPolicy', () => true)).toMatchObject({
+      Topics: ['<AlarmTopic>'],
+      PolicyDocument: {
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'cloudwatch.amazonaws.com' },
+            Action: 'sns:Publish',
+            Resource: '<AlarmTopic>',
+            Condition: {
+              StringEquals: { 'aws:SourceAccount': '<AWS::AccountId>' },
+              ArnLike: {
+                'aws:SourceArn': 'arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:dev-*',
+              },
+            },
+          },
+          {
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 'sns:Publish',
+            Resource: '<AlarmTopic>',
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          },
+        ],
+      },
+    })
   })
 })
 
@@ -753,6 +796,7 @@ describe(RENEWAL, () => {
       expect(rule).toMatchObject({ ScheduleExpression: rate, State: 'ENABLED', Targets: [{ Arn: `<${id}.Arn>` }] })
       expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
         MaximumRetryAttempts: 2,
+        MaximumEventAgeInSeconds: 21_600,
       })
     }
   })

@@ -65,7 +65,7 @@ let caller: Keys
 let bystander: Keys
 
 beforeAll(async () => {
-  apiId = (await outputsOf(cloud, `subscription-offboarding-${STAGE}`)).HttpApiId ?? ''
+  apiId = (await outputsOf(cloud, `offboarding-${STAGE}`)).HttpApiId ?? ''
   const Resource = `arn:aws:execute-api:${cloud.region}:${ACCOUNT_ID}:${apiId}/*`
   caller = await createUser(cloud, 'caller', {
     Version: '2012-10-17',

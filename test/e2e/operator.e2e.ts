@@ -1,8 +1,8 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { beforeAll, expect, inject, it } from 'vitest'
+import { operatorPolicy } from '../policies.ts'
 import { clientsOf, createUser, type Keys } from './aws.ts'
 import { tryNpmRun } from './npm.ts'
-import { operatorPolicy } from './policies.ts'
 import { STAGE } from './setup.ts'
 
 // What an operator does to a deployed stage from a terminal, as a user who has docs/operator-policy.json and nothing else.

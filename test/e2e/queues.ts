@@ -23,7 +23,7 @@ const PATIENCE = { timeout: 30_000, interval: 100 }
 /** The stage's bus with a listener of its own, and all its queues. */
 export async function openStage(account: Account, stage: string) {
   const { events, sqs } = clientsOf(account)
-  const outputs = await outputsOf(account, `subscription-offboarding-${stage}`)
+  const outputs = await outputsOf(account, `offboarding-${stage}`)
   const EventBusName = outputs.EventBusName ?? ''
   const queueUrls = Object.entries(outputs).flatMap(([key, url]) => (key.endsWith('QueueUrl') ? [url] : []))
   const deadLetters = outputs.DeadLetterQueueUrl ?? ''

@@ -7,9 +7,9 @@ import type { TestProject } from 'vitest/node'
 import { type MiniStack, startMiniStack } from '../../local/ministack.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../../local/sandbox.ts'
+import { deployerPolicy } from '../policies.ts'
 import { type Account, clientsOf, createUser, type Keys } from './aws.ts'
 import { npmRun } from './npm.ts'
-import { deployerPolicy } from './policies.ts'
 
 export type Cloud = Account & {
   /** Of a user who may do what docs/deployer-policy.json says for the stage, and nothing else. */

@@ -19,9 +19,8 @@ export const venvTool = (name: string) => path.join(bin, name)
  */
 export async function preparePython(): Promise<void> {
   const requirements = path.join(root, 'requirements-dev.txt')
-  const mark = path.join(venv, 'made-from')
-  const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex')
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return
+  const made = markOf(venv, requirements)
+  if (made.isCurrent()) return
   const python = findPython()
   rmSync(venv, { recursive: true, force: true })
   try {
@@ -29,16 +28,29 @@ export async function preparePython(): Promise<void> {
     await run(venvTool('python'), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--requirement', requirements])
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
-    throw new Error(
-      `Python is there, but .venv could not be made (Debian: apt install python3-venv).\n${stderr || message}`,
-    )
+    throw new Error(`Python is there, but .venv could not be made.\n${stderr || message}`)
   }
-  writeFileSync(mark, wanted)
+  made.write()
 }
 
+/** Remembers in `folder` which content of `lock` it was made from. */
+export function markOf(folder: string, lock: string) {
+  const mark = path.join(folder, 'made-from')
+  const wanted = createHash('sha256').update(readFileSync(lock)).digest('hex')
+  return {
+    isCurrent: () => existsSync(mark) && readFileSync(mark, 'utf8') === wanted,
+    write: () => writeFileSync(mark, wanted),
+  }
+}
+
+/** Recent enough, and able to make an environment: Debian ships both modules apart from Python. */
+const CAN = 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 10))'
+const PYTHONS = ['python3', 'python', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python3.10']
+
 function findPython(): string {
-  const isRecent = 'import sys; sys.exit(sys.version_info < (3, 10))'
-  const found = ['python3', 'python'].find((name) => spawnSync(name, ['-c', isRecent]).status === 0)
+  const found = PYTHONS.find((name) => spawnSync(name, ['-c', CAN]).status === 0)
   if (found) return found
-  throw new Error('Python 3.10 or newer is needed, and no python3 on the PATH is that.')
+  throw new Error(
+    'Python 3.10 or newer with venv and ensurepip is needed, and none on the PATH is that (Debian: apt install python3-venv).',
+  )
 }

@@ -6,7 +6,7 @@ import { retryWaitMs, shouldRetry } from './retry.ts'
 import { type Credential, call } from './vendor.ts'
 
 export type Result = {
-  /** `changed`: done now. `unchanged`: was already so. `planned`: a dry run, nothing was sent. */
+  /** `changed`: done now. `unchanged`: was already so. `planned`: a dry run, the call was not made. */
   outcome: 'changed' | 'unchanged' | 'planned'
   request: { method: string; url: string }
   upstream: { code: string | null; requestId: string | null }

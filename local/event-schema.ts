@@ -5,7 +5,8 @@ import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 /** What each field says, by its path. */
 const FIELDS: Record<string, string> = {
   offboardingId: 'Your own id of this offboarding; outcome events and log lines carry it.',
-  dryRun: 'Checks input, secrets and tokens of every target and changes nothing.',
+  dryRun:
+    'Checks input, secrets and tokens of every target and changes no subscription; may renew and store users’ tokens.',
   feishu: 'What to end, and what to watch, in Feishu or Lark.',
   'feishu.tenantKey': 'The tenant, for store apps only.',
   'feishu.openId': 'open_id of the leaver; required when calendar is true.',

@@ -17,7 +17,7 @@ const HELP = `Checks an offboarding event, sends it, shows what becomes of every
   npm run offboard -- --follow OFFBOARDING_ID [options]
 
   EVENT.json                      the event's detail, as in local/events/offboarding.json
-  --dry-run                       check everything, change nothing
+  --dry-run                       check everything, change no subscription; may renew and store a user's token
   --follow OFFBOARDING_ID         send nothing: go on following what was sent
 
 Targets, where there is no file; those with … may be given more than once:

@@ -78,8 +78,8 @@ const FIELDS: Record<string, Text> = {
   userId: { en: 'The unionId of the user, not the userid.', zh: '用户的 unionId,而非 userid。' },
   calendarId: { en: 'The calendar to leave, of type "subscribed".', zh: '要取消订阅的日历,类型为 subscribed。' },
   dry_run: {
-    en: 'Checks input, secret and token, answers the request it would send, and changes nothing.',
-    zh: '检查输入、密钥与令牌,并给出将要发送的请求,不做任何修改。',
+    en: 'Checks input, secret and token, and answers the request it would send. Changes no subscription; may renew and store the user’s token.',
+    zh: '检查输入、密钥与令牌,并给出将要发送的请求。不改变任何订阅;与其他调用一样,可能刷新并保存用户令牌。',
   },
   'Accept-Language': {
     en: 'Chinese before English here makes `title`, `detail` and `hint` Chinese.',

@@ -1,17 +1,26 @@
-/** `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes nothing. */
+/** `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes no subscription. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { parse } from 'yaml'
+import { printable } from '../lib/schema.ts'
+import { runCommand } from './command.ts'
 
-const HELP = `Calls every function of a deployed stage with a dry run: it reads its secret and obtains its token, and sends nothing
-that writes. One line for each with what was proved; exit code 1 when one fails. The token of an app comes from the
-vendor; the stored token of a user is shown to the vendor, which says whose it is.
+const HELP = `npm run smoke -- [options]
 
-  npm run smoke -- --stage dev [--region ap-southeast-1] [--open-id ou_…] [--union-id …]
+Calls every operation of a deployed stage with a dry run: it reads its secret and obtains its token, and changes no
+subscription. The token of an app comes from the vendor; the stored token of a user is shown to the vendor, which says
+whose it is. One that is about to expire is renewed and stored, as with every call.
 
-  --open-id     a Feishu user whose token is stored, for the functions that act as a user
-  --union-id    the same for DingTalk, for apps that act as a user
+  --stage STAGE         (default dev)
+  --region REGION       (default: serverless.yml's)
+  --open-id OPEN_ID     a Feishu user whose token is stored, for the operations that act as a user
+  --union-id UNION_ID   the same for DingTalk, for apps that act as a user
+  --help
+
+One line for each operation with what was proved. Exit code 0: all passed. 1: one failed. 2: wrong options, nothing was called.
+
+  AWS_PROFILE=ops npm run smoke -- --stage prod --open-id ou_custodian
 `
 
 /** What an operation wants beyond its path; a user is filled in by `--open-id` or `--union-id`. */
@@ -26,28 +35,20 @@ const NOBODY = 'smoke-check'
 type Problem = { kind?: string; detail?: string; hint?: string }
 type Line = { passed: boolean; told: string }
 
-const { values: options } = parseArgs({
-  options: {
-    stage: { type: 'string', default: 'dev' },
-    region: { type: 'string' },
-    'open-id': { type: 'string', default: NOBODY },
-    'union-id': { type: 'string', default: NOBODY },
-    help: { type: 'boolean', default: false },
-  },
-})
+const OPTIONS = {
+  stage: { type: 'string', default: 'dev' },
+  region: { type: 'string' },
+  'open-id': { type: 'string', default: NOBODY },
+  'union-id': { type: 'string', default: NOBODY },
+  help: { type: 'boolean', default: false },
+} as const
 
-const { provider, custom } = parse(readFileSync('serverless.yml', 'utf8'), {
-  logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
-}) as {
-  provider: { region: string }
-  custom: { operations: Record<string, { route: string }> }
-}
-const lambda = new LambdaClient({ region: options.region ?? provider.region, maxAttempts: 2 })
+type Users = { 'open-id': string; 'union-id': string }
 
 /** The event of an HTTP call of the operation, with `dry_run=true`. */
-function dryRun(operation: string, route: string) {
+function dryRun(operation: string, route: string, users: Users) {
   const [method = '', rawPath = ''] = route.split(' ')
-  const named: Record<string, string> = { open_id: options['open-id'], userId: options['union-id'] }
+  const named: Record<string, string> = { open_id: users['open-id'], userId: users['union-id'] }
   const names = [...rawPath.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
   const query = Object.entries(QUERIES[operation] ?? {}).map(([name, value]) => [name, value || named[name]])
   return {
@@ -62,9 +63,7 @@ function dryRun(operation: string, route: string) {
   }
 }
 
-async function check(operation: string, route: string): Promise<Line> {
-  const FunctionName = `${options.stage}-${operation}`
-  const event = dryRun(operation, route)
+async function check(lambda: LambdaClient, FunctionName: string, event: ReturnType<typeof dryRun>): Promise<Line> {
   try {
     const { FunctionError, Payload } = await lambda.send(
       new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }),
@@ -91,14 +90,29 @@ function judge(status: number, body: Problem & { outcome?: string }, asUser: boo
   return { passed: false, told: `${status} ${body.kind}: ${body.detail} ${body.hint ?? ''}` }
 }
 
-async function main(): Promise<number> {
+await runCommand('smoke', async (args) => {
+  const { values } = parseArgs({ args, options: OPTIONS })
+  if (values.help) {
+    process.stdout.write(HELP)
+    return 0
+  }
+  const { provider, custom } = parse(readFileSync('serverless.yml', 'utf8'), {
+    logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
+  }) as {
+    provider: { region: string }
+    custom: { operations: Record<string, { route: string }> }
+  }
+  const lambda = new LambdaClient({ region: values.region ?? provider.region, maxAttempts: 2 })
   const operations = Object.entries(custom.operations)
   const width = Math.max(...operations.map(([operation]) => operation.length))
-  const lines = await Promise.all(operations.map(([operation, { route }]) => check(operation, route)))
+  const lines = await Promise.all(
+    operations.map(([operation, { route }]) =>
+      check(lambda, `${values.stage}-${operation}`, dryRun(operation, route, values)),
+    ),
+  )
   for (const [index, { passed, told }] of lines.entries())
-    process.stdout.write(`${passed ? 'ok  ' : 'FAIL'}  ${operations[index]?.[0].padEnd(width)}  ${told.trim()}\n`)
+    process.stdout.write(
+      `${passed ? 'ok  ' : 'FAIL'}  ${operations[index]?.[0].padEnd(width)}  ${printable(told.trim(), 1_000)}\n`,
+    )
   return lines.every(({ passed }) => passed) ? 0 : 1
-}
-
-if (options.help) process.stdout.write(HELP)
-else process.exitCode = await main()
+})

@@ -6,7 +6,7 @@ import { readBody } from './sandbox/body.ts'
 import type { Answer, State } from './sandbox/call.ts'
 import { Queue, readOrder, type Script, type Target } from './sandbox/script.ts'
 import { play, send } from './sandbox/send.ts'
-import { subscriptions } from './sandbox/state.ts'
+import { changeDocument, subscriptions } from './sandbox/state.ts'
 import { startVendors } from './sandbox/vendors.ts'
 import { sampleWorld, type World } from './sandbox/world.ts'
 
@@ -96,6 +96,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         queue.clear()
         return { status: 200, json: { waiting: 0 } }
       },
+      'POST /_sandbox/documents': () => ({ status: 200, json: changeDocument(state, JSON.parse(body)) }),
       'GET /_sandbox/state': () => ({
         status: 200,
         json: {

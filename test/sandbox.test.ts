@@ -828,6 +828,19 @@ describe('answers on demand', () => {
     expect((await call('GET', '/_sandbox/nothing')).status).toBe(404)
   })
 
+  test('over HTTP: a document is changed as its owner might', async () => {
+    await start()
+    const change = { token: 'doxcnSandboxForbidden', appManages: true }
+    expect((await post('/_sandbox/documents', change)).json).toMatchObject({
+      ...change,
+      type: 'docx',
+      subscribed: true,
+    })
+    expect(sandbox.state.world.feishu.documents).toContainEqual(expect.objectContaining(change))
+    for (const wrong of [{}, { token: 'nowhere' }, { ...change, appManages: 'yes' }, { ...change, other: 1 }])
+      expect((await post('/_sandbox/documents', wrong)).status).toBe(400)
+  })
+
   test('requests are recorded as they came', async () => {
     await start()
     await call('DELETE', drive('a%2Fb', 'file_type=docx&x=%20'), { 'X-Custom': 'Value' })

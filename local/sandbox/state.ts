@@ -2,7 +2,7 @@
 
 import type { State } from './call.ts'
 import { TokenBook } from './tokens.ts'
-import { readWorld, type UserTokens, type World } from './world.ts'
+import { readDocument, readWorld, type UserTokens, type World } from './world.ts'
 
 /** Scopes of tokens that the world gives without any: all that the operations need. */
 const usualScope = 'offline_access calendar:calendar drive:drive'
@@ -44,6 +44,19 @@ function register(
   const accessUntil = now + pair.expiresIn * 1000
   book.known(grant, pair.accessToken, accessUntil, refreshToken, now + refreshExpiresIn * 1000, pair.refreshStatus)
   book.refresh.delete('')
+}
+
+/** Changes fields of the document with this token, as its owner might; throws when there is none or a field is wrong. */
+export function changeDocument(
+  { world: { feishu } }: State,
+  change: { token?: unknown },
+): World['feishu']['documents'][number] {
+  const index = feishu.documents.findIndex(({ token }) => token === change.token)
+  const known = feishu.documents[index]
+  if (!known) throw new Error('token must be that of a document')
+  const changed = readDocument({ ...known, ...change })
+  feishu.documents[index] = changed
+  return changed
 }
 
 /** Who is still subscribed to what: the part of the state that the operations change. */

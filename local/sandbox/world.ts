@@ -171,6 +171,9 @@ export const choices = (from: World): Unconfirmed => ({ ...defaults, ...from.unc
 /** Checks JSON and returns it as a world of its own (a deep copy), or throws naming the first field that is wrong. */
 export const readWorld = (json: unknown): World => world(structuredClone(json), '')
 
+/** One document, checked as those of a world are. */
+export const readDocument = (json: unknown): World['feishu']['documents'][number] => document(json, '')
+
 /** The sample world of `local/world.json`, read afresh: what the sample offboarding event meets. */
 export const sampleWorld = (): World =>
   readWorld(JSON.parse(readFileSync(new URL('../world.json', import.meta.url), 'utf8')))

@@ -51,7 +51,8 @@ export function plotOf(scenarios: Scenario[]): string {
     (value) =>
       `<text x="${x(value)}" y="${HEIGHT - BOTTOM + 20}" text-anchor="middle">${value.toLocaleString('en')}</text>`,
   )
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#333">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title" font-family="sans-serif" font-size="12" fill="#333">
+<title id="title">Time to finish by leavers at once, for each operation, beside what the vendor's limit allows</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="${LEFT}" y="20" font-size="14">Time to finish (line) and what the vendor's limit allows (band), one tenant</text>
 ${ticks.join('\n')}

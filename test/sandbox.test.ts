@@ -221,6 +221,101 @@ describe('the five operations', () => {
   })
 })
 
+describe('what only reads', () => {
+  type Listed = { has_more: boolean; page_token: string; calendar_list: { calendar_id: string; role: string }[] }
+  const list = async (query = '', headers = leaver) => {
+    const reply = await call('GET', `${calendars}${query}`, headers)
+    return { status: reply.status, code: reply.json.code, data: reply.json.data as Listed }
+  }
+  const status = (token: string, query = 'file_type=docx') =>
+    `/open-apis/drive/v1/files/${token}/get_subscribe?${query}`
+
+  test("a user's calendars, page by page, with the user's role in each", async () => {
+    await start(({ feishu }) => {
+      const more = Array.from({ length: 120 }, (_, index) => ({
+        calendarId: `c${index}@x`,
+        type: 'shared' as const,
+        access: ['ou_leaver'],
+        aclSubscribers: [],
+      }))
+      feishu.calendars.push(...more)
+    })
+    const first = await list('?page_size=50')
+    expect([first.data.has_more, first.data.calendar_list.length]).toEqual([true, 50])
+    expect(first.data.calendar_list[0]).toEqual({
+      calendar_id: sharedCalendar,
+      summary: 'Project',
+      description: '',
+      permissions: 'private',
+      color: -1,
+      type: 'shared',
+      summary_alias: '',
+      is_deleted: false,
+      is_third_party: false,
+      role: 'owner',
+    })
+    const second = await list(`?page_size=50&page_token=${first.data.page_token}`)
+    const third = await list(`?page_size=50&page_token=${second.data.page_token}`)
+    expect([third.data.has_more, third.data.page_token, 'sync_token' in third.data]).toEqual([false, '', true])
+    const all = [first, second, third].flatMap(({ data }) => data.calendar_list)
+    expect(new Set(all.map(({ calendar_id }) => calendar_id)).size).toBe(126)
+    const roleOf = (name: string) => all.find(({ calendar_id }) => calendar_id.startsWith(`feishu.cn_${name}`))?.role
+    expect([roleOf('deleted'), roleOf('holidays'), roleOf('room')]).toEqual(['owner', 'reader', undefined])
+    expect((await list('', bearer(await tenantToken()))).data.calendar_list).toEqual([])
+  })
+
+  test.each([
+    [400, 190002, '?page_size=49', 'u-sandbox-leaver'],
+    [400, 190002, '?page_size=1001', 'u-sandbox-leaver'],
+    [400, 190008, '?page_token=made-up', 'u-sandbox-leaver'],
+    [404, 195100, '', 'u-sandbox-resigned'],
+  ])('the list of calendars answers %i %i for %j', async (httpStatus, code, query, token) => {
+    await start()
+    expect(await list(query, bearer(token))).toMatchObject({ status: httpStatus, code })
+  })
+
+  test('whether a document is subscribed, to those who may manage it, ten times a minute', async () => {
+    await start()
+    const tenant = bearer(await tenantToken())
+    const ask = async (path: string, headers = tenant) => {
+      const { json } = await call('GET', path, headers)
+      return [json.code, json.data]
+    }
+    expect(await ask(status('doxcnSandbox01'))).toEqual([0, { is_subscribe: true }])
+    expect(await ask(status('doxcnSandbox09', 'file_type=bitable'))).toEqual([0, { is_subscribe: false }])
+    expect(await ask(status('doxcnSandboxForbidden'))).toEqual([1069603, {}])
+    expect(await ask(status('doxcnSandboxForbidden'), custodian)).toEqual([0, { is_subscribe: true }])
+    expect(await ask(status('doxcnNone'))).toEqual([1069604, {}])
+    expect(await ask(status('fldcnSandbox01', 'file_type=folder'))).toEqual([1069602, {}])
+    sandbox.state.world.unconfirmed = { feishuUnsubscribedStatus: 'refused' }
+    expect(await ask(status('doxcnSandbox09', 'file_type=bitable'))).toEqual([1069605, {}])
+    for (let calls = 0; calls < 3; calls++) expect((await ask(status('doxcnSandbox01')))[0]).toBe(0)
+    expect((await ask(status('doxcnSandbox01')))[0]).toBe(99991400)
+    expect(subscriptions(sandbox.state).feishu.documents).toContain('doxcnSandbox01')
+  })
+
+  test("a DingTalk user's calendars of every type, to an app that has either permission", async () => {
+    await start()
+    const path = (user: string) => `/v1.0/calendar/users/${user}/calendars`
+    const app = ding(await dingToken())
+    const { json } = await call('GET', path('sandboxUnionId01iE'), app)
+    const { calendars: listed } = json.response as { calendars: Record<string, unknown>[] }
+    expect(listed.map(({ id, type, privilege }) => [id, type, privilege])).toEqual([
+      ['sandboxCalendar01=', 'subscribed', 'reader'],
+      ['sandboxCalendar02=', 'subscribed', 'owner'],
+      ['sandboxCalendarPrimary=', 'primary', 'owner'],
+    ])
+    const refused = await call('GET', path('nobody'), app)
+    expect([refused.status, refused.json.code]).toEqual([400, 'paramIllegal'])
+    const other = await call('GET', path('sandboxUnionId02iE'), ding('sandbox-ding-leaver'))
+    expect(other.json.code).toBe('paramIllegal')
+    Object.assign(sandbox.state.world.dingtalk.apps[0] ?? {}, { scopes: ['Calendar.Calendar.Write'] })
+    expect((await call('GET', path('sandboxUnionId01iE'), app)).json.accessdenieddetail).toEqual({
+      requiredScopes: ['Calendar.Event.Read', 'Calendar.Calendar.Read'],
+    })
+  })
+})
+
 describe('the gateways', () => {
   test.each([
     [99991661, 'no token', unsubscription, {}],

@@ -1,4 +1,4 @@
-/** DingTalk's gateway and the calendar operation, over the v1.0 API. */
+/** DingTalk's gateway, the calendar operation and the list of calendars, over the v1.0 API. */
 
 import { type AdmittedCall, type Answer, firstRefusal, type Gateway, type GuardedRoute, type Rule } from './call.ts'
 import { type DingtalkCode, dingtalkCodes } from './codes.ts'
@@ -85,14 +85,16 @@ interface Subject {
   calendar: World['dingtalk']['calendars'][number] | undefined
 }
 
-const unionId = ({ call }: Subject): string => call.params.userId ?? ''
+const unionId = ({ call }: Pick<Subject, 'call'>): string => call.params.userId ?? ''
 
 const isSubscribed = (it: Subject): boolean => it.calendar?.subscribers.includes(unionId(it)) === true
 
-const isOutOfScope = (it: Subject): boolean =>
+/** A user token acts for its owner alone. */
+const isSomebodyElse = (it: Pick<Subject, 'call'>): boolean =>
   (it.call.caller.userId ?? unionId(it)) !== unionId(it) ||
-  !it.call.state.world.dingtalk.users.some((user) => user.unionId === unionId(it)) ||
-  it.calendar?.scope.includes(unionId(it)) !== true
+  !it.call.state.world.dingtalk.users.some((user) => user.unionId === unionId(it))
+
+const isOutOfScope = (it: Subject): boolean => isSomebodyElse(it) || it.calendar?.scope.includes(unionId(it)) !== true
 
 // Contract dingtalk-calendar-unsubscribe. That an unknown calendar is the bare invalidParameter, and that someone who
 // left counts as out of scope, are guesses.
@@ -132,6 +134,34 @@ export const dingtalkUnsubscribe: GuardedRoute = {
   },
 }
 
+/**
+ * https://help.dingtalk.io/open/development: "Query a calendar". The list has no pages. That an unknown person is
+ * `paramIllegal` is a guess; of the two permissions that the documents name, either is enough here.
+ */
+export const dingtalkCalendars: GuardedRoute = {
+  vendor: 'dingtalk',
+  method: 'GET',
+  path: '/v1.0/calendar/users/:userId/calendars',
+  as: ['app', 'corp', 'user'],
+  scopes: ['Calendar.Event.Read', 'Calendar.Calendar.Read'],
+  limits: [{ calls: 20, seconds: 1 }],
+  handle(call) {
+    if (isSomebodyElse({ call })) return dingtalkFailure('paramIllegal')
+    const followed = call.state.world.dingtalk.calendars.filter(({ subscribers }) =>
+      subscribers.includes(unionId({ call })),
+    )
+    const calendars = followed.map(({ calendarId, type, summary, owner }) => ({
+      id: calendarId,
+      summary: summary ?? calendarId,
+      timeZone: 'Asia/Shanghai',
+      eTag: '1',
+      type,
+      privilege: owner === unionId({ call }) ? 'owner' : 'reader',
+    }))
+    return { status: 200, json: { response: { calendars } } }
+  },
+}
+
 /** Whom a user token belongs to: "Get a user's profile from Contacts", with `me` for oneself. */
 const me: GuardedRoute = {
   vendor: 'dingtalk',
@@ -143,4 +173,4 @@ const me: GuardedRoute = {
   handle: ({ caller }) => ({ status: 200, json: { unionId: caller.userId } }),
 }
 
-export const dingtalkOperations = [dingtalkUnsubscribe, me]
+export const dingtalkOperations = [dingtalkUnsubscribe, dingtalkCalendars, me]

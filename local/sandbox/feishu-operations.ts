@@ -1,9 +1,9 @@
-/** The four Feishu operations as their contracts describe them: target, refusals in order, effect. */
+/** The four Feishu operations as their contracts describe them: target, refusals in order, effect. And what only reads. */
 
 import { type AdmittedCall, firstRefusal, type GuardedRoute, type Rule } from './call.ts'
 import type { FeishuCode } from './codes.ts'
 import { feishuApp, feishuFailure, feishuOk, feishuUser, ofTenant } from './feishu-gateway.ts'
-import { choices, documentTypes } from './world.ts'
+import { choices, documentTypes, type World } from './world.ts'
 
 interface Subject<T> {
   call: AdmittedCall
@@ -13,19 +13,21 @@ interface Subject<T> {
 interface Operation<T> extends Omit<GuardedRoute, 'vendor' | 'handle'> {
   target(call: AdmittedCall): T | undefined
   refusals: readonly Rule<FeishuCode, Subject<T>>[]
-  apply(target: T, call: AdmittedCall): void
+  apply?(target: T, call: AdmittedCall): void
+  /** `data` of the success. */
+  data?(target: T | undefined, call: AdmittedCall): Record<string, unknown>
 }
 
 /** Makes a route of an operation: the first refusal that applies, else the effect and `{code: 0}`. */
-const operation = <T>({ target: find, refusals, apply, ...route }: Operation<T>): GuardedRoute => ({
+const operation = <T>({ target: find, refusals, apply, data, ...route }: Operation<T>): GuardedRoute => ({
   ...route,
   vendor: 'feishu',
   handle(call) {
     const target = find(call)
     const refusal = firstRefusal(refusals, { call, target }, feishuFailure)
     if (refusal !== undefined) return refusal
-    if (target !== undefined) apply(target, call)
-    return feishuOk()
+    if (target !== undefined) apply?.(target, call)
+    return feishuOk(data?.(target, call))
   },
 })
 
@@ -36,9 +38,11 @@ const calendarLimits = [
 
 const caller = ({ caller, state }: AdmittedCall) => feishuUser(state.world, caller.userId)
 
+const isDeparted = (call: AdmittedCall) => !['present', 'frozen'].includes(caller(call)?.status ?? 'deleted')
+
 const calendarRefusals: readonly Rule<FeishuCode, Subject<unknown>>[] = [
   [190007, ({ call }) => feishuApp(call.state.world, call.caller.appId)?.withoutBot === true],
-  [195100, ({ call }) => !['present', 'frozen'].includes(caller(call)?.status ?? 'deleted')],
+  [195100, ({ call }) => isDeparted(call)],
 ]
 
 /** https://open.feishu.cn/document/server-docs/calendar-v4/calendar/unsubscription */
@@ -60,6 +64,57 @@ export const calendarUnsubscribe = operation({
   ],
   apply: (user) => {
     user.calendarSubscribed = false
+  },
+})
+
+const pageTokenOf = (offset: number) => `ListCalendarsPageToken_${offset}`
+
+const pageOf = ({ query }: AdmittedCall) => ({
+  size: Number(query.get('page_size') ?? 500),
+  offset: Number(/^ListCalendarsPageToken_(\d+)$/.exec(query.get('page_token') ?? pageTokenOf(0))?.[1] ?? Number.NaN),
+})
+
+/** The calendars in the caller's list. An app has none here. */
+const listedCalendars = ({ caller: { userId }, state }: AdmittedCall) =>
+  state.world.feishu.calendars.filter(
+    ({ owner, access }) => userId !== undefined && (owner === userId || access.includes(userId)),
+  )
+
+/** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/calendar-v4/calendar/list, without `sync_token`. */
+export const calendarList = operation({
+  method: 'GET',
+  path: '/open-apis/calendar/v4/calendars',
+  as: ['tenant', 'user'],
+  scopes: ['calendar:calendar', 'calendar:calendar:read', 'calendar:calendar:readonly'],
+  limits: calendarLimits,
+  target: listedCalendars,
+  refusals: [
+    [190007, ({ call }) => feishuApp(call.state.world, call.caller.appId)?.withoutBot === true],
+    [195100, ({ call }) => call.caller.kind === 'user' && isDeparted(call)],
+    [190002, ({ call }) => !(pageOf(call).size >= 50 && pageOf(call).size <= 1000)],
+    [190008, ({ call }) => Number.isNaN(pageOf(call).offset)],
+  ],
+  data(calendars = [], call) {
+    const { size, offset } = pageOf(call)
+    const end = offset + size
+    const goesOn = end < calendars.length
+    return {
+      has_more: goesOn,
+      page_token: goesOn ? pageTokenOf(end) : '',
+      ...(!goesOn && { sync_token: 'ListCalendarsSyncToken_sandbox' }),
+      calendar_list: calendars.slice(offset, end).map(({ calendarId, type, summary, owner, deleted }) => ({
+        calendar_id: calendarId,
+        summary: summary ?? calendarId,
+        description: '',
+        permissions: 'private',
+        color: -1,
+        type,
+        summary_alias: '',
+        is_deleted: deleted === true,
+        is_third_party: type === 'google' || type === 'exchange',
+        role: owner === call.caller.userId ? 'owner' : 'reader',
+      })),
+    }
   },
 })
 
@@ -124,25 +179,53 @@ const isParamError = ({ call: { query, params } }: Subject<unknown>): boolean =>
   )
 }
 
-/** https://open.feishu.cn/document/server-docs/docs/drive-v1/event/delete_subscribe */
-export const driveUnsubscribe = operation({
-  method: 'DELETE',
-  path: '/open-apis/drive/v1/files/:file_token/delete_subscribe',
+type Document = World['feishu']['documents'][number]
+
+/** What both calls on a document's events have in common. */
+const drive = {
   as: ['tenant', 'user'],
   scopes: ['docs:doc', 'docs:event:subscribe', 'drive:drive', 'sheets:spreadsheet'],
   limits: [{ calls: 10, seconds: 60 }],
-  target: (call) =>
+  target: (call: AdmittedCall) =>
     call.state.world.feishu.documents.find(
       (it) => it.token === call.params.file_token && it.type === call.query.get('file_type') && ofTenant(call, it),
     ),
+} as const
+
+const driveRefusals: readonly Rule<FeishuCode, Subject<Document>>[] = [
+  [1069602, isParamError],
+  [1069604, ({ target }) => target === undefined],
+  [
+    1069603,
+    ({ call: { caller }, target }) =>
+      caller.userId === undefined ? target?.appManages === false : target?.managers?.includes(caller.userId) !== true,
+  ],
+]
+
+/** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/drive-v1/file/get_subscribe */
+export const driveSubscription = operation({
+  ...drive,
+  method: 'GET',
+  path: '/open-apis/drive/v1/files/:file_token/get_subscribe',
   refusals: [
-    [1069602, isParamError],
-    [1069604, ({ target }) => target === undefined],
+    ...driveRefusals,
+    // Unconfirmed: the page has both this code and a false `is_subscribe` for a document without a subscription.
     [
-      1069603,
-      ({ call: { caller }, target }) =>
-        caller.userId === undefined ? target?.appManages === false : target?.managers?.includes(caller.userId) !== true,
+      1069605,
+      ({ call, target }) =>
+        target?.subscribed === false && choices(call.state.world).feishuUnsubscribedStatus === 'refused',
     ],
+  ],
+  data: (document) => ({ is_subscribe: document?.subscribed }),
+})
+
+/** https://open.feishu.cn/document/server-docs/docs/drive-v1/event/delete_subscribe */
+export const driveUnsubscribe = operation({
+  ...drive,
+  method: 'DELETE',
+  path: '/open-apis/drive/v1/files/:file_token/delete_subscribe',
+  refusals: [
+    ...driveRefusals,
     [1064230, ({ target }) => target?.locked === true],
     [1069605, ({ target }) => target?.subscribed === false],
   ],
@@ -164,8 +247,10 @@ const userInfo: GuardedRoute = {
 
 export const feishuOperations = [
   calendarUnsubscribe,
+  calendarList,
   calendarAclSubscribe,
   approvalUnsubscribe,
   driveUnsubscribe,
+  driveSubscription,
   userInfo,
 ]

@@ -45,7 +45,7 @@ const feishuCalendar = object(
     access: list(text),
     aclSubscribers: list(text),
   },
-  { deleted: flag },
+  { summary: text, owner: text, deleted: flag },
 )
 
 const approval = object({ code: text, subscribed: flag }, { tenantKey: text })
@@ -81,12 +81,15 @@ const dingtalkApp = object(
 
 const dingtalkUser = object({ unionId: text }, { corpId: text, tokens: list(userTokens) })
 
-const dingtalkCalendar = object({
-  calendarId: text,
-  type: oneOf('unknown', 'primary', 'subscribed', 'shared'),
-  scope: list(text),
-  subscribers: list(text),
-})
+const dingtalkCalendar = object(
+  {
+    calendarId: text,
+    type: oneOf('unknown', 'primary', 'subscribed', 'shared'),
+    scope: list(text),
+    subscribers: list(text),
+  },
+  { summary: text, owner: text },
+)
 
 const dingtalkLifetimes = object({ accessToken: amount, refreshToken: amount, code: amount })
 
@@ -102,6 +105,7 @@ const unconfirmed = object(
     feishuResignedUserToken: oneOf('accepted', 'rejected'),
     feishuResignedRefresh: oneOf(20066, 20021),
     feishuRefreshReuse: oneOf('refused', 'revokes-successors'),
+    feishuUnsubscribedStatus: oneOf('false', 'refused'),
     dingtalkUnsubscribeAgain: oneOf('success', 'result-false', 'refused'),
     dingtalkExpiredUserToken: oneOf('InvalidAuthentication', 'accesstoken.expired'),
     dingtalkUnifiedTokenFailure: oneOf('documented', 'observed'),
@@ -158,6 +162,7 @@ const defaults: Unconfirmed = {
   feishuResignedUserToken: 'accepted',
   feishuResignedRefresh: 20066,
   feishuRefreshReuse: 'refused',
+  feishuUnsubscribedStatus: 'false',
   dingtalkUnsubscribeAgain: 'success',
   dingtalkExpiredUserToken: 'InvalidAuthentication',
   dingtalkUnifiedTokenFailure: 'documented',

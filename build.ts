@@ -1,7 +1,7 @@
 /** Bundles each function to `dist/<operation>/index.mjs`. */
 import { readdirSync, rmSync } from 'node:fs'
 import { builtinModules, createRequire } from 'node:module'
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
@@ -22,13 +22,31 @@ const PACKAGES: Record<string, string> = {
   '@smithy/core/event-streams': 'export {}',
 }
 
-/** Files that are never reached in a function, though their packages name them. */
-const UNREACHED = [
+/** Files that a function never reaches, though their packages name them, and the exports that must still be there. */
+const UNREACHED: [file: RegExp, exports: string][] = [
   // HTTP/2, which lib/request.ts turns off; bodies other than text; the parser for processors without SIMD.
-  /\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/,
+  [/\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/, ''],
   // In place of node:crypto where it is missing.
-  /\/@smithy\/core\/dist-es\/submodules\/checksum\/\w+\/(Sha256|Md5)Js\.js$/,
+  [/\/checksum\/(sha256\/Sha256|md5\/Md5)Js\.js$/, 'export let Sha256Js, Md5Js'],
+  // Profiles in the home directory, which a function has none of.
+  [
+    /\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
+    `export { CONFIG_PREFIX_SEPARATOR } from './constants'
+    export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} })`,
+  ],
+  // The region of a virtual machine; Lambda gives its own in the environment.
+  [/\/regionConfig\/getInstanceMetadataRegion\.js$/, 'export const getInstanceMetadataRegion = async () => undefined'],
+  // Signing of event streams.
+  [/\/@smithy\/signature-v4\/dist-es\/HeaderFormatter\.js$/, 'export class HeaderFormatter {}'],
 ]
+
+/** Built-ins of which a function needs next to nothing. */
+const BUILTINS: Record<string, string> = {
+  // undici states what must hold, and compares nothing: the module that explains differences is not loaded.
+  'node:assert': `module.exports = (holds, message) => {
+    if (!holds) throw message instanceof Error ? message : new Error(message ?? 'assertion failed')
+  }`,
+}
 
 const slim: Plugin = {
   name: 'slim',
@@ -37,8 +55,8 @@ const slim: Plugin = {
       Object.hasOwn(PACKAGES, path) ? { path, namespace: 'package' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'package' }, ({ path }) => ({ contents: PACKAGES[path] ?? '', resolveDir: root }))
-    for (const filter of UNREACHED)
-      onLoad({ filter }, () => ({ contents: 'export const Sha256Js = undefined, Md5Js = undefined' }))
+    for (const [filter, contents] of UNREACHED)
+      onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }))
     // Of its own package a client reads the version alone.
     onLoad({ filter: /\/@aws-sdk\/[^/]+\/package\.json$/ }, ({ path }) => ({
       contents: JSON.stringify({ version: require(path).version }),
@@ -51,10 +69,10 @@ const slim: Plugin = {
     })
     // An ES import reads every export of a built-in, and so loads what node:http only names: 20 ms. A require does not.
     onResolve({ filter: new RegExp(`^(node:.+|${builtinModules.join('|')})$`) }, ({ path, kind }) =>
-      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+      Object.hasOwn(BUILTINS, path) || kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)})`,
+      contents: BUILTINS[path] ?? `module.exports = require(${JSON.stringify(path)})`,
     }))
   },
 }
@@ -71,7 +89,7 @@ export const bundle: BuildOptions = {
   define: { esbuildDetection: 'true' },
   plugins: [slim],
   sourcemap: true,
-  // Frames need names and lines; the text of the sources would make the map four times as large.
+  // Node reads the whole map at the start. Frames need names and lines, not the text of the sources.
   sourcesContent: false,
   // Dependencies written as CommonJS call require, which an ES module does not have.
   banner: { js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);" },

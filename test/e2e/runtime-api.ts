@@ -20,6 +20,8 @@ export type Runtime = {
   invoke(event: unknown, timeoutMs?: number): Promise<Invocation>
   /** All it printed. */
   log(): string
+  /** Its process. */
+  pid: number
   close(): Promise<void>
 }
 
@@ -109,6 +111,7 @@ export async function startRuntime(options: {
       })
     },
     log: () => output,
+    pid: child.pid ?? 0,
     async close() {
       child.kill('SIGKILL')
       await exited

@@ -1,0 +1,108 @@
+/** Samples as ratios: nothing here says how fast a machine is. */
+
+export type Row = { name: string; label: string; event: object; batch?: boolean }
+/** One process. Milliseconds; `warmMs` of every answer after the first. */
+export type Sample = { initMs: number; firstMs: number; warmMs: number[]; peakRssKiB: number }
+type Size = { bundleBytes: number; zipBytes: number }
+
+/** A median and what lies between the tenth and the ninetieth percentile, all divided by the base's median. */
+export type Ratio = { median: number; p10: number; p90: number }
+
+export type RowResult = Size & {
+  name: string
+  label: string
+  batch: boolean
+  /** To the empty handler's. */
+  init: Ratio
+  /** Start and first answer together, first answer, later answers, peak memory: to the hand-written handler's. */
+  ready: Ratio
+  first: Ratio
+  warm: Ratio & { p99: number }
+  rss: Ratio
+}
+
+export type Results = {
+  machine: { node: string; arch: string; cores: number }
+  /** Fresh processes for each row. */
+  processes: number
+  rows: RowResult[]
+  /** A call without Lambda around it, to a bare call with undici. */
+  calls: Record<string, Ratio>
+  targets: { what: string; limit: number; measured: number }[]
+}
+
+/** The `share` of the sorted numbers lies below; 0.5 is the median. */
+export function percentile(numbers: number[], share: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+}
+
+const round = (ratio: number) => Math.round(ratio * 100) / 100
+const ratio = (numbers: number[], base: number): Ratio => ({
+  median: round(percentile(numbers, 0.5) / base),
+  p10: round(percentile(numbers, 0.1) / base),
+  p90: round(percentile(numbers, 0.9) / base),
+})
+
+const of = {
+  init: ({ initMs }: Sample) => [initMs],
+  ready: ({ initMs, firstMs }: Sample) => [initMs + firstMs],
+  first: ({ firstMs }: Sample) => [firstMs],
+  warm: ({ warmMs }: Sample) => warmMs,
+  rss: ({ peakRssKiB }: Sample) => [peakRssKiB],
+}
+
+export function summary({
+  machine,
+  processes,
+  samples,
+  sizes,
+  calls,
+}: {
+  machine: Results['machine']
+  processes: number
+  samples: Map<Row, Sample[]>
+  sizes: Map<Row, Size>
+  calls: Record<string, number[]>
+}): Results {
+  const samplesOf = (name: string) => [...samples].find(([row]) => row.name === name)?.[1] ?? []
+  const base = (name: string, pick: keyof typeof of) => percentile(samplesOf(name).flatMap(of[pick]), 0.5)
+  const rows = [...samples].map(([row, some]): RowResult => {
+    const to = (name: string, pick: keyof typeof of) => ratio(some.flatMap(of[pick]), base(name, pick))
+    const p99 = round(percentile(some.flatMap(of.warm), 0.99) / base('floor', 'warm'))
+    return {
+      name: row.name,
+      label: row.label,
+      batch: row.batch ?? false,
+      init: to('empty', 'init'),
+      ready: to('floor', 'ready'),
+      first: to('floor', 'first'),
+      warm: { ...to('floor', 'warm'), p99 },
+      rss: to('floor', 'rss'),
+      ...(sizes.get(row) ?? { bundleBytes: Number.NaN, zipBytes: Number.NaN }),
+    }
+  })
+  const bare = percentile(calls.undici ?? [], 0.5)
+  const callRatios = Object.fromEntries(Object.entries(calls).map(([name, ms]) => [name, ratio(ms, bare)]))
+  return { machine, processes, rows, calls: callRatios, targets: targetsOf(rows, callRatios) }
+}
+
+/** What is promised, for the worst of the functions. */
+function targetsOf(rows: RowResult[], calls: Record<string, Ratio>): Results['targets'] {
+  const row = (name: string) => rows.find((candidate) => candidate.name === name)
+  const functions = rows.filter(({ name, batch }) => !batch && name.endsWith('subscribe'))
+  const worst = (pick: (row: RowResult) => number) => round(Math.max(...functions.map(pick)))
+  const init = (name: string) => row(name)?.init.median ?? Number.NaN
+  const call = (name: string) => calls[name]?.median ?? Number.NaN
+  const approval = 'feishu-approval-unsubscribe'
+  return [
+    { what: 'init, to the empty handler', limit: 2, measured: worst((it) => it.init.median) },
+    { what: 'init, to the hand-written handler', limit: 1.15, measured: worst((it) => it.init.median / init('floor')) },
+    { what: "init, to the Feishu SDK's", limit: 0.5, measured: worst((it) => it.init.median / init('feishu-sdk')) },
+    { what: "init, to the DingTalk SDK's", limit: 0.5, measured: worst((it) => it.init.median / init('dingtalk-sdk')) },
+    { what: 'warm call, to a bare call with undici', limit: 1.3, measured: call(approval) },
+    { what: "warm call, to the Feishu SDK's", limit: 0.5, measured: round(call(approval) / call('feishu-sdk')) },
+    { what: 'bundle, KB minified', limit: 400, measured: worst(({ bundleBytes }) => bundleBytes / 1_000) },
+    { what: 'peak memory, to the hand-written handler', limit: 1.2, measured: worst((it) => it.rss.median) },
+  ]
+}

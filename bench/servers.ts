@@ -1,0 +1,68 @@
+/** What the measured functions talk to: the AWS pieces of `local/`, and both vendors answering success as fast as Node can. */
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { startEventBus } from '../local/event-bus.ts'
+import { sampleSecrets } from '../local/sample-secrets.ts'
+import { sampleWorld } from '../local/sandbox.ts'
+import { startSecretsManager } from '../local/secrets-manager.ts'
+
+/** Every path but these is an operation of Feishu. */
+const ANSWERS: [prefix: string, answer: object][] = [
+  ['/open-apis/auth/', { code: 0, msg: 'ok', tenant_access_token: 't-bench', expire: 7_200 }],
+  ['/v1.0/oauth2/', { accessToken: 'dt-bench', expireIn: 7_200 }],
+  ['/v1.0/calendar/', { result: true }],
+]
+const DONE = { code: 0, msg: 'success', data: {} }
+
+/** The sandbox would do, but its bookkeeping is shared by all who call it and so would flatter every ratio. */
+async function startVendors() {
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      const body = JSON.stringify(ANSWERS.find(([prefix]) => request.url?.startsWith(prefix))?.[1] ?? DONE)
+      const headers = { 'content-type': 'application/json', 'content-length': body.length, 'x-tt-logid': 'bench' }
+      response.writeHead(200, headers).end(body)
+    })
+  })
+  server.keepAliveTimeout = 60_000
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const close = async () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+}
+
+const IDS = {
+  FEISHU_APP_SECRET_ID: 'bench/feishu/app',
+  FEISHU_USER_SECRET_PREFIX: 'bench/feishu/user/',
+  DINGTALK_APP_SECRET_ID: 'bench/dingtalk/app',
+  DINGTALK_USER_SECRET_PREFIX: 'bench/dingtalk/user/',
+}
+
+/** Starts all on loopback. `env` is what a deployed function would have, pointed at them. */
+export async function startServers() {
+  const vendors = await startVendors()
+  const secrets = await startSecretsManager({ secrets: sampleSecrets(sampleWorld(), IDS) })
+  const bus = await startEventBus()
+  const env = {
+    ...IDS,
+    NODE_OPTIONS: '--enable-source-maps',
+    AWS_REGION: 'ap-southeast-1',
+    AWS_ACCESS_KEY_ID: 'bench',
+    AWS_SECRET_ACCESS_KEY: 'bench',
+    AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
+    EVENT_BUS_NAME: 'default',
+    WORK_QUEUE_URL: `${vendors.url}/not-reached`,
+    DEAD_LETTER_QUEUE_URL: `${vendors.url}/not-reached`,
+    FEISHU_BASE_URL: vendors.url,
+    FEISHU_OAUTH_TOKEN_URL: `${vendors.url}/oauth/v3/token`,
+    DINGTALK_BASE_URL: vendors.url,
+  }
+  const close = async () => {
+    for (const it of [vendors, secrets, bus]) await it.close()
+  }
+  return { env, vendorUrl: vendors.url, close }
+}

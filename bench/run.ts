@@ -1,15 +1,16 @@
 /** `npm run bench`: start and answer times of every function and of what people would use instead, in Lambda's own client. */
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { deflateRawSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 import { bundle } from '../build.ts'
+import { markOf } from '../local/python.ts'
 import { batch, httpEvent, names } from '../test/e2e/lambda-events.ts'
 import { startRuntime } from '../test/e2e/runtime-api.ts'
+import { prepareRuntimeClient } from '../test/e2e/runtime-client.ts'
 import { publish } from './report.ts'
 import { type Row, type Sample, summary } from './results.ts'
 import { startServers } from './servers.ts'
@@ -40,38 +41,57 @@ const ROWS: Row[] = [
   { name: 'feishu-sdk', label: '@larksuiteoapi/node-sdk', event: httpEvent(APPROVAL) },
   { name: 'dingtalk-sdk', label: '@alicloud/dingtalk, deep import', event: httpEvent(DINGTALK) },
 ]
-const PEERS = ['empty', 'floor', 'feishu-sdk', 'dingtalk-sdk']
 
-function install(directory: string, proof: string): void {
-  if (existsSync(path.join(directory, 'node_modules', proof))) return
-  process.stderr.write(`Installing ${path.relative(root, directory)} …\n`)
-  const { status, stderr } = spawnSync('npm', ['ci'], { cwd: directory, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`npm ci in ${path.relative(root, directory)} failed.\n${stderr}`)
+function installPeers(): void {
+  const made = markOf(path.join(peers, 'node_modules'), path.join(peers, 'package-lock.json'))
+  if (made.isCurrent()) return
+  process.stderr.write('Installing what to compare with …\n')
+  const { status, stderr } = spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: peers, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`npm ci in bench/peers failed.\n${stderr}`)
+  made.write()
 }
+
+/** The SDKs as a project bundles them; the others as build.ts does, so that the hand-written one has all its savings too. */
+const BUNDLES: [names: string[], options: BuildOptions][] = [
+  [['empty', 'floor'], bundle],
+  [
+    ['feishu-sdk', 'dingtalk-sdk'],
+    {
+      bundle: true,
+      minify: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node24',
+      mainFields: ['module', 'main'],
+      ...(bundle.banner && { banner: bundle.banner }),
+      // Feishu's SDK looks for its package.json beside itself.
+      define: { __dirname: 'import.meta.dirname' },
+    },
+  ],
+]
 
 /** Bundles as they are deployed, in one folder: the functions of dist/, the peers beside them. */
 async function taskRootWithAll(): Promise<string> {
   const taskRoot = await mkdtemp(path.join(tmpdir(), 'bench-'))
-  await build({
-    ...bundle,
-    absWorkingDir: root,
-    entryPoints: PEERS.map((name) => ({ in: path.join(peers, `${name}.mjs`), out: `${name}/index` })),
-    outdir: taskRoot,
-    outExtension: { '.js': '.mjs' },
-    // Feishu's SDK looks for its package.json beside itself.
-    define: { ...bundle.define, __dirname: 'import.meta.dirname' },
-    logLevel: 'error',
-  })
+  for (const [peerNames, options] of BUNDLES)
+    await build({
+      ...options,
+      absWorkingDir: root,
+      entryPoints: peerNames.map((name) => ({ in: path.join(peers, `${name}.mjs`), out: `${name}/index` })),
+      outdir: taskRoot,
+      outExtension: { '.js': '.mjs' },
+      logLevel: 'error',
+    })
   for (const name of names) await symlink(path.join(root, 'dist', name), path.join(taskRoot, name))
   return taskRoot
 }
 
-const sizeOf = async (taskRoot: string, name: string) => {
-  const [code, map] = await Promise.all(
-    ['index.mjs', 'index.mjs.map'].map((file) => readFile(path.join(taskRoot, name, file))),
-  )
-  if (!code || !map) throw new Error(`${name} has no bundle`)
-  return { bundleBytes: code.length, zipBytes: deflateRawSync(code).length + deflateRawSync(map).length }
+/** Of the code that starts, and of all that is deployed, as a zip holds it. */
+async function sizeOf(taskRoot: string, name: string) {
+  const folder = path.join(taskRoot, name)
+  const files = await Promise.all((await readdir(folder)).map((file) => readFile(path.join(folder, file))))
+  const { size: bundleBytes } = await stat(path.join(folder, 'index.mjs'))
+  return { bundleBytes, zipBytes: files.reduce((sum, file) => sum + deflateRawSync(file).length, 0) }
 }
 
 /** One fresh process, from its start to its last answer. Throws when it does not do what is measured. */
@@ -125,12 +145,11 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(HELP)
   const processes = Number(values.processes)
   if (!Number.isInteger(processes) || processes < 1) throw new Error('--processes wants a whole number.')
-  if (process.platform !== 'linux') throw new Error("Lambda's runtime client runs on Linux only.")
   const only = values.only?.split(',')
   const rows = ROWS.filter(({ name }) => !only || only.includes(name))
 
-  install(peers, '@larksuiteoapi')
-  install(path.join(root, 'test', 'e2e'), path.join('aws-lambda-ric', 'rapid-client.node'))
+  installPeers()
+  prepareRuntimeClient()
   const taskRoot = await taskRootWithAll()
   const servers = await startServers()
   try {

@@ -1,0 +1,190 @@
+/** The page of `npm start` in headless Chromium, as a person uses it. SCREENSHOT=1 also writes docs/page.png. */
+import { existsSync, readFileSync } from 'node:fs'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { connect } from '../../local/connection.ts'
+import { sendEvent } from '../../local/follow.ts'
+import { startCommand, stopCommands } from '../operator.ts'
+
+const CHROMIUM = [
+  process.env.CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
+
+let url: string
+let browser: Browser
+let page: Page
+/** What the page may not do: errors in the console or uncaught, and requests to other hosts. */
+let faults: string[]
+
+beforeAll(async () => {
+  const executablePath = CHROMIUM.find((path) => path && existsSync(path))
+  if (!executablePath)
+    throw new Error('No Chromium was found: install it (Debian: apt-get install chromium) or set CHROMIUM to its path')
+  const stack = startCommand('start', ['--no-event', '--port', '0', '--speed', '20'], {})
+  // Chromium's own sandbox does not work for root.
+  browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 })
+  url = await vi.waitFor(
+    () => /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? Promise.reject(new Error(stack.said.stderr)),
+    { timeout: 90_000 },
+  )
+})
+afterAll(async () => {
+  await browser?.close()
+  stopCommands()
+})
+
+beforeEach(async () => {
+  page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
+  faults = []
+  page.on('pageerror', ({ message }) => faults.push(message))
+  page.on('request', (request) => new URL(request.url()).origin === url || faults.push(`request to ${request.url()}`))
+  page.on('console', (message) => {
+    // Chromium tells of every refused call by itself; that those are shown is tested.
+    const isRefusal =
+      /^Failed to load resource: .* status of 4\d\d/.test(message.text()) &&
+      /\/(feishu|dingtalk)\//.test(message.location().url)
+    if (['error', 'warning'].includes(message.type()) && !isRefusal) faults.push(message.text())
+  })
+})
+afterEach(async () => {
+  await page.close()
+  expect(faults).toEqual([])
+})
+
+type Parameter = { name: string; schema: { type?: string }; examples?: Record<string, { value: string }> }
+type Method = { operationId: string; summary: string; 'x-summary-zh': string; parameters: Parameter[] }
+const document = JSON.parse(readFileSync('docs/openapi.json', 'utf8'))
+const operations = (Object.values(document.paths) as Record<string, Method>[]).flatMap((methods) =>
+  Object.values(methods),
+)
+
+const send = async (name = 'Send') => {
+  const answered = page.waitForResponse((response) => /\/(feishu|dingtalk)\//.test(response.url()))
+  await page.getByRole('button', { name, exact: true }).click()
+  await answered
+}
+const answer = () => page.locator('.response pre')
+
+describe.each(operations)('$operationId', ({ operationId, summary, 'x-summary-zh': summaryZh, parameters }) => {
+  beforeEach(async () => {
+    await page.goto(url)
+    await page.getByRole('link', { name: summary }).click()
+    await page.getByRole('heading', { name: summary }).waitFor()
+  })
+
+  test('succeeds with the values it starts with, and in a dry run shows the request', async () => {
+    await send()
+    expect(await page.locator('.response .status').textContent()).toBe('200')
+    expect(JSON.parse((await answer().textContent()) ?? '')).toMatchObject({ operation: operationId })
+    await page.getByLabel('dry_run').check()
+    await send()
+    await answer().getByText('"planned"').waitFor()
+    expect(await answer().textContent()).toMatch(/"url": "http:\/\/127\.0\.0\.1/)
+  })
+
+  test('has a labelled field for each parameter, and a value for each thing that can become of it', async () => {
+    for (const { name, examples = {} } of parameters.filter((it) => it.name)) {
+      expect(await page.getByLabel(name).count()).toBe(1)
+      for (const [becomes, { value }] of Object.entries(examples)) {
+        if (becomes === 'changed') continue
+        await page.getByRole('button', { name: becomes, exact: true }).click()
+        expect(await page.getByLabel(name).inputValue()).toBe(value)
+        await send()
+        await expect.poll(() => answer().textContent()).toMatch(new RegExp(`"(kind|outcome)": "${becomes}"`))
+        await page.getByRole('button', { name: 'Sample values' }).click()
+      }
+    }
+  })
+
+  test('speaks Chinese, and so does what it answers', async () => {
+    await page.getByRole('button', { name: '中文' }).click()
+    await page.getByRole('heading', { name: summaryZh }).waitFor()
+    const [text] = parameters.filter(({ schema, examples }) => schema && examples)
+    await page.getByLabel(text?.name ?? '').fill('a b')
+    await send('发送')
+    await answer().getByText('请求无效').waitFor()
+    expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN')
+  })
+})
+
+test('is used with the keyboard alone', async () => {
+  await page.goto(url)
+  await page.getByRole('tab', { name: 'API' }).focus()
+  await page.keyboard.press('ArrowRight')
+  await page.getByRole('tab', { name: 'Offboardings', selected: true }).waitFor()
+  await page.keyboard.press('ArrowLeft')
+  await page.getByRole('tab', { name: 'API', selected: true }).waitFor()
+  await page.getByLabel('open_id').focus()
+  await page.keyboard.press('Enter')
+  await answer().getByText('"feishu-calendar-unsubscribe"').waitFor()
+})
+
+test.each(['#api/feishu-drive-unsubscribe', '#live'])('fits a narrow screen: %s', async (place) => {
+  await page.setViewportSize({ width: 340, height: 700 })
+  await page.goto(`${url}/${place}`)
+  await page.getByRole('tabpanel').waitFor()
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(340)
+})
+
+describe('offboardings', () => {
+  const offboard = async (detail: unknown) => sendEvent(await connect({ local: url }), detail)
+  const card = (name: string) =>
+    page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) })
+
+  test('go on live, from nothing to what needs somebody', async () => {
+    await page.goto(`${url}/#live`)
+    await page.getByText('No offboarding has been heard of yet.').waitFor()
+    await offboard(JSON.parse(readFileSync('local/events/offboarding.json', 'utf8')))
+
+    const it = card('hr-2026-000123')
+    await it.getByText('running').waitFor()
+    const drive = it.locator('details').filter({ hasText: 'feishu-drive-unsubscribe' })
+    await drive.getByText(/waits until \d\d:\d\d:\d\d/).waitFor()
+    await drive.getByText('feishu-drive-unsubscribe').click()
+    await drive.getByRole('row', { name: /doxcnSandbox28 docx waiting/ }).waitFor()
+    await it.getByText('Needs somebody').waitFor()
+    await it.getByText('Make the app (or the user) a manager of the document').waitFor()
+    if (process.env.SCREENSHOT) {
+      await drive.getByText('feishu-drive-unsubscribe').click()
+      await page.screenshot({ path: 'docs/page.png', clip: { x: 0, y: 0, width: 1280, height: 720 } })
+      await drive.getByText('feishu-drive-unsubscribe').click()
+    }
+
+    await it.getByText('finished').waitFor()
+    // Some were changed already by the tests before.
+    expect(await it.locator('.counts').textContent()).toMatch(/^39\/39 targets(?=.*1 parked)(?=.*1 gone)/)
+    for (const [operation, targets] of Object.entries({
+      'feishu-drive-unsubscribe': 31,
+      'feishu-approval-unsubscribe': 2,
+    }))
+      expect(await it.getByRole('progressbar', { name: operation }).getAttribute('value')).toBe(String(targets))
+    await drive.getByRole('row', { name: /doxcnSandbox28 docx (changed|unchanged)/ }).waitFor()
+
+    await page.getByRole('button', { name: '中文' }).click()
+    await it.getByText('请为应用(或该用户)授予文档管理权限').waitFor()
+  })
+
+  test('are told again to who comes later', async () => {
+    await page.goto(`${url}/#live`)
+    await card('hr-2026-000123').getByText('39/39').waitFor()
+  })
+
+  test('with hostile ids are text and nothing else', async () => {
+    await page.goto(`${url}/#live`)
+    const hostile = '<img src=x onerror=document.title=1>'
+    await offboard({ offboardingId: hostile, feishu: { approvalCodes: ['c'] } })
+    await card(hostile).getByText('rejected').first().waitFor()
+    await card(hostile).getByText('offboardingId may not hold').waitFor()
+    await offboard({ offboardingId: '"><b>bold', feishu: { approvalCodes: ['<svg><b>x'] } })
+    const it = card('"><b>bold')
+    await it.getByText('finished').waitFor()
+    await it.locator('details').getByText('feishu-approval-unsubscribe').click()
+    await it.getByRole('cell', { name: '<svg><b>x' }).waitFor()
+    expect(await page.locator('main :is(img, svg, b)').count()).toBe(0)
+    expect(await page.title()).toBe('Subscription offboarding')
+  })
+})

@@ -119,6 +119,7 @@ async function main(): Promise<number> {
 
   try {
     let exitCode = 0
+    if (!options.once) say(`Watch it, and try the API, at ${stack.apiUrl}`)
     if (sendsEvent) {
       const connection = localConnection(description())
       eventId = await sendEvent(connection, detail)
@@ -129,7 +130,7 @@ async function main(): Promise<number> {
       exitCode = exitCodeOf(ledger)
     }
     if (!options.once) {
-      say(`\nThe HTTP API is up at ${stack.apiUrl}. Open that in a browser, or try:`)
+      say(`\nThe HTTP API is up at ${stack.apiUrl}. Open that, or try:`)
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
       if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
       const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`

@@ -1,4 +1,5 @@
 import { createSign, generateKeyPairSync } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ListFunctionsCommand } from '@aws-sdk/client-lambda'
@@ -100,6 +101,9 @@ describe('npm run smoke', () => {
 })
 
 describe('a route that takes bearer tokens', () => {
+  const APPROVAL = '/feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A86/unsubscribe'
+  type Media = { examples: { gateway: { value: object } } }
+  type Documented = { responses: { 401: { content: Record<string, Media> } } }
   const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds
   const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
 
@@ -117,20 +121,33 @@ describe('a route that takes bearer tokens', () => {
     return `${signed}.${createSign('RSA-SHA256').update(signed).sign(key, 'base64url')}`
   }
 
-  async function call(authorization?: string) {
+  async function call(authorization?: string, method = 'POST', path = APPROVAL) {
     const { HttpApiId } = await outputsOf(cloud, stack)
     const answer = await send(cloud, {
-      method: 'POST',
-      path: '/feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A86/unsubscribe',
+      method,
+      path,
       service: 'execute-api',
       host: `${HttpApiId}.execute-api.${new URL(cloud.url).host}`,
       headers: authorization ? { authorization } : {},
     })
-    return answer.status
+    return { status: answer.status, type: answer.headers['content-type'], text: answer.text }
   }
 
   it('lets in who has a good one', async () => {
-    expect(await call(`Bearer ${token()}`)).toBe(200)
+    expect(await call(`Bearer ${token()}`)).toMatchObject({ status: 200 })
+  })
+
+  it('refuses everybody else as docs/openapi.json says, whichever it is', async () => {
+    const { paths } = JSON.parse(readFileSync('docs/openapi.json', 'utf8'))
+    const refused = Object.entries<Record<string, Documented>>(paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(async ([method, { responses }]) => {
+        const [[type, { examples }]] = Object.entries(responses[401].content) as [[string, Media]]
+        const { status, text, ...answer } = await call(undefined, method.toUpperCase(), path.replaceAll(/[{}]/g, ''))
+        expect([path, status, answer.type, JSON.parse(text)]).toEqual([path, 401, type, examples.gateway.value])
+      }),
+    )
+    expect(refused).toHaveLength(5)
+    await Promise.all(refused)
   })
 
   it.each([
@@ -142,7 +159,7 @@ describe('a route that takes bearer tokens', () => {
     ['something that is no token', () => 'letmein'],
   ])('refuses %s', async (_, make) => {
     const made = make()
-    expect(await call(made && `Bearer ${made}`)).toBe(401)
+    expect(await call(made && `Bearer ${made}`)).toMatchObject({ status: 401 })
   })
 })
 

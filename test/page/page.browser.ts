@@ -38,7 +38,7 @@ afterAll(async () => {
 })
 
 beforeEach(async () => {
-  page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, colorScheme: 'light' })
+  page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' })
   faults = []
   page.on('pageerror', ({ message }) => faults.push(message))
   page.on('request', (request) => new URL(request.url()).origin === url || faults.push(`request to ${request.url()}`))

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { eventTypeFits, FILE_TYPES } from '../lib/drive-file.ts'
 import { feishu } from '../lib/feishu.ts'
+import { feishuDocumentCodes } from '../lib/feishu-codes.ts'
 import { lambda } from '../lib/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import { id, nameId } from '../lib/schema.ts'
@@ -38,18 +39,7 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
     tenantKey: tenant_key,
   }),
   codes: {
-    1069601: { kind: 'unavailable', means: { en: 'a fault at the vendor', zh: '厂商内部错误' } },
-    1069602: { kind: 'invalid_request', means: { en: 'a parameter is invalid', zh: '参数错误' } },
-    1069603: {
-      kind: 'forbidden',
-      means: { en: 'the acting identity may not manage the document', zh: '调用身份无文档管理权限' },
-      hint: {
-        en: 'Make the app (or the user) a manager of the document, and check that the tenant records document access.',
-        zh: '请为应用(或该用户)授予文档管理权限,并确认租户已开启文档访问记录功能。',
-      },
-    },
-    1069604: { kind: 'not_found', means: { en: 'the document does not exist', zh: '文档不存在' } },
-    1069605: { outcome: 'unchanged', means: { en: 'the document was not subscribed', zh: '没有订阅该文档' } },
+    ...feishuDocumentCodes,
     1064230: {
       kind: 'unavailable',
       waitMs: 10 * 60_000,

@@ -1,7 +1,7 @@
-/** The heart: one operation on one input, the same for every entrance. */
+/** The heart: one vendor call on one input, the same for every entrance. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from './error.ts'
-import { type Input, type Operation, throttleMs, urlOf } from './operation.ts'
+import { type Input, throttleMs, urlOf, type VendorCall } from './operation.ts'
 import { retryWaitMs, shouldRetry } from './retry.ts'
 import { type Credential, call } from './vendor.ts'
 
@@ -10,11 +10,13 @@ export type Result = {
   outcome: 'changed' | 'unchanged' | 'planned'
   request: { method: string; url: string }
   upstream: { code: string | null; requestId: string | null }
-  /** Vendor calls made for this operation. */
+  /** The vendor's answer; empty for a dry run. */
+  json: Record<string, unknown>
+  /** Vendor calls made for this. */
   attempts: number
 }
 
-type Limits = {
+export type Limits = {
   dryRun: boolean
   /** Time left until the caller must have its answer. Milliseconds. */
   remainingMs: () => number
@@ -29,7 +31,7 @@ type Limits = {
  * A dry run stops before the call; a user's token is shown to the vendor, by a call that only reads. Throws `OperationError`.
  */
 export async function execute<I extends Input>(
-  operation: Operation<I>,
+  operation: VendorCall<I>,
   input: I,
   { dryRun, remainingMs, patienceMs, onSend }: Limits,
 ): Promise<Result> {
@@ -44,12 +46,13 @@ export async function execute<I extends Input>(
       if (dryRun) {
         // An app's token came from the vendor; a user's was stored, and may have been revoked since.
         if (credential.actsAs === 'user') await operation.vendor.ownerOf(credential.accessToken, remainingMs())
-        return { outcome: 'planned', request, upstream: { code: null, requestId: null }, attempts }
+        return { outcome: 'planned', request, upstream: { code: null, requestId: null }, json: {}, attempts }
       }
       attempts++
       onSend?.()
       const { outcome, answer } = await callWith(operation, request, credential, remainingMs())
-      return { outcome, request, upstream: { code: answer.code, requestId: answer.requestId }, attempts }
+      const { code, requestId, json } = answer
+      return { outcome, request, upstream: { code, requestId }, json, attempts }
     } catch (thrown) {
       const error = toOperationError(thrown)
       error.attempts = attempts
@@ -68,8 +71,8 @@ export async function execute<I extends Input>(
 }
 
 function callWith<I extends Input>(
-  operation: Operation<I>,
-  request: { method: Operation['method']; url: string },
+  operation: VendorCall<I>,
+  request: { method: VendorCall['method']; url: string },
   { accessToken, actsAs }: Credential,
   remainingMs: number,
 ) {

@@ -86,7 +86,7 @@ export const feishuCodes: CodeTable = {
   65001: internalFault,
 }
 
-/** Both calendar operations. Sources: the two contract pages named in their function files. */
+/** All calendar calls. Sources: the contract pages named in the function files and in `lib/discovery.ts`. */
 export const feishuCalendarCodes: CodeTable = {
   190002: {
     kind: 'invalid_request',
@@ -113,6 +113,22 @@ export const feishuCalendarCodes: CodeTable = {
     kind: 'rate_limited',
     means: { en: 'the operation is limited for the moment', zh: '当前操作被限流' },
   },
+}
+
+/** All calls on the events of a document. Source: the contract page named in `functions/feishu-drive-unsubscribe.ts` */
+export const feishuDocumentCodes: CodeTable = {
+  1069601: { kind: 'unavailable', means: { en: 'a fault at the vendor', zh: '厂商内部错误' } },
+  1069602: { kind: 'invalid_request', means: { en: 'a parameter is invalid', zh: '参数错误' } },
+  1069603: {
+    kind: 'forbidden',
+    means: { en: 'the acting identity may not manage the document', zh: '调用身份无文档管理权限' },
+    hint: {
+      en: 'Make the app (or the user) a manager of the document, and check that the tenant records document access.',
+      zh: '请为应用(或该用户)授予文档管理权限,并确认租户已开启文档访问记录功能。',
+    },
+  },
+  1069604: { kind: 'not_found', means: { en: 'the document does not exist', zh: '文档不存在' } },
+  1069605: { outcome: 'unchanged', means: { en: 'the document was not subscribed', zh: '没有订阅该文档' } },
 }
 
 /**

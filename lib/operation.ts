@@ -1,4 +1,4 @@
-/** What an operation is: one vendor call, described by its contract as data. */
+/** What a vendor call and an operation are: contracts as data. */
 import type * as v from 'valibot'
 import type { Offboarding } from './offboarding-event.ts'
 import type { CodeTable, Identity, Vendor } from './vendor.ts'
@@ -6,33 +6,40 @@ import type { CodeTable, Identity, Vendor } from './vendor.ts'
 /** The parameters of a call, by the vendor's own field names. */
 export type Input = { [field: string]: string | undefined }
 
-export type Operation<I extends Input = Input> = {
-  /** Also the name of its function, its file, its folder in `dist/` and its queue. */
-  name: string
+/** One call to a vendor. */
+export type VendorCall<I extends Input = Input> = {
   vendor: Vendor
-  method: 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'DELETE'
   /** The vendor's path, its parameters written as `:name`. */
   path: string
   /** Fields of the input that travel in the query. */
   query: readonly (keyof I & string)[]
   /** The vendor's limit for each API, app and tenant. */
   pace: { perSecond?: number; perMinute?: number }
-  /** What callers may send. Fields that are in neither `path` nor `query` say who acts. */
-  input: v.GenericSchema<unknown, I>
+  /** Who acts. */
   identity: (input: I) => Identity
   codes: CodeTable
   /** Whether an answer without a failure code says that it was done. */
   succeeded: (json: Record<string, unknown>) => boolean
+}
+
+/** A call that ends or starts a subscription, and what leads to it. */
+export type Operation<I extends Input = Input> = VendorCall<I> & {
+  /** Also the name of its function, its file, its folder in `dist/` and its queue. */
+  name: string
+  method: 'POST' | 'DELETE'
+  /** What callers may send. Fields that are in neither `path` nor `query` say who acts. */
+  input: v.GenericSchema<unknown, I>
   /** What an offboarding event asks of this operation. */
   targets: (offboarding: Offboarding) => I[]
 }
 
 /** The vendor's URL for `input`; every value is percent-encoded. */
-export function urlOf<I extends Input>({ vendor, path, query }: Operation<I>, input: I): string {
+export function urlOf<I extends Input>({ vendor, path, query }: VendorCall<I>, input: I): string {
   const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(input[name] ?? ''))
   const pairs = query.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]]))
   return vendor.baseUrl() + filled + (pairs.length > 0 ? `?${new URLSearchParams(pairs as [string, string][])}` : '')
 }
 
 /** The wait after a throttle that does not say how long: the shortest window the operation has. Milliseconds. */
-export const throttleMs = ({ pace }: Pick<Operation, 'pace'>): number => (pace.perSecond ? 1_000 : 60_000)
+export const throttleMs = ({ pace }: Pick<VendorCall, 'pace'>): number => (pace.perSecond ? 1_000 : 60_000)

@@ -1,9 +1,10 @@
 /** docs/codes.md: every vendor code with what it means and what to do, out of the tables that the functions judge by. */
 import { readdirSync } from 'node:fs'
 import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../lib/dingtalk-codes.ts'
+import { dingtalkCalendarList, feishuCalendarList } from '../lib/discovery.ts'
 import { KINDS, type Kind, type Text } from '../lib/error.ts'
 import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../lib/feishu-codes.ts'
-import type { Operation } from '../lib/operation.ts'
+import type { Operation, VendorCall } from '../lib/operation.ts'
 import { byStatus, type CodeTable, type Meaning } from '../lib/vendor.ts'
 
 /** A heading, and the codes under it. */
@@ -18,15 +19,23 @@ export async function codeSections(): Promise<Section[]> {
       .sort()
       .map((file) => import(new URL(file, functions).href)),
   )
-  const ofOperations = modules.flatMap(({ operation }) => {
-    if (!operation) return []
-    const codes = Object.entries(operation.codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning)
-    return [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: Object.fromEntries(codes) }]
-  })
+  const ownCodes = ({ codes }: VendorCall) =>
+    Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
+  const ofOperations = modules.flatMap(({ operation }) =>
+    operation ? [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: ownCodes(operation) }] : [],
+  )
   const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
   return [
     ...ofOperations,
-    { title: { en: 'Both Feishu calendar operations', zh: '两个飞书日历操作' }, codes: feishuCalendarCodes },
+    {
+      title: { en: "`npm run discover`: Feishu's list of calendars", zh: '`npm run discover`:飞书日历列表' },
+      codes: ownCodes(feishuCalendarList as VendorCall),
+    },
+    {
+      title: { en: "`npm run discover`: DingTalk's list of calendars", zh: '`npm run discover`:钉钉日历列表' },
+      codes: ownCodes(dingtalkCalendarList as VendorCall),
+    },
+    { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
     { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },
     { title: { en: "Feishu: an app's or tenant's token", zh: '飞书:获取应用或租户令牌' }, codes: feishuTokenCodes },
     { title: { en: "Feishu: a user's tokens", zh: '飞书:获取或刷新用户令牌' }, codes: feishuOauthCodes },

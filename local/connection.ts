@@ -83,6 +83,29 @@ export async function connect({ local, ...deployment }: ConnectionOptions): Prom
   }
 }
 
+/**
+ * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets. On
+ * the local stack nothing of the caller's AWS configuration is left.
+ */
+export function useConnection({ variables, region, settings }: Connection): void {
+  const { endpoint, credentials } = settings('secretsmanager')
+  if (credentials) {
+    for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
+    process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = endpoint
+    process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId
+    process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey
+  }
+  Object.assign(process.env, variables, { AWS_REGION: region })
+}
+
+/** A line to type: another command with these words, on the same stack. */
+export function commandLine(name: string, words: string[], { stage, region, param = [], local }: ConnectionOptions) {
+  const given = Object.entries({ stage, region, local }).flatMap(([name, value]) => (value ? [`--${name}`, value] : []))
+  const all = [...words, ...given, ...param.flatMap((one) => ['--param', one])]
+  const quoted = all.map((word) => (/^[\w.:/@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
+  return `npm run ${name} -- ${quoted.join(' ')}`
+}
+
 /** What `npm start` serves at `STACK_PATH`; `env` is what it sets over the template's variables. */
 export function describe(
   stack: Stack,

@@ -1,11 +1,16 @@
 /** An offboarding event's detail in a file, to be reviewed and sent by `npm run offboard -- FILE`. */
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { UsageError } from './command.ts'
 
-/** Writes a new file. One that is there already is left as it is, which is wrong usage. */
-export function writeEventFile(file: string, detail: unknown): void {
+/**
+ * Writes a file that its owner alone may read, for it names a person. One that is there already is left as it is, which is
+ * wrong usage, unless it may be replaced.
+ */
+export function writeEventFile(file: string, detail: unknown, { mayReplace = false } = {}): void {
   try {
-    writeFileSync(file, `${safeJson(detail)}\n`, { flag: 'wx' })
+    writeFileSync(file, `${safeJson(detail)}\n`, { flag: mayReplace ? 'w' : 'wx', mode: 0o600 })
+    // A file that was there keeps its mode when it is written.
+    chmodSync(file, 0o600)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST') throw new UsageError(`${file} exists already and was left as it is: name another file`)

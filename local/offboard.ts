@@ -1,12 +1,19 @@
 /** `npm run offboard -- EVENT.json`: checks an offboarding event, sends it, follows it to its end and reports. */
-import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { OperationError } from '../lib/error.ts'
 import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
-import { issuesOf, parse, printable } from '../lib/schema.ts'
+import { parse } from '../lib/schema.ts'
 import { AuditLog } from './audit-log.ts'
 import { readObject, runCommand, say, UsageError } from './command.ts'
-import { CONNECTION_HELP, CONNECTION_OPTIONS, type Connection, type ConnectionOptions, connect } from './connection.ts'
+import {
+  CONNECTION_HELP,
+  CONNECTION_OPTIONS,
+  type Connection,
+  type ConnectionOptions,
+  commandLine,
+  connect,
+} from './connection.ts'
+import { assertEvent, fileOf, newOffboardingId } from './event-detail.ts'
 import { exitCodeOf, follow, sendEvent } from './follow.ts'
 import { FORMATS } from './report-formats.ts'
 
@@ -58,13 +65,7 @@ type Targets = { [name in keyof typeof TARGET_OPTIONS]?: string | string[] }
 /** The event's detail that the options ask for. What is missing or wrong in it the event's schema tells. */
 function detailOf(targets: Targets): Record<string, unknown> {
   const all = (name: keyof Targets) => targets[name] as string[] | undefined
-  const files = all('file')?.map((file) => {
-    const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(file) ?? []
-    if (fileToken === undefined) throw new UsageError('--file must be TOKEN:TYPE, as in doxcnXXXX:docx')
-    return { fileToken, fileType, ...(fileType === 'folder' && { eventType: 'file.created_in_folder_v1' }) }
-  })
   const openId = targets['feishu-open-id']
-  const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
   const feishu = {
     tenantKey: targets['tenant-key'],
     ...(openId !== undefined && { openId, calendar: true }),
@@ -72,24 +73,15 @@ function detailOf(targets: Targets): Record<string, unknown> {
       calendarAcls: { openId: targets['custodian-open-id'], calendarIds: all('acl-calendar-id') },
     }),
     approvalCodes: all('approval-code'),
-    files,
+    files: all('file')?.map((file) => fileOf(file)),
   }
   const dingtalk = { unionId: targets['dingtalk-union-id'], calendarIds: all('dingtalk-calendar-id') }
   const isGiven = (part: object) => Object.values(part).some((value) => value !== undefined)
   return {
-    offboardingId: targets.id ?? `offboarding-${time}-${randomBytes(3).toString('hex')}`,
+    offboardingId: targets.id ?? newOffboardingId(),
     ...(isGiven(feishu) && { feishu }),
     ...(isGiven(dingtalk) && { dingtalk }),
   }
-}
-
-/** Throws after telling every wrong field. */
-function check(detail: unknown, source: string): void {
-  const issues = issuesOf(offboarding, detail)
-  if (issues.length === 0) return
-  const width = Math.max(...issues.map(([field]) => field.length))
-  for (const [field, { en }] of issues) say(`  ${field.padEnd(width)}  ${en}`)
-  throw new UsageError(`${printable(source)} is not a valid offboarding event, see above. Nothing was sent.`)
 }
 
 /** Throws for more targets than the stack takes at once. */
@@ -100,14 +92,6 @@ function checkCount(detail: unknown, { variables }: Connection): void {
     if (error instanceof OperationError) throw new UsageError(`${error.detail.en} ${error.hint.en} Nothing was sent.`)
     throw error
   }
-}
-
-/** The command that goes on following. */
-function followCommand(id: string, { stage, region, param = [], local }: ConnectionOptions): string {
-  const given = Object.entries({ stage, region, local }).flatMap(([name, value]) => (value ? [`--${name}`, value] : []))
-  const words = ['--follow', id, ...given, ...param.flatMap((one) => ['--param', one])]
-  const quoted = words.map((word) => (/^[\w.:/@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-  return `npm run offboard -- ${quoted.join(' ')}`
 }
 
 const DAY_MS = 86_400_000
@@ -146,7 +130,7 @@ await runCommand('offboard', async (args) => {
   let detail: Record<string, unknown> | undefined
   if (followed === undefined) {
     detail = { ...(file === undefined ? detailOf(targets) : readObject(file)), ...(isDryRun && { dryRun: true }) }
-    check(detail, file ?? 'this')
+    assertEvent(detail, file ?? 'this')
   }
   const offboardingId = followed ?? String(detail?.offboardingId)
   const connection = await connect(options)
@@ -166,7 +150,7 @@ await runCommand('offboard', async (args) => {
     process.stdout.write(`\n${FORMATS.table(ledger, offboardingId)}\n`)
     return exitCodeOf(ledger)
   } catch (error) {
-    say(`To go on following it: ${followCommand(offboardingId, options)}`)
+    say(`To go on following it: ${commandLine('offboard', ['--follow', offboardingId], options)}`)
     if (stopping.signal.aborted) return 130
     throw error
   }

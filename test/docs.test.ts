@@ -1,8 +1,25 @@
-/** What in docs/ is made from the code. */
-import { readFileSync } from 'node:fs'
+/** What in docs/ is made from the code, and the commands that texts name. */
+import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { generated } from '../local/docs.ts'
 
 test.each(Object.entries(await generated()))('%s is up to date: npm run docs', (file, text) => {
   expect(readFileSync(file, 'utf8')).toBe(text)
+})
+
+// In manuals, in help texts and hints, and in what alarms say.
+test.each(globSync(['*.md', 'docs/**/*.md', '{lib,functions,local}/**/*.{ts,tsx}', '*.cjs']))(
+  'every command that %s names is in package.json',
+  (file) => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
+    const text = readFileSync(file, 'utf8')
+    const named = text.matchAll(/\bnpm run (?:--?[\w-]+ )*([a-z][\w:-]*\w)/g)
+    const unknown = [...named].map(([, name = '']) => name).filter((name) => !Object.hasOwn(scripts, name))
+    expect(unknown).toEqual([])
+  },
+)
+
+test('manuals, help texts and hints name commands', () => {
+  for (const file of ['README.md', 'docs/runbook.md', 'local/offboard.ts', 'lib/feishu-tokens.ts'])
+    expect(readFileSync(file, 'utf8')).toMatch(/npm run \w/)
 })

@@ -18,6 +18,7 @@ const REGION = 'ap-southeast-1'
 const ACCOUNT = '000000000000'
 
 export const deployerPolicy = (stage: string): Promise<Policy> => read('deployer-policy.json', stage)
+export const discoveryPolicy = (stage: string): Promise<Policy> => read('discovery-policy.json', stage)
 export const operatorPolicy = (stage: string): Promise<Policy> => read('operator-policy.json', stage)
 
 /** A policy with its placeholders filled in. */
@@ -28,7 +29,13 @@ async function read(file: string, stage: string): Promise<Policy> {
 
 const list = (value: string | string[]) => [value].flat()
 const like = (pattern: string, value: string, flags = ''): boolean =>
-  new RegExp(`^${pattern.replace(/[.+^$()|[\]{}\\/]/g, '\\$&').replaceAll('*', '.*')}$`, flags).test(value)
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^$()|[\]{}\\/]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+    flags,
+  ).test(value)
 
 /** What IAM would answer. The policy only allows, and its conditions all ask whether one value is among some. */
 export const permits = ({ Statement }: Policy, action: string, arn: string, context: RequestContext = {}): boolean =>

@@ -1,6 +1,6 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { beforeAll, expect, inject, it } from 'vitest'
-import { operatorPolicy } from '../policies.ts'
+import { discoveryPolicy, operatorPolicy } from '../policies.ts'
 import { clientsOf, createUser, type Keys } from './aws.ts'
 import { tryNpmRun } from './npm.ts'
 import { STAGE } from './setup.ts'
@@ -37,4 +37,24 @@ it('reaches no other stage', async () => {
   await expect(events.send(new PutEventsCommand({ Entries: [entry] }))).rejects.toMatchObject({ name })
   const { code, output } = await run('report', 'hr-e2e-cli', '--stage', 'prod')
   expect([code, output]).toEqual([1, expect.stringContaining('you need logs:FilterLogEvents')])
+}, 120_000)
+
+it('discovers as a user who has docs/discovery-policy.json and nothing else; the policy above does not do', async () => {
+  const args = [
+    '--feishu-open-id',
+    'ou_leaver',
+    '--dingtalk-union-id',
+    'sandboxUnionId01iE',
+    '--file',
+    'doxcnSandbox20:sheet',
+  ]
+  const stage = ['--stage', STAGE, ...cloud.deployArguments]
+  const discoverer = await createUser(cloud, 'discoverer', await discoveryPolicy(STAGE))
+  const found = await tryNpmRun({ ...cloud, deployer: discoverer }, 'discover', [...args, ...stage])
+  expect(found.output).toContain('+ sandboxCalendar02=  subscribed')
+  expect(found.output).toContain('- feishu.cn_project@group.calendar.feishu.cn  shared  owner')
+  expect(found.output).toContain('+ doxcnSandbox20 sheet, the app: subscribed')
+  expect(found.code).toBe(0)
+  const refused = await run('discover', ...args, ...stage)
+  expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('could not be read (AccessDenied')])
 }, 120_000)

@@ -40,8 +40,8 @@ export async function startHttpApi(options: {
   })
 
   async function serve(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
-    const body = await readBody(request)
     if (!isFromHere(request)) return reply(response, 403, 'Forbidden')
+    const body = await readBody(request)
     const rawPath = request.url?.split('?')[0] ?? '/'
     const page = options.pages?.[`${request.method} ${rawPath}`]
     if (page) return void (await page(request, response))

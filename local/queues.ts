@@ -1,6 +1,7 @@
 /** SQS on loopback: queues made from CloudFormation properties, in an emulator that the real SQS client talks to. */
 import { type MessageAttributeValue, SQSClient } from '@aws-sdk/client-sqs'
 import { buildApp } from 'fauxqs'
+import { isFromHere } from './aws-json.ts'
 import { consume, type EventSource, type EventSourceOptions } from './event-source.ts'
 
 export type QueueOptions = { port?: number; region?: string; account?: string }
@@ -40,6 +41,9 @@ export type Queues = {
 export async function startQueues(options: QueueOptions = {}): Promise<Queues> {
   const { region = 'ap-southeast-1', account = '000000000000' } = options
   const app = buildApp({ logger: false, defaultRegion: region })
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    if (!isFromHere(raw)) return reply.code(403).send({ message: 'Only for this machine' })
+  })
   const url = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 })
   const client = new SQSClient({
     endpoint: url,

@@ -26,6 +26,7 @@ import {
 } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, SQSEvent } from 'aws-lambda'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startCloudWatchLogs } from '../local/cloudwatch-logs.ts'
 import { type EventBusOptions, startEventBus, type Undelivered } from '../local/event-bus.ts'
 import type { BusEvent } from '../local/event-entry.ts'
 import { type Batch, failedIds } from '../local/event-source.ts'
@@ -661,11 +662,18 @@ const statusOf = (url: string, headers: Record<string, string | undefined>) =>
     sent.once('error', reject).end()
   })
 
-test('an emulated service does not answer a page of another site', async () => {
-  const secrets = await startSecretsManager()
-  onTestFinished(() => secrets.close())
-  expect(await statusOf(secrets.url, { host: 'evil.example' })).toBe(403)
-  expect(secrets.requests).toEqual([])
+test.each([
+  ['secrets', startSecretsManager],
+  ['logs', startCloudWatchLogs],
+  ['bus', startEventBus],
+  ['queues', startQueues],
+])('the emulated %s do not answer a page of another site', async (_, start) => {
+  const service = await start()
+  onTestFinished(() => service.close())
+  const { host } = new URL(service.url)
+  expect(await statusOf(service.url, { host: 'evil.example' })).toBe(403)
+  expect(await statusOf(service.url, { host, origin: 'http://evil.example' })).toBe(403)
+  expect(await statusOf(service.url, { host })).not.toBe(403)
 })
 
 describe('HTTP API', () => {
@@ -980,15 +988,15 @@ test('osls compiles the template with parameters and stage, without credentials 
   process.env.AWS_ACCESS_KEY_ID = 'planted'
   onTestFinished(() => void delete process.env.AWS_ACCESS_KEY_ID)
   const cwd = path.join(folder, 'service')
-  await mkdir(cwd)
+  await mkdir(path.join(cwd, 'dist'), { recursive: true })
   const variables = { KEY: `${'$'}{env:AWS_ACCESS_KEY_ID, 'none'}`, HOST: `${'$'}{param:host, 'none'}` }
   const config = {
     service: 'sample',
     provider: { name: 'aws', environment: variables },
-    package: { patterns: ['!**', 'index.mjs'] },
-    functions: { hello: { handler: 'index.handler' } },
+    package: { patterns: ['!**', 'dist/index.mjs'] },
+    functions: { hello: { handler: 'dist/index.handler' } },
   }
-  await writeFile(path.join(cwd, 'index.mjs'), 'export const handler = () => 1')
+  await writeFile(path.join(cwd, 'dist/index.mjs'), 'export const handler = () => 1')
   await writeFile(path.join(cwd, 'serverless.yml'), JSON.stringify(config))
   const { Resources } = await compileTemplate({ cwd, stage: 'test', params: { host: 'example.com' } })
   expect(Resources.HelloLambdaFunction?.Properties).toMatchObject({

@@ -1,19 +1,10 @@
 /** `npm run discover`: what a leaver is subscribed to, as far as the vendors tell, as an event to review and send. */
 import { existsSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
-import {
-  type Ask,
-  type Calendar,
-  dingtalkCalendars,
-  feishuCalendars,
-  feishuDocumentStatus,
-  isSubscribed,
-} from '../lib/discovery.ts'
-import { OperationError } from '../lib/error.ts'
-import { id, nameId, printable } from '../lib/schema.ts'
+import { feishuDocumentStatus } from '../lib/discovery.ts'
+import { nameId } from '../lib/schema.ts'
 import { failed, runCommand, say, UsageError } from './command.ts'
 import {
   CONNECTION_HELP,
@@ -26,6 +17,15 @@ import {
 } from './connection.ts'
 import { assertEvent, fileOf, newOffboardingId } from './event-detail.ts'
 import { writeEventFile } from './event-file.ts'
+import {
+  dingtalkFindings,
+  documentFindings,
+  type EventFile,
+  type Finding,
+  feishuFindings,
+  type Target,
+} from './findings.ts'
+import { paced, patient } from './patience.ts'
 
 const HELP = `Shows what a leaver is subscribed to, as far as the vendors tell, and writes an offboarding event from it, to be reviewed
 and sent with "npm run offboard". Changes no subscription.
@@ -59,149 +59,12 @@ interrupted, nothing was written.
   AWS_PROFILE=ops npm run discover -- --feishu-open-id ou_xxxxxxxx --file doxcnXXXX:docx --output event.json --stage prod
 `
 
-type EventFile = ReturnType<typeof fileOf> & { openId?: string }
-
-/** What an event may ask for, one by one. */
-type Target = { calendar: true } | { aclCalendarId: string } | { file: EventFile } | { dingtalkCalendarId: string }
-
-/** A line of what is shown; with a target it is in the event. What could not be told says so. */
-type Finding = { told: string; target?: Target; isUntold?: boolean }
-
 type Leaver = {
   unionId: string | undefined
   openId: string | undefined
   custodianId: string | undefined
   tenantKey: string | undefined
-  /** `openId` is given where it is that person's subscription. */
   files: EventFile[]
-}
-
-const stopping = new AbortController()
-
-const CALL_MS = 60_000
-const PATIENCE_MS = 2_000
-/** So often the vendor may ask to wait before a question is given up. */
-const WAITS = 5
-
-const pause = (waitMs: number) =>
-  sleep(waitMs, undefined, { signal: stopping.signal }).catch(() => stopping.signal.throwIfAborted())
-
-/** Makes a call and waits as the vendor asks. Stops between calls alone: a token that is being renewed must be stored. */
-const ask: Ask = async (once) => {
-  for (let waits = 0; ; waits++) {
-    stopping.signal.throwIfAborted()
-    const deadlineMs = Date.now() + CALL_MS
-    try {
-      return await once({ dryRun: false, remainingMs: () => deadlineMs - Date.now(), patienceMs: PATIENCE_MS })
-    } catch (error) {
-      if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
-      const waitMs = error.retryAfterMs ?? 1_000
-      say(`The vendor asks to wait for ${Math.ceil(waitMs / 1_000)} s …`)
-      await pause(waitMs)
-    }
-  }
-}
-
-/** Asks no more often than a limit per minute allows, however its minutes lie. */
-function paced(perMinute: number, speed: number): Ask {
-  const endedAtMs: number[] = []
-  return async (once) => {
-    const waitMs = (endedAtMs.at(-perMinute) ?? 0) + 60_000 / speed - Date.now()
-    if (waitMs > 0) {
-      say(`${endedAtMs.length} asked; the vendor allows ${perMinute} a minute: on in ${Math.ceil(waitMs / 1_000)} s …`)
-      await pause(waitMs)
-    }
-    try {
-      return await ask(once)
-    } finally {
-      endedAtMs.push(Date.now())
-    }
-  }
-}
-
-/** What was refused, in one line. Whatever else went wrong is thrown again. */
-function refusalOf(error: unknown): string {
-  if (!(error instanceof OperationError)) throw error
-  const { kind, upstream, detail, hint } = error
-  const request = upstream?.requestId ? ` (request ${upstream.requestId})` : ''
-  return printable(`${kind}: ${detail.en} ${hint.en}${request}`, 1_000)
-}
-
-/** The calendars as findings; what the list did not tell to its end is one more. */
-async function findCalendars(
-  lists: AsyncIterable<Calendar[]>,
-  finding: (calendar: Calendar) => { target: Target | undefined; why?: string },
-): Promise<Finding[]> {
-  const findings = new Map<string, Finding>()
-  const untold: Finding[] = []
-  try {
-    for await (const calendars of lists)
-      for (const calendar of calendars) {
-        const { target, why } = finding(calendar)
-        const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
-        const line =
-          told
-            .filter(Boolean)
-            .map((text) => printable(text, 256))
-            .join('  ') + (why ? `  (${why})` : '')
-        if (target && !v.is(id, calendar.id))
-          untold.push({ told: `${line}  (no event can hold this id)`, isUntold: true })
-        else findings.set(calendar.id, { told: line, ...(target && { target }) })
-      }
-  } catch (error) {
-    untold.push({ told: refusalOf(error), isUntold: true })
-  }
-  if (findings.size + untold.length === 0) untold.push({ told: 'none' })
-  return [...findings.values(), ...untold]
-}
-
-const dingtalkFindings = (unionId: string) =>
-  findCalendars(onePage(dingtalkCalendars(unionId, ask)), ({ id, type, role }) => ({
-    target: type === 'subscribed' ? { dingtalkCalendarId: id } : undefined,
-    ...(type === 'subscribed' && role === 'owner' && { why: 'perhaps their own; strike it if it is to stay' }),
-  }))
-
-async function* onePage(calendars: Promise<Calendar[]>) {
-  yield await calendars
-}
-
-/** Types of which access can be watched. */
-const WATCHABLE = ['primary', 'shared']
-
-const feishuFindings = (openId: string, custodianId: string | undefined) =>
-  findCalendars(feishuCalendars(openId, ask), ({ id, type, role, isDeleted }) => {
-    if (role !== 'owner' || isDeleted || !WATCHABLE.includes(type)) return { target: undefined }
-    if (custodianId === undefined) return { target: undefined, why: 'who is to watch it? --custodian-open-id' }
-    return {
-      target: { aclCalendarId: id },
-      ...(type === 'primary' && { why: 'needs to be shared with the custodian; else strike it' }),
-    }
-  })
-
-async function documentFindings({ files, tenantKey }: Leaver, speed: number): Promise<Finding[]> {
-  const perMinute = feishuDocumentStatus.pace.perMinute ?? 1
-  const askPaced = paced(perMinute, speed)
-  if (files.length > perMinute)
-    say(`${files.length} questions about documents, of which Feishu allows ${perMinute} a minute.`)
-  const findings: Finding[] = []
-  for (const file of files) {
-    const who = `${file.fileToken} ${file.fileType}, ${file.openId ?? 'the app'}`
-    try {
-      const document = {
-        file_token: file.fileToken,
-        file_type: String(file.fileType),
-        event_type: file.eventType,
-        open_id: file.openId,
-        tenant_key: tenantKey,
-      }
-      if (await isSubscribed(document, askPaced)) findings.push({ told: `${who}: subscribed`, target: { file } })
-      else findings.push({ told: `${who}: not subscribed` })
-    } catch (error) {
-      const isGone = error instanceof OperationError && error.kind === 'not_found'
-      findings.push({ told: `${who}: ${refusalOf(error)}`, isUntold: !isGone })
-    }
-  }
-  return findings
 }
 
 /** The event's detail that asks for these targets. */
@@ -229,21 +92,31 @@ function assertNew(file: string): void {
     throw new UsageError(`${file} exists already and was left as it is: name another file, or --force`)
 }
 
-async function discover(leaver: Leaver, connection: Connection): Promise<Finding[]> {
-  const { unionId, openId, custodianId, files } = leaver
+/** Shows what the vendors tell, as they tell it, and returns it. */
+async function discover(leaver: Leaver, { speed }: Connection, signal: AbortSignal): Promise<Finding[]> {
+  const { unionId, openId, custodianId, tenantKey, files } = leaver
   const all: Finding[] = []
-  const show = (title: string, findings: Finding[]) => {
-    const mark = ({ target, isUntold }: Finding) => (isUntold ? '?' : target ? '+' : '-')
-    process.stdout.write(`${title}\n${findings.map((one) => `  ${mark(one)} ${one.told}\n`).join('')}\n`)
-    all.push(...findings)
+  const show = async (title: string, findings: AsyncIterable<Finding> | Finding[]) => {
+    process.stdout.write(`${title}\n`)
+    for await (const finding of findings) {
+      process.stdout.write(`  ${finding.isUntold ? '?' : finding.target ? '+' : '-'} ${finding.told}\n`)
+      all.push(finding)
+    }
+    process.stdout.write('\n')
   }
-  if (unionId !== undefined) show(`DingTalk calendars of ${unionId}`, await dingtalkFindings(unionId))
+  const ask = patient(signal)
+  if (unionId !== undefined) await show(`DingTalk calendars of ${unionId}`, dingtalkFindings(unionId, ask))
   if (openId !== undefined) {
-    show(`Feishu calendars of ${openId}`, await feishuFindings(openId, custodianId))
+    await show(`Feishu calendars of ${openId}`, feishuFindings(openId, custodianId, ask))
     const told = 'nobody tells whether they are subscribed; the event ends them in any case'
-    show(`Feishu calendar change events of ${openId}`, [{ told, target: { calendar: true } }])
+    await show(`Feishu calendar change events of ${openId}`, [{ told, target: { calendar: true } }])
   }
-  if (files.length > 0) show('Feishu documents', await documentFindings(leaver, connection.speed))
+  if (files.length > 0) {
+    const { perMinute = 1 } = feishuDocumentStatus.pace
+    if (files.length > perMinute)
+      say(`${files.length} questions about documents, of which Feishu allows ${perMinute} a minute.`)
+    await show('Feishu documents', documentFindings(files, tenantKey, paced({ perMinute, speed }, signal)))
+  }
   process.stdout.write(`+ in the event   - not in it   ? could not be told
 No vendor lists the approvals and documents that somebody is subscribed to: add them from your own register.\n`)
   return all
@@ -301,13 +174,14 @@ await runCommand('discover', async (args) => {
   assertEvent({ offboardingId, feishu: { approvalCodes: ['found'], files } }, 'this')
   if (output !== undefined && !force) assertNew(output)
 
+  const stopping = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopping.abort())
   try {
     const connection = await connect(options)
     useConnection(connection)
     const aws = new SecretsManagerClient(connection.settings('secretsmanager'))
     await aws.config.credentials().catch(failed('secretsmanager:GetSecretValue'))
-    const findings = await discover(leaver, connection)
+    const findings = await discover(leaver, connection, stopping.signal)
     const isWhole = !findings.some(({ isUntold }) => isUntold)
     const targets = findings.flatMap(({ target = [] }) => target)
     const missing = isWhole ? '' : ' Not everything could be told: see the lines that begin with "?".'

@@ -178,8 +178,8 @@ describe('DingTalk', () => {
     expect([code, linesOf(stdout)]).toEqual([
       1,
       [
-        '  + good=  subscribed  VIEW_DETAIL  x  + forged',
         expect.stringMatching(/^ {2}\? a\/\.\.\/b .+\(no event can hold this id\)$/),
+        '  + good=  subscribed  VIEW_DETAIL  x  + forged',
       ],
     ])
     expect(eventOf(file).dingtalk.calendarIds).toEqual(['good='])
@@ -356,6 +356,20 @@ describe('documents', () => {
         { fileToken: 'fldcnSandbox01', fileType: 'folder', eventType: 'file.created_in_folder_v1' },
       ],
     })
+  })
+
+  test('what every further document would meet as well is not asked again, as the same identity', async () => {
+    await start((world) => Object.assign(world.feishu.apps[0] ?? {}, { scopes: ['calendar:calendar'] }))
+    const args = ['--feishu-open-id', 'ou_nobody', ...filesOf(sample(1), sample(2)), '--user-file', sample(3)]
+    const { code, stdout } = await run(...args)
+    expect([code, calls('/get_subscribe')]).toEqual([1, 1])
+    expect(linesOf(stdout).slice(-3)).toEqual([
+      expect.stringMatching(
+        /^ {2}\? doxcnSandbox01 docx, the app: misconfigured: .+ Missing: docs:doc, docs:event:subscribe, /,
+      ),
+      '  ? doxcnSandbox02 sheet, the app: not asked',
+      expect.stringMatching(/^ {2}\? doxcnSandbox03 bitable, ou_nobody: misconfigured: Secret .+ does not exist\./),
+    ])
   })
 
   test("a user's subscription is asked for, and ended, in their name", async () => {

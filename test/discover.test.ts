@@ -317,6 +317,19 @@ describe('Feishu calendars', () => {
     expect(sandbox.state.tokenCalls['/oauth/v3/token refresh_token']).toBe(1)
   })
 
+  test('Ctrl-C meanwhile waits until the renewed token is stored, and asks no more', async () => {
+    await start((world) => Object.assign(world.feishu.users[0]?.tokens?.[0] ?? {}, { expiresIn: -1 }))
+    sandbox.answer({ path: '/oauth/v3/token' }, { slowMs: 1_500 })
+    const file = newFile()
+    const args = ['--feishu-open-id', LEAVER, '--file', 'doxcnSandbox01:docx', '--output', file]
+    const renewing = command(...args)
+    await vi.waitFor(() => expect(calls('/oauth/v3/token')).toBe(1), { timeout: 20_000 })
+    renewing.interrupt()
+    expect([(await renewing.ended).code, calls('/get_subscribe'), existsSync(file)]).toEqual([130, 0, false])
+    expect((await run('--feishu-open-id', LEAVER)).code).toBe(0)
+    expect(sandbox.state.tokenCalls['/oauth/v3/token refresh_token']).toBe(1)
+  }, 40_000)
+
   test('waits as long as the vendor asks, and goes on', async () => {
     await start()
     const body = { code: 99991400, msg: 'request trigger frequency limit' }

@@ -84,7 +84,7 @@ export function startContainer(options: FunctionOptions, timeoutMs: number): Con
     stop: () => worker.terminate(),
     run(job, requestId) {
       return new Promise((resolve, reject) => {
-        const limit = job ? timeoutMs : (options.initTimeoutMs ?? INIT_TIMEOUT_MS)
+        const limit = job ? timeoutMs : (options.initTimeoutMs ?? INIT_TIMEOUT_MS) + timeoutMs
         const timer = setTimeout(() => {
           fail('Sandbox.Timedout', `Task timed out after ${(limit / 1000).toFixed(2)} seconds`)
           void worker.terminate()

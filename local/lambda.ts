@@ -11,7 +11,10 @@ export type FunctionOptions = {
   /** The whole environment of the function; nothing of this process' environment gets in. */
   env?: Record<string, string>
   timeoutMs?: number
-  /** How long a container may take to load its bundle; 10 s, as on Lambda, unless told. */
+  /**
+   * How long a container may take to load its bundle, 10 s unless told, before the function's own timeout begins to count
+   * for that too. Lambda then starts anew, within that timeout: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+   */
   initTimeoutMs?: number
   memoryMb?: number
   region?: string

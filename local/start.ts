@@ -110,6 +110,9 @@ async function main(): Promise<number> {
         response.end(JSON.stringify(description()))
       },
     },
+    onWork: ({ functionName, error }) => {
+      if (error) say(`${functionName} failed and will be called again: ${(error as Error).message}`)
+    },
     onUndelivered: ({ functionName, event, error }) => {
       say(`${functionName} could not take event ${event.id}: ${(error as Error).message}`)
       if (event.id === eventId) stopping.abort(new CommandError('not every function could take the event'))

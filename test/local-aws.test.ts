@@ -596,6 +596,18 @@ describe('Lambda', () => {
     expect(subject.containers).toEqual({ alive: 1, started: 2 })
   })
 
+  test('lets a bundle that loads slowly have the time of the invocation too', async () => {
+    const source = `await new Promise((resolve) => setTimeout(resolve, 500))
+    export const handler = async () => 1`
+    const { subject } = await lambda(source, { initTimeoutMs: 100, timeoutMs: 20_000 })
+    expect(await subject.invoke({})).toBe(1)
+    const { subject: endless } = await lambda('setInterval(() => {}, 1000); await new Promise(() => {})', {
+      initTimeoutMs: 100,
+      timeoutMs: 200,
+    })
+    await expect(endless.invoke({})).rejects.toMatchObject({ message: 'Task timed out after 0.30 seconds' })
+  })
+
   test('rejects with the error of the handler and keeps the container', async () => {
     const source = `let calls = 0
     export const handler = async () => { throw new RangeError('call ' + ++calls) }`

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { feishuOauthCodes } from '../lib/feishu-codes.ts'
+import type { Meaning } from '../lib/vendor.ts'
 import { startHttpApi } from '../local/http-api.ts'
 import { type Harness, type Name, OPERATIONS, SAMPLES, startHarness } from './harness.ts'
 
@@ -45,6 +46,16 @@ test('the document is valid by the OpenAPI 3.1 schema', async () => {
 
 test('it has a route for each operation', () => {
   expect(operations.map(([, { operationId }]) => operationId)).toEqual(OPERATIONS)
+})
+
+test.each(operations)('%s documents whatever its codes mean', async (_, { operationId, responses }) => {
+  const { operation } = await import(`../functions/${operationId}.ts`)
+  const documented = Object.values(responses).flatMap(({ content }) =>
+    Object.values(content).flatMap(({ examples }) => Object.values(examples).map(({ value }) => value.kind)),
+  )
+  const meanings: Meaning[] = Object.values({ ...operation.vendor.codes, ...operation.codes })
+  const kinds = new Set(meanings.flatMap((meaning) => ('kind' in meaning ? meaning.kind : [])))
+  expect(documented).toEqual(expect.arrayContaining([...kinds]))
 })
 
 let harness: Harness

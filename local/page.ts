@@ -2,13 +2,15 @@
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { build } from 'esbuild'
+import { KINDS, toOperationError } from '../lib/error.ts'
 import { OFFBOARDING, offboarding } from '../lib/offboarding-event.ts'
 import type { Operation } from '../lib/operation.ts'
 import { parse } from '../lib/schema.ts'
+import { codeSections } from './codes-page.ts'
 import type { BusEvent } from './event-entry.ts'
 import type { Pages } from './http-api.ts'
 import type { LogLine } from './lambda-container.ts'
-import type { Targets } from './page/offboardings.ts'
+import type { Hints, Targets } from './page/offboardings.ts'
 
 export type Page = {
   pages: Pages
@@ -60,6 +62,8 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
     for (const response of listeners) response.write(message)
   }
 
+  tell(await hintsOfTables())
+
   const serve =
     (type: string, text: string): Pages[string] =>
     (_, response) => {
@@ -87,8 +91,15 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
     },
     onEvent({ id: eventId, 'detail-type': type, detail }) {
       if (type !== OFFBOARDING) return
-      const targets = modules.map(({ operation }) => [operation.name, targetsOf(operation, detail)])
-      tell({ message: 'targets', eventId, targets: Object.fromEntries(targets) } satisfies Targets)
+      try {
+        const event = parse(offboarding, detail)
+        const targets = modules.map(({ operation }) => [operation.name, operation.targets(event)])
+        tell({ message: 'targets', eventId, targets: Object.fromEntries(targets) } satisfies Targets)
+      } catch (error) {
+        // The functions reject it.
+        const { en, zh } = toOperationError(error).detail
+        tell({ message: 'hints', hints: { [en]: zh } } satisfies Hints)
+      }
     },
   }
 }
@@ -98,13 +109,10 @@ const file = (path: string): string => readFileSync(path, 'utf8')
 const namesOf = ({ paths }: { paths: Record<string, Record<string, { operationId: string }>> }): string[] =>
   Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId))
 
-/** What the event asks of the operation; nothing when it is invalid, which the functions tell. */
-function targetsOf(operation: Operation, detail: unknown) {
-  try {
-    return operation.targets(parse(offboarding, detail))
-  } catch {
-    return []
-  }
+async function hintsOfTables(): Promise<Hints> {
+  const meanings = (await codeSections()).flatMap(({ codes }) => Object.values(codes))
+  const hints = [...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? [])
+  return { message: 'hints', hints: Object.fromEntries(hints.map(({ en, zh }) => [en, zh])) }
 }
 
 function parseLine(line: string): object | undefined {

@@ -190,7 +190,10 @@ function Field({ parameter, value, onValue, language, say, isLive }: FieldProps)
 }
 
 function urlOf({ path, parameters }: ApiOperation, values: Record<string, string>): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ''))
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    // An apostrophe would end the command's.
+    encodeURIComponent(values[name] ?? '').replaceAll("'", '%27'),
+  )
   const query = parameters.flatMap(({ name, in: place, schema }): [string, string][] => {
     const value = values[name] ?? ''
     return place === 'path' || value === '' || (schema.type === 'boolean' && value === 'false') ? [] : [[name, value]]

@@ -2,7 +2,7 @@
 import { render } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { Api } from './api.tsx'
-import { type Document, hintsOf, operationsOf } from './document.ts'
+import { type Document, operationsOf } from './document.ts'
 import { Live } from './live.tsx'
 import { Offboardings } from './offboardings.ts'
 import { type Language, sayIn } from './text.ts'
@@ -23,7 +23,6 @@ function Page({ openApi }: { openApi: Document }) {
   const [language, setLanguage] = useState<Language>(navigator.language.startsWith('zh') ? 'zh' : 'en')
   const say = sayIn(language)
   const operations = useMemo(() => operationsOf(openApi), [openApi])
-  const hints = useMemo(() => hintsOf(openApi), [openApi])
   const [offboardings, isConnected] = useOffboardings(operations.map(({ name }) => name))
 
   useEffect(() => {
@@ -78,7 +77,7 @@ function Page({ openApi }: { openApi: Document }) {
           {tab === 'api' ? (
             <Api operations={operations} chosen={operation} {...{ openApi, language, say, isLive }} />
           ) : (
-            <Live {...{ offboardings, isConnected, hints, language, say }} />
+            <Live {...{ offboardings, isConnected, language, say }} />
           )}
         </div>
       </main>

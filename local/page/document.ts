@@ -74,15 +74,3 @@ export const textOf = (it: { description: string; 'x-description-zh'?: string })
   en: it.description,
   zh: it['x-description-zh'] ?? it.description,
 })
-
-/** Chinese for the hints that the audit log tells in English, as far as the document has both. */
-export function hintsOf({ paths }: Document): Map<string, string> {
-  const hints = new Map<string, string>()
-  for (const { responses } of Object.values(paths).flatMap((methods) => Object.values(methods)))
-    for (const { examples } of Object.values(responses).flatMap(({ content }) => Object.values(content)))
-      for (const [name, { value }] of Object.entries(examples)) {
-        const zh = examples[name.replace(/_en$/, '_zh')]?.value.hint
-        if (name.endsWith('_en') && value.hint && zh) hints.set(value.hint, zh)
-      }
-  return hints
-}

@@ -1,9 +1,11 @@
 /** The second tab: offboardings as they go on. */
+import { useState } from 'preact/hooks'
 import { countsOf, needsSomebody, type Result, targetOf } from '../ledger.ts'
 import type { Offboarding, Offboardings, Progress } from './offboardings.ts'
 import type { Language, Say } from './text.ts'
 
-type Shared = { language: Language; say: Say; hints: Map<string, string> }
+type Shared = { language: Language; say: Say }
+type Hinting = Shared & Pick<Offboardings, 'hints'>
 
 export function Live({
   offboardings,
@@ -11,7 +13,7 @@ export function Live({
   ...shared
 }: Shared & { offboardings: Offboardings; isConnected: boolean }) {
   const { say } = shared
-  const { list } = offboardings
+  const { list, hints } = offboardings
   return (
     <div class="live">
       <p class="connection" role="status">
@@ -26,13 +28,13 @@ export function Live({
         </div>
       )}
       {list.map((offboarding) => (
-        <Card key={offboarding.id} {...{ offboarding }} {...shared} />
+        <Card key={offboarding.id} {...{ offboarding, hints }} {...shared} />
       ))}
     </div>
   )
 }
 
-function Card({ offboarding, ...shared }: Shared & { offboarding: Offboarding }) {
+function Card({ offboarding, ...shared }: Hinting & { offboarding: Offboarding }) {
   const { say, language } = shared
   const { ledger, progress, id, startedAt } = offboarding
   const { results } = ledger
@@ -84,7 +86,7 @@ function Card({ offboarding, ...shared }: Shared & { offboarding: Offboarding })
   )
 }
 
-function Needing({ result, hints, language, say }: Shared & { result: Result }) {
+function Needing({ result, hints, language, say }: Hinting & { result: Result }) {
   const { operation, outcome, code, requestId } = result
   const hint = result.hint ?? ''
   return (
@@ -107,8 +109,9 @@ function Needing({ result, hints, language, say }: Shared & { result: Result }) 
 }
 
 function Operation({ operation, targets, ended, total, waits, say }: Progress & { say: Say }) {
+  const [isOpen, setOpen] = useState(false)
   return (
-    <details class="operation">
+    <details class="operation" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         <span class="name">{operation}</span>
         <Bar {...{ ended, total }} label={operation} />
@@ -125,37 +128,39 @@ function Operation({ operation, targets, ended, total, waits, say }: Progress & 
                 .join(', ')}
         </span>
       </summary>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{say('target')}</th>
-              <th scope="col">{say('outcome')}</th>
-              <th scope="col">{say('code')}</th>
-              <th scope="col">{say('requestId')}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {targets.map(({ input, result }) => {
-              const target = targetOf({ input: input as Record<string, string> })
-              return (
-                <tr key={target}>
-                  <td>
-                    <code>{target}</code>
-                  </td>
-                  <td>
-                    <span class={`pill ${result?.outcome ?? 'waiting'}`}>{say(result?.outcome ?? 'waiting')}</span>
-                  </td>
-                  <td>{result?.code}</td>
-                  <td>
-                    <code class="muted">{result?.requestId}</code>
-                  </td>
-                </tr>
-              )
-            })}
-          </tbody>
-        </table>
-      </div>
+      {isOpen && (
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">{say('target')}</th>
+                <th scope="col">{say('outcome')}</th>
+                <th scope="col">{say('code')}</th>
+                <th scope="col">{say('requestId')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {targets.map(({ input, result }) => {
+                const target = targetOf({ input: input as Record<string, string> })
+                return (
+                  <tr key={target}>
+                    <td>
+                      <code>{target}</code>
+                    </td>
+                    <td>
+                      <span class={`pill ${result?.outcome ?? 'waiting'}`}>{say(result?.outcome ?? 'waiting')}</span>
+                    </td>
+                    <td>{result?.code}</td>
+                    <td>
+                      <code class="muted">{result?.requestId}</code>
+                    </td>
+                  </tr>
+                )
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
     </details>
   )
 }

@@ -6,6 +6,9 @@ import { Ledger, type Result } from '../ledger.ts'
 /** What an event asks of each operation, told when it is put on the bus. */
 export type Targets = { message: 'targets'; eventId: string; targets: Record<string, Input[]> }
 
+/** Chinese for hints, which audit lines tell in English. */
+export type Hints = { message: 'hints'; hints: Record<string, string> }
+
 export type Target = { input: Input; result?: Result }
 export type Progress = {
   operation: string
@@ -81,6 +84,8 @@ const keyOf = (operation: string, input: Input): string =>
 
 /** Every offboarding that was heard of, and what their buckets wait for. */
 export class Offboardings {
+  /** Chinese by English. */
+  readonly hints = new Map<string, string>()
   readonly #operations: string[]
   readonly #byId = new Map<string, Offboarding>()
   readonly #targets = new Map<string, Targets['targets']>()
@@ -100,7 +105,11 @@ export class Offboardings {
     return [...this.#waits.values()].some((wait) => wait && wait.untilMs > Date.now() - 1_000)
   }
 
-  add(line: LoggedLine | Targets): void {
+  add(line: LoggedLine | Targets | Hints): void {
+    if (line.message === 'hints') {
+      for (const [en, zh] of Object.entries(line.hints)) this.hints.set(en, zh)
+      return
+    }
     if (line.message === 'targets') return void this.#targets.set(line.eventId, line.targets)
     const { message, operation, bucket, waitMs = 0, eventId } = line
     if (message === 'deferred')

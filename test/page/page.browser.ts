@@ -1,7 +1,9 @@
 /** The page of `npm start` in headless Chromium, as a person uses it. SCREENSHOT=1 also writes docs/page.png. */
 import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { close, listen } from '../../local/aws-json.ts'
 import { connect } from '../../local/connection.ts'
 import { sendEvent } from '../../local/follow.ts'
 import { startCommand, stopCommands } from '../operator.ts'
@@ -26,7 +28,11 @@ beforeAll(async () => {
     throw new Error('No Chromium was found: install it (Debian: apt-get install chromium) or set CHROMIUM to its path')
   const stack = startCommand('start', ['--no-event', '--port', '0', '--speed', '20'], {})
   // Chromium's own sandbox does not work for root.
-  browser = await chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 })
+  browser = await chromium.launch({
+    executablePath,
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: ['--host-resolver-rules=MAP evil.example 127.0.0.1'],
+  })
   url = await vi.waitFor(
     () => /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? Promise.reject(new Error(stack.said.stderr)),
     { timeout: 90_000 },
@@ -111,6 +117,14 @@ describe.each(operations)('$operationId', ({ operationId, summary, 'x-summary-zh
   })
 })
 
+test('shows a command that no value can break out of', async () => {
+  await page.goto(`${url}/#api/feishu-approval-unsubscribe`)
+  await page.getByLabel('approval_code').fill("a';touch b;'")
+  await page.getByLabel('tenant_key').fill("a';touch b;'")
+  const [, quoted] = /^curl -X POST '([^']+)'$/.exec((await page.locator('.command code').textContent()) ?? '') ?? []
+  expect(quoted).toContain('/a%27%3Btouch%20b%3B%27/')
+})
+
 test('is used with the keyboard alone', async () => {
   await page.goto(url)
   await page.getByRole('tab', { name: 'API' }).focus()
@@ -130,10 +144,11 @@ test.each(['#api/feishu-drive-unsubscribe', '#live'])('fits a narrow screen: %s'
   expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(340)
 })
 
+const card = (name: string) =>
+  page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) })
+
 describe('offboardings', () => {
   const offboard = async (detail: unknown) => sendEvent(await connect({ local: url }), detail)
-  const card = (name: string) =>
-    page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) })
 
   test('go on live, from nothing to what needs somebody', async () => {
     await page.goto(`${url}/#live`)
@@ -144,6 +159,7 @@ describe('offboardings', () => {
     await it.getByText('running').waitFor()
     const drive = it.locator('details').filter({ hasText: 'feishu-drive-unsubscribe' })
     await drive.getByText(/waits until \d\d:\d\d:\d\d/).waitFor()
+    expect(await drive.locator('td').count()).toBe(0)
     await drive.getByText('feishu-drive-unsubscribe').click()
     await drive.getByRole('row', { name: /doxcnSandbox28 docx waiting/ }).waitFor()
     await it.getByText('Needs somebody').waitFor()
@@ -173,6 +189,16 @@ describe('offboardings', () => {
     await card('hr-2026-000123').getByText('39/39').waitFor()
   })
 
+  test('tell in Chinese too why they were rejected or parked', async () => {
+    const chinese = await browser.newPage({ locale: 'zh-CN' })
+    await chinese.goto(`${url}/#live`)
+    await offboard({ offboardingId: 'no target' })
+    await chinese.getByText('offboardingId 不得包含空白、控制字符').waitFor()
+    await offboard({ offboardingId: 'too-long', feishu: { approvalCodes: ['c'.repeat(128)] } })
+    await chinese.getByText('请更正所指字段后重新发送。').waitFor()
+    await chinese.close()
+  })
+
   test('with hostile ids are text and nothing else', async () => {
     await page.goto(`${url}/#live`)
     const hostile = '<img src=x onerror=document.title=1>'
@@ -187,4 +213,43 @@ describe('offboardings', () => {
     expect(await page.locator('main :is(img, svg, b)').count()).toBe(0)
     expect(await page.title()).toBe('Subscription offboarding')
   })
+})
+
+test('another site can neither read it, nor call it, nor take its place', async () => {
+  const approval = '/feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A85/unsubscribe'
+  const site = createServer((_, response) => response.setHeader('content-type', 'text/html').end('<p>a site'))
+  const { port } = new URL(await listen(site))
+  const visitor = await browser.newPage()
+  await visitor.goto(`http://evil.example:${port}`)
+  const statuses: (number | string)[] = []
+  visitor.on('response', (response) => response.url().startsWith(url) && statuses.push(response.status()))
+  visitor.on('requestfailed', (request) => statuses.push(request.failure()?.errorText ?? ''))
+  const attempt = (script: string) => visitor.evaluate(`(${script}).then(() => 'done', () => 'refused')`)
+  await attempt(`fetch('${url}${approval}', { method: 'POST', mode: 'no-cors' })`)
+  expect(statuses).toEqual([403])
+  expect(await attempt(`fetch('${url}${approval}', { method: 'DELETE' })`)).toBe('refused')
+  expect(await attempt(`fetch('${url}/_page/openapi.json', { mode: 'no-cors' })`)).toBe('refused')
+  expect(await attempt(`fetch('${url}/_stack.json')`)).toBe('refused')
+  await visitor.setContent(`<form method="post" action="${url}${approval}"><button>`)
+  const [posted] = await Promise.all([visitor.waitForResponse(url + approval), visitor.getByRole('button').click()])
+  expect(posted.status()).toBe(403)
+  // The site's name, made to resolve to this machine.
+  const rebound = await visitor.goto(url.replace('127.0.0.1', 'evil.example'))
+  expect(rebound?.status()).toBe(403)
+  await visitor.close()
+  await close(site)
+})
+
+// The last, for it stops what the others use.
+test('says that the stack is gone', async () => {
+  await page.goto(`${url}/#live`)
+  await page.getByText('live', { exact: true }).waitFor()
+  stopCommands()
+  await page.getByText('not connected').waitFor()
+  await card('hr-2026-000123').waitFor()
+  await page.getByRole('tab', { name: 'API' }).click()
+  await page.getByRole('button', { name: 'Send', exact: true }).click()
+  await page.getByText('No answer: is npm start still running?').waitFor()
+  // Chromium tells of each attempt by itself.
+  faults = faults.filter((fault) => !/^Failed to load resource: net::ERR_/.test(fault))
 })

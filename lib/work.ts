@@ -72,6 +72,8 @@ async function workBucket(
   let calls = 0
   let sentAtMs = 0
   let limited = false
+  const { attributes } = records[0] as SQSRecord
+  const head = { queuedAtMs: Number(attributes.SentTimestamp), deliveries: Number(attributes.ApproximateReceiveCount) }
 
   const onSend = () => {
     calls++
@@ -102,7 +104,7 @@ async function workBucket(
     const waiting = [...some]
     while (waiting.length > 0 && !limited && remainingMs() >= ITEM_MS) {
       const before = calls
-      await attemptAll(waiting.splice(0, Math.max(1, pace.room(operation, bucket))))
+      await attemptAll(waiting.splice(0, Math.max(1, pace.room(operation, bucket, head, calls))))
       if (calls > before && !limited) pace.taken(operation, bucket, calls - before, sentAtMs)
     }
     return waiting

@@ -36,6 +36,12 @@ exports.checked = async ({ resolveVariable }) => {
     refuse(`--stage must be at most ten lower-case letters and digits, beginning with a letter, got "${stage}"`)
   }
 
+  // osls takes any name, and a misspelt one would leave its parameter at the default without a word.
+  const { default: known, [stage]: ofStage } = await resolveVariable('self:params')
+  const given = ((await resolveVariable('opt:param, null')) ?? []).map((param) => param.split('=')[0])
+  const unknown = [...given, ...Object.keys(ofStage ?? {})].find((name) => !Object.hasOwn(known, name))
+  if (unknown) refuse(`serverless.yml has no parameter "${unknown}"`)
+
   const auth = await matching('auth', /^(iam|jwt)$/, '"iam" or "jwt"')
   const issuerUrl = await matching(
     'jwtIssuer',
@@ -65,6 +71,7 @@ exports.checked = async ({ resolveVariable }) => {
   }
 
   return {
+    source: await matching('source', /^(?!aws\.)\S{1,256}$/, 'a name without spaces that does not begin with "aws."'),
     authorizers:
       auth === 'jwt'
         ? { jwt: { type: 'jwt', identitySource: '$request.header.Authorization', issuerUrl, audience } }
@@ -75,6 +82,7 @@ exports.checked = async ({ resolveVariable }) => {
     bus: await matching('bus', /^(?!default$)[\w.-]{1,48}$/, 'a new name of up to 48 letters, digits and .-_'),
     putEventsAccounts: await list('putEventsAccounts', /^\d{12}$/, 'account ids of twelve digits'),
     archiveRetentionDays: await number('archiveRetentionDays', 'a number of days'),
+    renewWithinDays: await number('renewWithinDays', 'a number of days'),
     maxTargetsPerEvent: await number('maxTargetsPerEvent', 'a number of targets'),
     secretsKmsKeyArn: await matching(
       'secretsKmsKeyArn',
@@ -243,7 +251,7 @@ const RENEW_USER_TOKENS = [
 
 /** Keeps the stored users' tokens alive. No operation: it has no route and no queue. */
 exports.userTokenRenewal = async (osls) => {
-  const { stage, vendors } = await settings(osls)
+  const { stage, vendors, checked } = await settings(osls)
   return {
     [RENEWAL]: {
       name: `${stage}-${RENEWAL}`,
@@ -254,7 +262,7 @@ exports.userTokenRenewal = async (osls) => {
       memorySize: 256,
       environment: {
         ...Object.assign({}, ...Object.values(vendors)),
-        RENEW_WITHIN_DAYS: await osls.resolveVariable('param:renewWithinDays'),
+        RENEW_WITHIN_DAYS: checked.renewWithinDays,
       },
       events: [
         { schedule: { name: `${stage}-${RENEWAL}`, rate: [await osls.resolveVariable('param:renewalSchedule')] } },

@@ -220,6 +220,10 @@ describe('packaging', () => {
     [['logRetentionDays=31'], /logRetentionDays=….*one of 1, 3, .*400/],
     [['runbookUrl=https://wiki.example.com/runbook#top'], /without "#"/],
     [['bus=default'], /bus/],
+    [['source= '], /source=….*begin with "aws\."/],
+    [['source=aws.hr'], /source=….*begin with "aws\."/],
+    [['renewWithinDays=soon'], /renewWithinDays=….*a number of days/],
+    [['alarmMail=ops@example.com'], /no parameter "alarmMail"/],
   ])('refuses %j', async (params, message) => {
     const wrong = osls(root, join(directory, 'wrong'), [], params)
     await expect(wrong).rejects.toMatchObject({ stdout: expect.stringMatching(message) })
@@ -310,14 +314,6 @@ describe.each(names)('%s', (name) => {
         DeadLetterConfig: { Arn: '<UndeliveredEventsQueue.Arn>' },
       },
     ])
-    const permission = one(
-      plain,
-      'AWS::Lambda::Permission',
-      (it) => it.FunctionName === `<${lambda().id}.Arn>` && it.Principal === 'events.amazonaws.com',
-    )
-    expect(permission.SourceArn).toBe(
-      `arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:rule/<EventBus>/${functionName}`,
-    )
   })
 
   it('retries an event that it threw on, then keeps it', () => {
@@ -536,6 +532,33 @@ describe('policies', () => {
       ])
     }
   })
+
+  it.each(['dev', 'prod'] as const)(
+    'let the API, the rules and the schedule start their functions, and nobody else (%s)',
+    (stage) => {
+      const template = stage === 'dev' ? plain : full
+      const allow = (functionName: string, Principal: string, SourceArn: string) => ({
+        FunctionName: `<${lambdaOf(template, functionName).id}.Arn>`,
+        Action: 'lambda:InvokeFunction',
+        Principal,
+        SourceArn,
+      })
+      const place = '<AWS::Region>:<AWS::AccountId>'
+      const ofOperations = names.flatMap((name) => [
+        allow(`${stage}-${name}`, 'apigateway.amazonaws.com', `arn:<AWS::Partition>:execute-api:${place}:<HttpApi>/*`),
+        allow(
+          `${stage}-${name}`,
+          'events.amazonaws.com',
+          `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${name}`,
+        ),
+      ])
+      const schedule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
+      const expected = [...ofOperations, allow(`${stage}-${RENEWAL}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)]
+      const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
+      expect(found).toHaveLength(expected.length)
+      expect(found).toEqual(expect.arrayContaining(expected))
+    },
+  )
 
   it('let nobody use a queue without TLS, and only our rules send undelivered events', () => {
     const queues = ofType(plain, 'AWS::SQS::Queue')

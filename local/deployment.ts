@@ -31,7 +31,7 @@ export async function useDeployment<Name extends string>(
   options: DeploymentOptions,
 ): Promise<Deployment<Name>> {
   const { stage } = options
-  const { params, used, kmsKeyId } = check(options)
+  const { params, used, kmsKeyId } = checkDeployment(options)
 
   const given = names.filter((name) => process.env[name])
   const ofStage = given.find((name) => /_SECRET_(ID|PREFIX)$/.test(name))
@@ -52,12 +52,12 @@ export async function useDeployment<Name extends string>(
 
 /** The stage's functions, queues and rules, and its region. */
 export async function compileStage(options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {
-  const { params, used } = check(options)
+  const { params, used } = checkDeployment(options)
   return { region: used, wiring: await compile(options.stage, params) }
 }
 
-/** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. */
-function check({ stage, region, param = [] }: DeploymentOptions) {
+/** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. Throws `UsageError`. */
+export function checkDeployment({ stage, region, param = [] }: DeploymentOptions) {
   if (stage !== undefined && !/^[a-z][a-z0-9]{0,9}$/.test(stage))
     throw new UsageError('--stage must be at most ten lower-case letters and digits, beginning with a letter')
   if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region))

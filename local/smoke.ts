@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { parse } from 'yaml'
 import { printable } from '../lib/schema.ts'
-import { runCommand } from './command.ts'
+import { failed, nameOf, runCommand } from './command.ts'
+import { checkDeployment } from './deployment.ts'
 
 const HELP = `npm run smoke -- [options]
 
@@ -72,6 +73,8 @@ async function check(lambda: LambdaClient, FunctionName: string, event: ReturnTy
     if (FunctionError) return { passed: false, told: `${answer?.errorType}: ${answer?.errorMessage}` }
     return judge(answer.statusCode, JSON.parse(answer.body), 'open_id' in event.queryStringParameters)
   } catch (error) {
+    // Without credentials nothing can be called: that is said once.
+    if (nameOf(error) === 'CredentialsProviderError') failed('lambda:InvokeFunction')(error)
     const { name, message } = error as Error
     return { passed: false, told: `${FunctionName} could not be called. ${name}: ${message}` }
   }
@@ -96,13 +99,13 @@ await runCommand('smoke', async (args) => {
     process.stdout.write(HELP)
     return 0
   }
-  const { provider, custom } = parse(readFileSync('serverless.yml', 'utf8'), {
+  const { used: region } = checkDeployment(values)
+  const { custom } = parse(readFileSync('serverless.yml', 'utf8'), {
     logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
   }) as {
-    provider: { region: string }
     custom: { operations: Record<string, { route: string }> }
   }
-  const lambda = new LambdaClient({ region: values.region ?? provider.region, maxAttempts: 2 })
+  const lambda = new LambdaClient({ region, maxAttempts: 2 })
   const operations = Object.entries(custom.operations)
   const width = Math.max(...operations.map(([operation]) => operation.length))
   const lines = await Promise.all(

@@ -4,7 +4,9 @@ import { expect, test } from 'vitest'
 
 const smoke = (...args: string[]) =>
   new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, ['local/smoke.ts', ...args], (error, stdout, stderr) =>
+    const nobody = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'))
+    const env = { ...Object.fromEntries(nobody), HOME: '/nonexistent', AWS_EC2_METADATA_DISABLED: 'true' }
+    execFile(process.execPath, ['local/smoke.ts', ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: error?.code ?? 0, stdout, stderr }),
     )
   })
@@ -13,6 +15,24 @@ test('a wrong option is one clear line and exit code 2', async () => {
   const { code, stdout, stderr } = await smoke('--bogus')
   expect([code, stdout]).toEqual([2, ''])
   expect(stderr).toMatch(/^npm run smoke: Unknown option '--bogus'.*\n.*--help tells the options\.\n$/)
+})
+
+test.each([
+  ['--stage', '../x'],
+  ['--stage', ''],
+  ['--region', 'nowhere'],
+])('%s "%s" is refused before anything is called', async (option, value) => {
+  const { code, stdout, stderr } = await smoke(option, value)
+  expect([code, stdout]).toEqual([2, ''])
+  expect(stderr).toContain(`npm run smoke: ${option} must be`)
+})
+
+test('missing credentials are one line, not one for each operation', async () => {
+  expect(await smoke()).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'npm run smoke: no AWS credentials found: set AWS_PROFILE, or log in to AWS first\n',
+  })
 })
 
 test('--help tells the options, an example and that a token may be renewed', async () => {

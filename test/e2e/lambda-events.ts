@@ -62,6 +62,7 @@ export const batch = (name: Name, count: number) => ({
     }),
     attributes: {
       ApproximateReceiveCount: '1',
+      SentTimestamp: String(Date.now()),
       ApproximateFirstReceiveTimestamp: String(Date.now()),
       MessageGroupId: 'feishu:default',
     },

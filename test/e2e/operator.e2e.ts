@@ -51,7 +51,7 @@ it('discovers as a user who has docs/discovery-policy.json and nothing else; the
   const stage = ['--stage', STAGE, ...cloud.deployArguments]
   const discoverer = await createUser(cloud, 'discoverer', await discoveryPolicy(STAGE))
   const found = await tryNpmRun({ ...cloud, deployer: discoverer }, 'discover', [...args, ...stage])
-  expect(found.output).toContain('+ sandboxCalendar02=  subscribed')
+  expect(found.output).toContain('- sandboxCalendarPrimary=  primary  owner')
   expect(found.output).toContain('- feishu.cn_project@group.calendar.feishu.cn  shared  owner')
   expect(found.output).toContain('+ doxcnSandbox20 sheet, the app: subscribed')
   expect(found.code).toBe(0)

@@ -1,13 +1,16 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge'
-import { beforeAll, expect, inject, it } from 'vitest'
+import { beforeAll, expect, inject, it, vi } from 'vitest'
 import { discoveryPolicy, operatorPolicy } from '../policies.ts'
 import { clientsOf, createUser, type Keys } from './aws.ts'
 import { tryNpmRun } from './npm.ts'
 import { STAGE } from './setup.ts'
+import { changeDocument } from './vendors.ts'
 
 // What an operator does to a deployed stage from a terminal, as a user who has docs/operator-policy.json and nothing else.
 
 const cloud = inject('cloud')
+/** A document that the app may not manage until it is mended. */
+const CLOSED = 'doxcnSandbox05'
 let operator: Keys
 beforeAll(async () => {
   operator = await createUser(cloud, 'operator', await operatorPolicy(STAGE))
@@ -15,7 +18,8 @@ beforeAll(async () => {
 const run = (command: string, ...args: string[]) => tryNpmRun({ ...cloud, deployer: operator }, command, args)
 
 it('sends an event, follows it to the report, and has the report again', async () => {
-  const files = ['doxcnSandbox02:sheet', 'doxcnSandboxForbidden:docx', 'doxcnSandboxMissing:docx']
+  await changeDocument(cloud.sandboxUrl, { token: CLOSED, appManages: false })
+  const files = ['doxcnSandbox02:sheet', `${CLOSED}:sheet`, 'doxcnSandboxMissing:docx']
   const targets = files.flatMap((file) => ['--file', file])
   const offboarded = await run('offboard', '--id', 'hr-e2e-cli', ...targets, '--stage', STAGE)
   expect(offboarded.output).toMatch(/^3 targets: 1 changed, 1 parked, 1 gone$/m)
@@ -25,9 +29,26 @@ it('sends an event, follows it to the report, and has the report again', async (
   expect(reported.code).toBe(1)
   expect(reported.output).toMatch(/^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandbox02 sheet,changed,,0,\w+,\S+Z,\r$/m)
   expect(reported.output).toMatch(
-    /^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandboxForbidden docx,parked,forbidden,1069603,/m,
+    /^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandbox05 sheet,parked,forbidden,1069603,/m,
   )
 }, 120_000)
+
+it('sees what is parked and sends it back once the cause is mended, and then all has ended', async () => {
+  const letters = (command: string, ...args: string[]) =>
+    run('dead-letters', command, '--offboarding', 'hr-e2e-cli', ...args, '--stage', STAGE)
+  const listed = await letters('list')
+  expect(listed.output).toMatch(/^forbidden 1069603: 1 letter$/m)
+  expect(listed.output).toContain(`feishu-drive-unsubscribe ${CLOSED} sheet`)
+
+  await changeDocument(cloud.sandboxUrl, { token: CLOSED, appManages: true })
+  const redriven = await letters('redrive', '--yes')
+  expect([redriven.code, redriven.output]).toEqual([0, expect.stringContaining('Redriven: 1.')])
+  await vi.waitFor(async () => {
+    const { code, output } = await run('report', 'hr-e2e-cli', '--stage', STAGE)
+    expect([code, output]).toEqual([0, expect.stringContaining('3 targets: 2 changed, 1 gone')])
+  }, 60_000)
+  expect((await letters('list')).output).toContain('No letters.')
+}, 180_000)
 
 // That only offboarding events may be put is a condition on keys that the emulator does not give to IAM.
 it('reaches no other stage', async () => {

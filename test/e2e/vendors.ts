@@ -30,3 +30,9 @@ export async function answerNext(sandboxUrl: string, match: { method: string; pa
 
 /** Drops the scripts no call has come for. */
 export const forgetAnswers = (sandboxUrl: string) => fetch(`${sandboxUrl}/_sandbox/answers`, { method: 'DELETE' })
+
+/** Changes a document, as its owner might. */
+export async function changeDocument(sandboxUrl: string, change: { token: string; appManages: boolean }) {
+  const { status } = await fetch(`${sandboxUrl}/_sandbox/documents`, { method: 'POST', body: JSON.stringify(change) })
+  if (status !== 200) throw new Error(`the sandbox did not change the document: ${status}`)
+}

@@ -1,8 +1,10 @@
 /** Bundles each function to `dist/<operation>/index.mjs`. */
 import { readdirSync, rmSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { builtinModules, createRequire } from 'node:module'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const root = new URL('.', import.meta.url).pathname
@@ -12,10 +14,8 @@ const require = createRequire(import.meta.url)
 const PACKAGES: Record<string, string> = {
   // Lambda hands a function its role's credentials in the environment, and nowhere else.
   '@aws-sdk/credential-provider-node': `export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env'`,
-  // Of undici the HTTP/1.1 agent and its request(), without fetch, WebSocket, caches, mocks and proxies.
-  undici: `
-    require('undici/lib/dispatcher/dispatcher.js').prototype.request = require('undici/lib/api/api-request.js')
-    exports.Agent = require('undici/lib/dispatcher/agent.js')`,
+  // Of undici the HTTP/1.1 agent, without request(), fetch, WebSocket, caches, mocks and proxies.
+  undici: `exports.Agent = require('undici/lib/dispatcher/agent.js')`,
   // SigV4a is for EventBridge's global endpoints alone.
   '@aws-sdk/signature-v4-multi-region': `export { SignatureV4 as SignatureV4MultiRegion } from '@smithy/signature-v4'`,
   // Of the event streams that the AWS JSON protocols do not have.
@@ -36,6 +36,10 @@ const UNREACHED: [file: RegExp, exports: string][] = [
   ],
   // The region of a virtual machine; Lambda gives its own in the environment.
   [/\/regionConfig\/getInstanceMetadataRegion\.js$/, 'export const getInstanceMetadataRegion = async () => undefined'],
+  // A browser's name.
+  [/\/util-user-agent-browser\/\w+\.js$/, 'export let fallback, createUserAgentStringParsingProvider'],
+  // What lower-cases well-known header names, built at the start; undici lower-cases those that are not in it itself.
+  [/\/undici\/lib\/core\/tree\.js$/, 'exports.tree = { lookup() {} }'],
   // Signing of event streams.
   [/\/@smithy\/signature-v4\/dist-es\/HeaderFormatter\.js$/, 'export class HeaderFormatter {}'],
 ]
@@ -67,9 +71,9 @@ const slim: Plugin = {
       const { ERROR, TYPE } = require(path)
       return { contents: JSON.stringify({ ERROR, TYPE }), loader: 'json' }
     })
-    // An ES import reads every export of a built-in, and so loads what node:http only names: 20 ms. A require does not.
+    // An import reads every export of a built-in, and so loads what node:http only names: 20 ms. A require does not.
     onResolve({ filter: new RegExp(`^(node:.+|${builtinModules.join('|')})$`) }, ({ path, kind }) =>
-      Object.hasOwn(BUILTINS, path) || kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+      Object.hasOwn(BUILTINS, path) || kind !== 'require-call' ? { path, namespace: 'builtin' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
       contents: BUILTINS[path] ?? `module.exports = require(${JSON.stringify(path)})`,
@@ -83,32 +87,85 @@ export const bundle: BuildOptions = {
   minify: true,
   platform: 'node',
   format: 'esm',
+  // What an entrance needs alone is a file of its own, loaded when the first such event comes.
+  splitting: true,
+  outExtension: { '.js': '.mjs' },
   target: 'node24',
   mainFields: ['module', 'main'],
   // undici's own switch for a build without its experimental parser.
   define: { esbuildDetection: 'true' },
   plugins: [slim],
-  sourcemap: true,
-  // Node reads the whole map at the start. Frames need names and lines, not the text of the sources.
+  sourcemap: 'external',
+  // Frames need names and lines, not the text of the sources.
   sourcesContent: false,
   // Dependencies written as CommonJS call require, which an ES module does not have.
   banner: { js: "const require=process.getBuiltinModule('module').createRequire(import.meta.url);" },
   logLevel: 'warning',
 }
 
+/** Bundles each entry point to `outdir/<its name>/index.mjs` and the files that this loads. */
+export async function bundleAll(entryPoints: string[], outdir: string): Promise<void> {
+  const outputs = await Promise.all(
+    entryPoints.map((entryPoint) =>
+      build({
+        ...bundle,
+        absWorkingDir: root,
+        entryPoints: [
+          { in: entryPoint, out: 'index' },
+          // For its size a file of its own: of one that has a source map Node looks at every character.
+          { in: 'undici', out: 'undici' },
+        ],
+        outdir: join(outdir, basename(entryPoint).replace(/\.m?[jt]s$/, '')),
+        write: false,
+      }),
+    ),
+  )
+  for (const { outputFiles } of outputs)
+    for (const { path, text } of outputFiles) {
+      if (path.endsWith('.map')) continue
+      const map = ownPart(outputFiles.find((file) => file.path === `${path}.map`)?.text ?? '')
+      await mkdir(dirname(path), { recursive: true })
+      if (map) await writeFile(`${path}.map`, map)
+      await writeFile(path, map ? `${text}//# sourceMappingURL=${basename(path)}.map\n` : text)
+    }
+}
+
+/**
+ * The source map without the dependencies, for Node reads all of it at the start; nothing when nothing is left. Their frames
+ * keep the bundle's lines.
+ */
+function ownPart(text: string): string | undefined {
+  const map: { sources: string[]; names: string[]; mappings: string } = JSON.parse(text)
+  const sources = map.sources.filter((source) => !/node_modules\/|^(builtin|package):/.test(source))
+  if (sources.length === 0) return undefined
+  const sourceIndex = map.sources.map((source) => sources.indexOf(source))
+  const names = new Map<string, number>()
+  const nameIndex = (name = '') => {
+    if (!names.has(name)) names.set(name, names.size)
+    return names.get(name) as number
+  }
+  const mappings = decode(map.mappings).map((line) =>
+    line
+      .map(([column, from = -1, row = 0, start = 0, name]): SourceMapSegment => {
+        const source = sourceIndex[from] ?? -1
+        if (source < 0) return [column]
+        return name === undefined
+          ? [column, source, row, start]
+          : [column, source, row, start, nameIndex(map.names[name])]
+      })
+      .filter((segment, at, all) => segment.length > 1 || (all[at - 1]?.length ?? 0) > 1),
+  )
+  return JSON.stringify({ version: 3, sources, names: [...names.keys()], mappings: encode(mappings) })
+}
+
 /** Every file in `functions/` is one function; its name is the function's. */
 async function buildFunctions(): Promise<void> {
-  const names = readdirSync(`${root}functions`)
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => basename(file, '.ts'))
   rmSync(`${root}dist`, { recursive: true, force: true })
-  await build({
-    ...bundle,
-    absWorkingDir: root,
-    entryPoints: names.map((name) => ({ in: `functions/${name}.ts`, out: `${name}/index` })),
-    outdir: 'dist',
-    outExtension: { '.js': '.mjs' },
-  })
+  const files = readdirSync(`${root}functions`).filter((file) => file.endsWith('.ts'))
+  await bundleAll(
+    files.map((file) => `functions/${file}`),
+    'dist',
+  )
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await buildFunctions()

@@ -6,8 +6,8 @@ import type { Results, RowResult } from './results.ts'
 const root = path.join(import.meta.dirname, '..')
 
 const HEADS = {
-  'README.md': ['', 'init', 'first answer', 'warm answer', 'peak memory', 'bundle', 'zip'],
-  'README.zh-CN.md': ['', '初始化', '首次应答', '后续应答', '峰值内存', '代码包', 'zip'],
+  'README.md': ['', 'init', 'first answer', 'warm answer p50, p99', 'call', 'peak memory', 'bundle', 'zip'],
+  'README.zh-CN.md': ['', '初始化', '首次应答', '后续应答 p50, p99', '调用', '峰值内存', '代码包', 'zip'],
 }
 
 /** Writes docs/bench.svg, and the table between `<!-- bench -->` and `<!-- /bench -->` of both READMEs. */
@@ -30,7 +30,8 @@ function table(heads: string[], rows: RowResult[]): string {
     times(row.init.median),
     times(row.first.median),
     // A batch ends when its pace allows the next, however fast it was.
-    row.batch ? '–' : times(row.warm.median),
+    row.batch ? '–' : `${times(row.warm.median)}, ${times(row.warm.p99)}`,
+    row.call ? times(row.call.median) : '–',
     times(row.rss.median),
     kilobytes(row.bundleBytes),
     kilobytes(row.zipBytes),

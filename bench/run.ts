@@ -1,24 +1,24 @@
 /** `npm run bench`: start and answer times of every function and of what people would use instead, in Lambda's own client. */
 import { execFile, spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { deflateRawSync } from 'node:zlib'
-import { type BuildOptions, build } from 'esbuild'
-import { bundle } from '../build.ts'
+import { build } from 'esbuild'
+import { bundleAll } from '../build.ts'
 import { markOf } from '../local/python.ts'
 import { batch, httpEvent, names } from '../test/e2e/lambda-events.ts'
 import { startRuntime } from '../test/e2e/runtime-api.ts'
 import { prepareRuntimeClient } from '../test/e2e/runtime-client.ts'
 import { publish } from './report.ts'
-import { type Row, type Sample, summary } from './results.ts'
+import { percentile, type Row, type Sample, summary } from './results.ts'
 import { startServers } from './servers.ts'
 
 const HELP = `Measures start-up, answers, memory and size of the bundles beside an empty handler, a hand-written one and the vendors' SDKs,
 all in one run, in Lambda's runtime client. Writes docs/bench.json, docs/bench.svg and the table of the READMEs.
 
-  npm run bench                        15 fresh processes of each, about three minutes
+  npm run bench                        15 fresh processes of each, about six minutes
   npm run bench -- --processes 25
   npm run bench -- --only floor,feishu-approval-unsubscribe --dry    prints, writes nothing
 
@@ -42,6 +42,8 @@ const ROWS: Row[] = [
   { name: 'dingtalk-sdk', label: '@alicloud/dingtalk, deep import', event: httpEvent(DINGTALK) },
 ]
 
+const makesCall = ({ name, batch }: Row) => !batch && name !== 'empty'
+
 function installPeers(): void {
   const made = markOf(path.join(peers, 'node_modules'), path.join(peers, 'package-lock.json'))
   if (made.isCurrent()) return
@@ -51,47 +53,44 @@ function installPeers(): void {
   made.write()
 }
 
-/** The SDKs as a project bundles them; the others as build.ts does, so that the hand-written one has all its savings too. */
-const BUNDLES: [names: string[], options: BuildOptions][] = [
-  [['empty', 'floor'], bundle],
-  [
-    ['feishu-sdk', 'dingtalk-sdk'],
-    {
-      bundle: true,
-      minify: true,
-      platform: 'node',
-      format: 'esm',
-      target: 'node24',
-      mainFields: ['module', 'main'],
-      ...(bundle.banner && { banner: bundle.banner }),
-      // Feishu's SDK looks for its package.json beside itself.
-      define: { __dirname: 'import.meta.dirname' },
-    },
-  ],
-]
-
-/** Bundles as they are deployed, in one folder: the functions of dist/, the peers beside them. */
+/** Bundles in one folder: the functions of dist/, the peers beside them. */
 async function taskRootWithAll(): Promise<string> {
   const taskRoot = await mkdtemp(path.join(tmpdir(), 'bench-'))
-  for (const [peerNames, options] of BUNDLES)
-    await build({
-      ...options,
-      absWorkingDir: root,
-      entryPoints: peerNames.map((name) => ({ in: path.join(peers, `${name}.mjs`), out: `${name}/index` })),
-      outdir: taskRoot,
-      outExtension: { '.js': '.mjs' },
-      logLevel: 'error',
-    })
   for (const name of names) await symlink(path.join(root, 'dist', name), path.join(taskRoot, name))
+  const inPeers = (name: string) => path.join(peers, `${name}.mjs`)
+  // With all that build.ts saves.
+  await bundleAll(['empty', 'floor'].map(inPeers), taskRoot)
+  // As a project bundles them.
+  await build({
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    banner: { js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url);" },
+    // Feishu's SDK looks for its package.json beside itself.
+    define: { __dirname: 'import.meta.dirname' },
+    absWorkingDir: root,
+    entryPoints: ['feishu-sdk', 'dingtalk-sdk'].map((name) => ({ in: inPeers(name), out: `${name}/index` })),
+    outdir: taskRoot,
+    outExtension: { '.js': '.mjs' },
+    logLevel: 'error',
+  })
   return taskRoot
 }
 
-/** Of the code that starts, and of all that is deployed, as a zip holds it. */
+/** Of all code that is deployed, and of that with its source maps as a zip holds it. */
 async function sizeOf(taskRoot: string, name: string) {
   const folder = path.join(taskRoot, name)
-  const files = await Promise.all((await readdir(folder)).map((file) => readFile(path.join(folder, file))))
-  const { size: bundleBytes } = await stat(path.join(folder, 'index.mjs'))
-  return { bundleBytes, zipBytes: files.reduce((sum, file) => sum + deflateRawSync(file).length, 0) }
+  let bundleBytes = 0
+  let zipBytes = 0
+  for (const file of await readdir(folder)) {
+    const content = await readFile(path.join(folder, file))
+    if (file.endsWith('.mjs')) bundleBytes += content.length
+    zipBytes += deflateRawSync(content).length
+  }
+  return { bundleBytes, zipBytes }
 }
 
 /** One fresh process, from its start to its last answer. Throws when it does not do what is measured. */
@@ -116,15 +115,17 @@ async function measure(row: Row, taskRoot: string, env: Record<string, string>):
   }
 }
 
-/** One fresh process with every way to make the call in it, called in turn: what a call costs without Lambda around it. */
-async function measureCalls(taskRoot: string, env: Record<string, string>): Promise<Record<string, number[]>> {
+/** One fresh process without Lambda around it: the median of its calls to that of undici's own, made in turn. */
+async function measureCalls({ name, event }: Row, taskRoot: string, env: Record<string, string>): Promise<number> {
   const script = path.join(import.meta.dirname, 'calls.ts')
-  const { stdout } = await promisify(execFile)(process.execPath, [script, taskRoot], {
+  const entry = path.join(taskRoot, name, 'index.mjs')
+  const { stdout } = await promisify(execFile)(process.execPath, [script, entry, JSON.stringify(event)], {
     env: { ...env, PATH: process.env.PATH },
     maxBuffer: 64 * 1024 * 1024,
-    timeout: 60_000,
+    timeout: 120_000,
   })
-  return JSON.parse(stdout.slice(stdout.lastIndexOf('\n{') + 1))
+  const { bareMs, handlerMs } = JSON.parse(stdout.slice(stdout.lastIndexOf('\n{') + 1))
+  return percentile(handlerMs, 0.5) / percentile(bareMs, 0.5)
 }
 
 const shuffled = <Item>(items: Item[]): Item[] =>
@@ -154,17 +155,17 @@ async function main(): Promise<void> {
   const servers = await startServers()
   try {
     const samples = new Map<Row, Sample[]>(rows.map((row) => [row, []]))
-    const calls: Record<string, number[]> = {}
+    const calls = new Map<Row, number[]>(rows.filter(makesCall).map((row) => [row, []]))
     for (let round = 0; round <= processes; round++) {
       process.stderr.write(`\r${round} of ${processes} `)
       for (const row of shuffled(rows)) {
         const sample = await measure(row, taskRoot, servers.env)
+        const call = calls.has(row) && (await measureCalls(row, taskRoot, servers.env))
         // The first round fills the disk cache.
-        if (round > 0) samples.get(row)?.push(sample)
+        if (round === 0) continue
+        samples.get(row)?.push(sample)
+        if (call) calls.get(row)?.push(call)
       }
-      if (only) continue
-      const times = await measureCalls(taskRoot, servers.env)
-      if (round > 0) for (const [name, ms] of Object.entries(times)) calls[name] = [...(calls[name] ?? []), ...ms]
     }
     process.stderr.write('\n')
     const sizes = new Map<Row, Awaited<ReturnType<typeof sizeOf>>>()

@@ -11,12 +11,19 @@ export function environment(name: string): string {
 /** A vendor's URL from the environment: https, or plain http on loopback, without credentials. */
 export function vendorUrl(name: string): string {
   const value = environment(name)
+  const known = vendorUrls.get(value)
+  if (known !== undefined) return known
   const url = URL.parse(value)
   const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
   if (!url || url.username || url.password || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback)))
     throw misconfigured(name, 'must be an https URL', '必须为 https 地址')
-  return value.replace(/\/+$/, '')
+  const trimmed = value.replace(/\/+$/, '')
+  vendorUrls.set(value, trimmed)
+  return trimmed
 }
+
+/** Those found good, by what the variable holds: each call asks several times. */
+const vendorUrls = new Map<string, string>()
 
 /** A whole number from the environment, 1 at least. */
 export function environmentNumber(name: string): number {

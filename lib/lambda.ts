@@ -5,9 +5,8 @@ import { OperationError, toOperationError } from './error.ts'
 import { answer } from './http.ts'
 import { OFFBOARDING } from './offboarding-event.ts'
 import type { Input, Operation } from './operation.ts'
-import { type OffboardingEvent, plan } from './plan.ts'
+import type { OffboardingEvent } from './plan.ts'
 import { languageOf, problem } from './problem.ts'
-import { work } from './work.ts'
 
 type Event = APIGatewayProxyEventV2 | OffboardingEvent | SQSEvent
 
@@ -32,8 +31,8 @@ export function lambda<I extends Input>(contract: Operation<I>) {
     .handler(async (event: Event, context: Context) => {
       const left = () => context.getRemainingTimeInMillis?.() ?? 30_000
       if (isHttp(event)) return answer(operation, event, context.awsRequestId, () => left() - HTTP_RESERVE_MS)
-      if ('Records' in event) return work(operation, event, () => left() - QUEUE_RESERVE_MS)
-      if (event['detail-type'] === OFFBOARDING) return plan(operation, event)
+      if ('Records' in event) return (await import('./work.ts')).work(operation, event, () => left() - QUEUE_RESERVE_MS)
+      if (event['detail-type'] === OFFBOARDING) return (await import('./plan.ts')).plan(operation, event)
       throw new OperationError('invalid_request', { en: 'Not an event of this function.', zh: '不是本函数的事件。' })
     })
 }

@@ -1,5 +1,5 @@
 /** One HTTPS exchange with a vendor. The only file that knows undici. */
-import { Agent } from 'undici'
+import { Agent, type Dispatcher } from 'undici'
 import { OperationError } from './error.ts'
 
 export type VendorRequest = {
@@ -19,7 +19,6 @@ const MAX_RESPONSE_BYTES = 1024 * 1024
 const agent = new Agent({
   connect: { timeout: CONNECT_TIMEOUT_MS },
   allowH2: false,
-  headersTimeout: ANSWER_TIMEOUT_MS,
   bodyTimeout: ANSWER_TIMEOUT_MS,
   maxResponseSize: MAX_RESPONSE_BYTES,
   // Below what load balancers keep, so that a thawed container seldom meets a socket closed at the other end.
@@ -35,20 +34,61 @@ export async function send(
   { method, url, headers, body }: VendorRequest,
   remainingMs: number,
 ): Promise<VendorResponse> {
+  const { origin, host, pathname, search } = new URL(url)
+  const timeoutMs = Math.max(1, Math.min(remainingMs, ANSWER_TIMEOUT_MS + CONNECT_TIMEOUT_MS))
   try {
-    const { origin, pathname, search } = new URL(url)
-    const response = await agent.request({
-      origin,
-      path: pathname + search,
-      method,
-      headers: body === undefined ? headers : { 'content-type': 'application/json; charset=utf-8', ...headers },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(Math.max(1, Math.min(remainingMs, ANSWER_TIMEOUT_MS + CONNECT_TIMEOUT_MS))),
-    })
-    return { status: response.statusCode, headers: response.headers, text: await response.body.text() }
+    return await exchange(
+      {
+        origin,
+        path: pathname + search,
+        method,
+        headers: body === undefined ? headers : { 'content-type': 'application/json; charset=utf-8', ...headers },
+        body: body === undefined ? null : JSON.stringify(body),
+        headersTimeout: Math.min(timeoutMs, ANSWER_TIMEOUT_MS),
+      },
+      timeoutMs,
+    )
   } catch (error) {
-    throw transportError(error, new URL(url).host)
+    throw transportError(error, host)
   }
+}
+
+const utf8 = new TextDecoder()
+
+/** What undici's request() does, without its stream of the body and its abort signal, which take a tenth of its time. */
+function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promise<VendorResponse> {
+  return new Promise((resolve, reject) => {
+    const response: VendorResponse = { status: 0, headers: {}, text: '' }
+    const chunks: Buffer[] = []
+    let controller: Dispatcher.DispatchController | undefined
+    let late: Error | undefined
+    const timer = setTimeout(() => {
+      late = Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
+      controller?.abort(late)
+      reject(late)
+    }, timeoutMs)
+    agent.dispatch(options, {
+      onRequestStart(given) {
+        controller = given
+        if (late) controller.abort(late)
+      },
+      onResponseStart(_, status, headers) {
+        Object.assign(response, { status, headers })
+      },
+      onResponseData(_, chunk) {
+        chunks.push(chunk)
+      },
+      onResponseEnd() {
+        clearTimeout(timer)
+        response.text = utf8.decode(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))
+        resolve(response)
+      },
+      onResponseError(_, error) {
+        clearTimeout(timer)
+        reject(error)
+      },
+    })
+  })
 }
 
 const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_ABORTED']

@@ -16,13 +16,13 @@ import { remember } from './redact.ts'
 const client = new SecretsManagerClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 } })
 
 const CACHE_MS = 5 * 60_000
-const cache = new Map<string, { text: Promise<string>; readAtMs: number }>()
+const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAtMs: number }>()
 
 /** A non-empty string that may travel in a header: printable ASCII without blanks. */
 export const secretText = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
 
 /**
- * Reads the secret `id` and hands its value to `use`. The text is cached for five minutes. When `use` ends as
+ * Reads the secret `id` and hands its value to `use`. The value is cached for five minutes. When `use` ends as
  * `misconfigured` on a cached secret, the secret is read again, once: a rotated credential takes effect without a deploy.
  * A secret that is missing, unreadable, not JSON or of another shape is `misconfigured`, naming the id and the field,
  * never a value.
@@ -33,21 +33,22 @@ export async function withSecret<Secret, Result>(
   use: (secret: Secret) => Promise<Result>,
 ): Promise<Result> {
   const cached = cache.get(id)
-  const fresh = !cached || Date.now() - cached.readAtMs > CACHE_MS
+  const fresh = cached?.schema !== schema || Date.now() - cached.readAtMs > CACHE_MS
   try {
-    return await use(parseSecret(id, schema, await (fresh ? read(id) : cached.text)))
+    return await use(await (fresh ? read(id, schema) : (cached.secret as Promise<Secret>)))
   } catch (error) {
     if (fresh || !(error instanceof OperationError) || error.kind !== 'misconfigured') throw error
-    return use(parseSecret(id, schema, await read(id)))
+    return use(await read(id, schema))
   }
 }
 
 /** Reads once for all who ask meanwhile; a read that failed is forgotten. */
-function read(id: string): Promise<string> {
-  const text = fetchSecret(id)
-  cache.set(id, { text, readAtMs: Date.now() })
-  text.catch(() => cache.delete(id))
-  return text
+function read<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>): Promise<Secret> {
+  const secret = fetchSecret(id).then((text) => parseSecret(id, schema, text))
+  const entry = { schema, secret, readAtMs: Date.now() }
+  cache.set(id, entry)
+  secret.catch(() => cache.get(id) === entry && cache.delete(id))
+  return secret
 }
 
 async function fetchSecret(id: string): Promise<string> {

@@ -1,6 +1,7 @@
 /** The approval call as one would write it by hand: Secrets Manager, undici, no framework. Works for a self-built app. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { Agent } from 'undici'
+import request from 'undici/lib/api/api-request.js'
+import Agent from 'undici/lib/dispatcher/agent.js'
 
 const secrets = new SecretsManagerClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 } })
 const agent = new Agent({ allowH2: false, connect: { timeout: 3_000 }, headersTimeout: 10_000, bodyTimeout: 10_000 })
@@ -9,7 +10,7 @@ const agent = new Agent({ allowH2: false, connect: { timeout: 3_000 }, headersTi
 let token
 
 async function post(path, headers, body) {
-  const response = await agent.request({
+  const response = await request.call(agent, {
     origin: process.env.FEISHU_BASE_URL,
     path,
     method: 'POST',

@@ -17,7 +17,7 @@ const STAND_INS: Record<string, string> = {
 /** Starts a container: the function's code evaluated anew, with a host and globals of its own. */
 export type Start = (
   host: Host,
-  globals: { Date: object; AbortSignal: object; Math: object; process: object },
+  globals: { Date: object; Math: object; process: object; setTimeout: object; clearTimeout: object },
 ) => Handler
 
 /** Bundles each function and returns how to start a container of it. */
@@ -51,7 +51,16 @@ export async function bundleFunctions(names: readonly string[]): Promise<Map<str
         path.basename(file.path, '.js'),
         (host, globals) => {
           const module = { exports: {} as { handler: Handler } }
-          evaluate(host, module, require, globals.Date, globals.AbortSignal, globals.Math, globals.process)
+          evaluate(
+            host,
+            module,
+            require,
+            globals.Date,
+            globals.Math,
+            globals.process,
+            globals.setTimeout,
+            globals.clearTimeout,
+          )
           return module.exports.handler
         },
       ]

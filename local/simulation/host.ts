@@ -2,14 +2,21 @@
 
 export type VendorRequest = { method: string; url: string; headers: Record<string, string>; body: string }
 export type VendorAnswer = { status: number; headers: Record<string, string>; text: string }
-/** `AbortSignal.timeout` as far as lib/request.ts needs it. */
-export type Aborting = { timeoutMs: number }
 
 export type Host = {
   sleep(ms: number): Promise<void>
-  vendor(request: VendorRequest, signal: Aborting): Promise<VendorAnswer>
+  vendor(request: VendorRequest, timeoutMs: number): Promise<VendorAnswer>
   aws(operation: string, input: object): Promise<Record<string, unknown>>
 }
 
 /** The parameters of a container's code: its host, and what shadows the globals of these names. */
-export const PARAMETERS = ['host', 'module', 'require', 'Date', 'AbortSignal', 'Math', 'process'] as const
+export const PARAMETERS = [
+  'host',
+  'module',
+  'require',
+  'Date',
+  'Math',
+  'process',
+  'setTimeout',
+  'clearTimeout',
+] as const

@@ -12,7 +12,7 @@ import { secretsManagerOperations } from '../secrets-manager.ts'
 import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
-import type { Aborting, Host, VendorAnswer, VendorRequest } from './host.ts'
+import type { Host, VendorAnswer, VendorRequest } from './host.ts'
 
 /** How long things take. Milliseconds. */
 export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number }
@@ -149,15 +149,17 @@ export async function startSimulation(options: SimulationOptions) {
     const stdout = { write: (text: string) => logged(name, text) }
     const host: Host = {
       sleep: (ms) => clock.sleep(ms),
-      vendor: (request, signal) => callVendor(name, request, signal, die),
+      vendor: (request, timeoutMs) => callVendor(name, request, timeoutMs, die),
       aws: (operation, input) => callAws(name, operation, input, die),
     }
     const start = bundles.get(name)
     if (!start) throw new Error(`no function ${name}`)
     const handler = start(host, {
       Date: dateOf(() => clock.nowMs + skewMs),
-      AbortSignal: { timeout: (timeoutMs: number) => ({ timeoutMs }) },
       Math: Object.create(Math, { random: { value: random } }),
+      // The stand-in for undici ends what takes too long.
+      setTimeout: () => undefined,
+      clearTimeout: () => undefined,
       process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
     })
     await clock.sleep(latencies.initMs)
@@ -201,7 +203,7 @@ export async function startSimulation(options: SimulationOptions) {
   async function callVendor(
     name: string,
     request: VendorRequest,
-    { timeoutMs }: Aborting,
+    timeoutMs: number,
     die: Container['die'],
   ): Promise<VendorAnswer> {
     const counted = countsOf(name)

@@ -18,9 +18,13 @@ const PACKAGES: Record<string, string> = {
   undici: `exports.Agent = require('undici/lib/dispatcher/agent.js')`,
   // SigV4a is for EventBridge's global endpoints alone.
   '@aws-sdk/signature-v4-multi-region': `export { SignatureV4 as SignatureV4MultiRegion } from '@smithy/signature-v4'`,
-  // Of the event streams that the AWS JSON protocols do not have.
-  '@smithy/core/event-streams': 'export {}',
 }
+
+/** Makes files of their own of the large ones: of a file that has a source map Node looks at every character at the start. */
+const APART = 'apart'
+PACKAGES[APART] = `
+  export { Agent } from 'undici'
+  export { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'`
 
 /** Files that a function never reaches, though their packages name them, and the exports that must still be there. */
 const UNREACHED: [file: RegExp, exports: string][] = [
@@ -61,6 +65,8 @@ const slim: Plugin = {
     onLoad({ filter: /./, namespace: 'package' }, ({ path }) => ({ contents: PACKAGES[path] ?? '', resolveDir: root }))
     for (const [filter, contents] of UNREACHED)
       onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }))
+    // The event streams that the AWS JSON protocols do not have.
+    onResolve({ filter: /^@smithy\/core\/event-streams$/ }, () => ({ path: 'data:text/javascript,', external: true }))
     // Of its own package a client reads the version alone.
     onLoad({ filter: /\/@aws-sdk\/[^/]+\/package\.json$/ }, ({ path }) => ({
       contents: JSON.stringify({ version: require(path).version }),
@@ -71,9 +77,9 @@ const slim: Plugin = {
       const { ERROR, TYPE } = require(path)
       return { contents: JSON.stringify({ ERROR, TYPE }), loader: 'json' }
     })
-    // An import reads every export of a built-in, and so loads what node:http only names: 20 ms. A require does not.
+    // An ES import reads every export of a built-in, and so loads what node:http only names: 20 ms. A require does not.
     onResolve({ filter: new RegExp(`^(node:.+|${builtinModules.join('|')})$`) }, ({ path, kind }) =>
-      Object.hasOwn(BUILTINS, path) || kind !== 'require-call' ? { path, namespace: 'builtin' } : undefined,
+      Object.hasOwn(BUILTINS, path) || kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
       contents: BUILTINS[path] ?? `module.exports = require(${JSON.stringify(path)})`,
@@ -103,7 +109,7 @@ export const bundle: BuildOptions = {
   logLevel: 'warning',
 }
 
-/** Bundles each entry point to `outdir/<its name>/index.mjs` and the files that this loads. */
+/** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and the files that this loads. */
 export async function bundleAll(entryPoints: string[], outdir: string): Promise<void> {
   const outputs = await Promise.all(
     entryPoints.map((entryPoint) =>
@@ -112,8 +118,7 @@ export async function bundleAll(entryPoints: string[], outdir: string): Promise<
         absWorkingDir: root,
         entryPoints: [
           { in: entryPoint, out: 'index' },
-          // For its size a file of its own: of one that has a source map Node looks at every character.
-          { in: 'undici', out: 'undici' },
+          { in: APART, out: APART },
         ],
         outdir: join(outdir, basename(entryPoint).replace(/\.m?[jt]s$/, '')),
         write: false,
@@ -122,7 +127,7 @@ export async function bundleAll(entryPoints: string[], outdir: string): Promise<
   )
   for (const { outputFiles } of outputs)
     for (const { path, text } of outputFiles) {
-      if (path.endsWith('.map')) continue
+      if (path.endsWith('.map') || basename(path) === `${APART}.mjs`) continue
       const map = ownPart(outputFiles.find((file) => file.path === `${path}.map`)?.text ?? '')
       await mkdir(dirname(path), { recursive: true })
       if (map) await writeFile(`${path}.map`, map)

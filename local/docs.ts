@@ -1,8 +1,16 @@
 /** `npm run docs`: writes what in docs/ is made from the code. A test compares. */
 import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
 import { codesPage } from './codes-page.ts'
+import { runCommand } from './command.ts'
 import { eventSchema } from './event-schema.ts'
 import { openApi } from './openapi.ts'
+
+const HELP = `Writes what in docs/ is made from the code: the vendor codes, the OpenAPI document and the JSON Schema of the event. Run it
+after a change of routes, schemas or code tables; the tests fail until then.
+
+  npm run docs
+`
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`
 
@@ -14,7 +22,13 @@ export const generated = async (): Promise<Record<string, string>> => ({
 })
 
 if (import.meta.main)
-  for (const [file, text] of Object.entries(await generated())) {
-    writeFileSync(file, text)
-    process.stdout.write(`${file}\n`)
-  }
+  await runCommand('docs', async (args) => {
+    const { values } = parseArgs({ args, options: { help: { type: 'boolean', default: false } } })
+    if (values.help) process.stdout.write(HELP)
+    else
+      for (const [file, text] of Object.entries(await generated())) {
+        writeFileSync(file, text)
+        process.stdout.write(`${file}\n`)
+      }
+    return 0
+  })

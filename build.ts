@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
-const root = new URL('.', import.meta.url).pathname
+const root = `${import.meta.dirname}/`
 const require = createRequire(import.meta.url)
 
 /** Packages by what a function uses of them; docs/decisions/0020-slim-bundles.md has the reasons. */

@@ -72,8 +72,8 @@ async function workBucket(
   let calls = 0
   let sentAtMs = 0
   let limited = false
-  const { attributes } = records[0] as SQSRecord
-  const head = { queuedAtMs: Number(attributes.SentTimestamp), deliveries: Number(attributes.ApproximateReceiveCount) }
+  const [first] = records as [SQSRecord]
+  const head = { queuedAtMs: queuedMs(first), deliveries: Number(first.attributes.ApproximateReceiveCount) }
 
   const onSend = () => {
     calls++
@@ -141,8 +141,14 @@ async function workBucket(
   return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, sentAtMs) }
 }
 
+/** When the message was queued. Epoch milliseconds. */
+const queuedMs = ({ attributes }: SQSRecord) => toldMs(attributes.SentTimestamp)
+
 /** When the message was first delivered. Epoch milliseconds. */
-const firstMs = ({ attributes }: SQSRecord) => Number(attributes.ApproximateFirstReceiveTimestamp)
+const firstMs = ({ attributes }: SQSRecord) => toldMs(attributes.ApproximateFirstReceiveTimestamp)
+
+/** Where no time is told, it is now: an age of nothing parks nothing and counts nobody's calls. */
+const toldMs = (timestamp: string | undefined) => Number.parseInt(timestamp ?? '', 10) || Date.now()
 
 /**
  * Whether others came into the bucket's batch after the message did: then it has had its turn since, and a container that
@@ -167,7 +173,7 @@ async function workOn(
   let item: WorkItem | undefined
   try {
     item = itemOf(operation, record)
-    if (Date.now() - Number(record.attributes.SentTimestamp) > OUTLIVED_MS) return parked(item, outlived())
+    if (Date.now() - queuedMs(record) > OUTLIVED_MS) return parked(item, outlived())
     const { outcome, upstream, attempts } = await execute(operation, item.input, {
       dryRun: item.dryRun,
       remainingMs,

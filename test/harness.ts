@@ -134,7 +134,13 @@ export async function startHarness({
   const receive = async (
     name: Name,
     bodies: string[],
-    { bucket = 'feishu:default', ageMs = 0, agesMs = bodies.map((): number => ageMs), sentMsAgo = 0 } = {},
+    {
+      bucket = 'feishu:default',
+      ageMs = 0,
+      agesMs = bodies.map((): number => ageMs),
+      sentMsAgo = 0,
+      attributes = {} as Record<string, string | undefined>,
+    } = {},
   ) => {
     const QueueUrl = queues.queueUrl(`${name}.fifo`)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
@@ -158,6 +164,7 @@ export async function startHarness({
         MessageGroupId: bucket,
         SentTimestamp,
         ApproximateFirstReceiveTimestamp: String(now - (agesMs[bodies.indexOf(Body)] ?? 0)),
+        ...attributes,
       },
       messageAttributes: {},
       eventSource: 'aws:sqs',

@@ -103,6 +103,18 @@ describe('a batch', () => {
     expect((calls[40]?.time ?? 0) - (calls[0]?.time ?? 0)).toBeGreaterThanOrEqual(4 * 470)
   })
 
+  test.each([undefined, '', 'garbage'])('is worked through though its times are told as %j', async (time) => {
+    const acl = 'feishu-calendar-acl-subscribe' as const
+    const attributes = { SentTimestamp: time, ApproximateFirstReceiveTimestamp: time }
+    const calls = () => harness.sandbox.requests.filter(({ path }) => path.includes('/acls/')).length
+    expect((await harness.queue(acl, [itemOf(acl), itemOf(acl)], { attributes })).failed).toEqual([])
+    expect([calls(), harness.outcomes().length]).toEqual([2, 2])
+
+    harness.sandbox.answer({ path: SAMPLES[acl].route }, { ...broken, body: 'down' }, 6)
+    expect((await harness.queue(acl, [itemOf(acl)], { attributes })).failed).toEqual([0])
+    expect(deferred()).toMatchObject([{ waitMs: 5_000 }])
+  })
+
   test('begins nothing that would not fit, and leaves it for at once', async () => {
     expect((await harness.queue(drive, files(1, 2), { remainingMs: 12_000 })).failed).toEqual([0, 1])
     expect(harness.sandbox.requests).toEqual([])

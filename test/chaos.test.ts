@@ -16,6 +16,7 @@ import { OPERATIONS } from './harness.ts'
 const FIXED_SEED = 20261121
 const given = process.env.CHAOS_SEED
 const SEED = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given ?? FIXED_SEED)
+if (!Number.isSafeInteger(SEED)) throw new Error('CHAOS_SEED must be "random" or a whole number')
 if (given) process.stderr.write(`CHAOS_SEED=${SEED}\n`)
 
 const MINUTE_MS = 60_000
@@ -62,16 +63,21 @@ const dingtalkFaults: VendorFault[] = [
 ]
 const awsFaults: AwsFault[] = ['throttled', 'failed', 'partial', 'killed-before', 'killed-after']
 
+const CALLS_BETWEEN_OUTAGES = 400
+
 /** Faults in `share` of the vendor's answers and a third as many at AWS, besides outages of ten seconds. */
 function storm(random: () => number, share: number): Faults {
-  // An AWS service that fails for longer than anybody tries again.
+  // Every AWS call fails now and then for longer than anybody tries again.
+  const calls = new Map<string, number>()
   const outages = new Map<string, number>()
   const oneOf = <T>(all: T[]) => all[Math.floor(random() * all.length)]
   return {
     vendor: (path) => (random() < share ? oneOf(path.startsWith('/v1.0/') ? dingtalkFaults : feishuFaults) : undefined),
     aws: (operation, nowMs) => {
+      const call = (calls.get(operation) ?? 0) + 1
+      calls.set(operation, call)
+      if (call % CALLS_BETWEEN_OUTAGES === 0) outages.set(operation, nowMs + 10_000)
       if (nowMs < (outages.get(operation) ?? 0)) return 'failed'
-      if (random() < 0.002) outages.set(operation, nowMs + 10_000)
       return random() < share / 3 ? oneOf(awsFaults) : undefined
     },
     delete: () => (random() < share / 3 ? 'lost' : undefined),

@@ -99,7 +99,7 @@ async function simulate(leavers: number, tenants: number) {
       const times = outcomes.map(({ atMs }) => atMs)
       const finishMs =
         times.reduce((a, b) => Math.max(a, b), 0) - times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
-      const buckets = vendor.name === 'feishu' ? tenants : 1
+      const buckets = vendor.name === 'feishu' ? Math.min(tenants, leavers) : 1
       const floor = floorMs(pace, Math.ceil(outcomes.length / buckets))
       const counts = simulation.counts.get(name) as Counts
       return {

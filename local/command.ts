@@ -82,15 +82,22 @@ export function wholeNumber(name: string, text: string, min: number, max: number
   throw new UsageError(`--${name} must be a whole number from ${min} to ${max}`)
 }
 
-/** Asks until a line or the end of input comes; anything but "y" or "yes" means no. */
+/**
+ * Asks until a line or the end of input comes; anything but "y" or "yes" means no. Ctrl-C interrupts the process as it does
+ * where nothing is asked. Rejects with the reason of `signal`.
+ */
 export async function isConfirmed(
   question: string,
   input: NodeJS.ReadableStream,
   output: NodeJS.WritableStream,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   const terminal = createInterface({ input, output })
+  terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+  signal?.addEventListener('abort', () => terminal.close())
   const ended = new Promise<string>((resolve) => terminal.once('close', () => resolve('')))
   const answer = await Promise.race([terminal.question(`${question} [y/N] `), ended])
   terminal.close()
+  signal?.throwIfAborted()
   return /^\s*y(es)?\s*$/i.test(answer)
 }

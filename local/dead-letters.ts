@@ -277,7 +277,7 @@ async function agreed(action: string, found: Found[], isSure: boolean): Promise<
   if (isSure) return true
   const what = `${action}: ${lettersOf(found.length)}`
   if (!process.stdin.isTTY) throw new UsageError(`nobody can be asked here: give --yes. ${what}`)
-  if (await isConfirmed(`${what}?`, process.stdin, process.stderr)) return true
+  if (await isConfirmed(`${what}?`, process.stdin, process.stderr, stopping.signal)) return true
   say('Nothing was done.')
   return false
 }

@@ -113,6 +113,7 @@ function failureRecord({ Body = '' }: Message): FailureRecord | undefined {
 export function contentOf(message: Message): Content {
   const body = message.Body ?? ''
   const content = objectIn(failureRecord(message)?.requestPayload ?? parsed(body))
+  if (!isWritable(content)) return { text: body }
   if (content && 'detail-type' in content) return { event: content }
   if (content && 'operation' in content) return { item: content }
   return { text: body }
@@ -149,6 +150,16 @@ function parsed(body: string): unknown {
     return JSON.parse(body)
   } catch {
     return undefined
+  }
+}
+
+/** JSON may be read that is nested too deeply to be written. */
+function isWritable(value: unknown): boolean {
+  try {
+    JSON.stringify(value)
+    return true
+  } catch {
+    return false
   }
 }
 

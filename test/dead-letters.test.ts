@@ -249,6 +249,16 @@ describe('show', () => {
     expect(await left()).toEqual([1, 0])
   })
 
+  test('prints what is nested too deeply to be written anew as the text it is', async () => {
+    const body = `{"detail-type":"User Offboarding","detail":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+    const id = await put(body, FORBIDDEN)
+    const { code, stdout } = await run('show', '--id', id)
+    expect([code, JSON.parse(stdout || 'null')]).toEqual([0, expect.objectContaining({ id, text: body })])
+    const file = path.join(folder, 'deep.json')
+    const { stderr } = await run('show', '--id', id, '--event', file)
+    expect([stderr.split('\n')[0], existsSync(file)]).toEqual([expect.stringContaining('holds no event'), false])
+  })
+
   test('a work item is no event, and an unknown id no letter', async () => {
     const id = await put(driveItem('doxcn1'), FORBIDDEN)
     const file = path.join(folder, 'item.json')

@@ -158,6 +158,13 @@ describe('forget', () => {
     expect(await asked).toBe(confirmed)
     expect(String(output.read())).toContain('Really? [y/N]')
   })
+
+  test('asked and interrupted is no answer', async () => {
+    const stopping = new AbortController()
+    const asked = isConfirmed('Really?', new PassThrough(), new PassThrough(), stopping.signal)
+    stopping.abort()
+    await expect(asked).rejects.toBe(stopping.signal.reason)
+  })
 })
 
 test.each([

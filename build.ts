@@ -1,10 +1,8 @@
 /** Bundles each function to `dist/<operation>/index.mjs`. */
 import { readdirSync, rmSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { builtinModules, createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 
 const root = `${import.meta.dirname}/`
@@ -19,12 +17,6 @@ const PACKAGES: Record<string, string> = {
   // SigV4a is for EventBridge's global endpoints alone.
   '@aws-sdk/signature-v4-multi-region': `export { SignatureV4 as SignatureV4MultiRegion } from '@smithy/signature-v4'`,
 }
-
-/** Makes files of their own of the large ones: of a file that has a source map Node looks at every character at the start. */
-const APART = 'apart'
-PACKAGES[APART] = `
-  export { Agent } from 'undici'
-  export { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'`
 
 /** Files that a function never reaches, though their packages name them, and the exports that must still be there. */
 const UNREACHED: [file: RegExp, exports: string][] = [
@@ -93,15 +85,13 @@ export const bundle: BuildOptions = {
   minify: true,
   platform: 'node',
   format: 'esm',
-  // What an entrance needs alone is a file of its own, loaded when the first such event comes.
-  splitting: true,
   outExtension: { '.js': '.mjs' },
   target: 'node24',
   mainFields: ['module', 'main'],
   // undici's own switch for a build without its experimental parser.
   define: { esbuildDetection: 'true' },
   plugins: [slim],
-  sourcemap: 'external',
+  sourcemap: true,
   // Frames need names and lines, not the text of the sources.
   sourcesContent: false,
   // Dependencies written as CommonJS call require, which an ES module does not have.
@@ -109,58 +99,14 @@ export const bundle: BuildOptions = {
   logLevel: 'warning',
 }
 
-/** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and the files that this loads. */
+/** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and its source map. */
 export async function bundleAll(entryPoints: string[], outdir: string): Promise<void> {
-  const outputs = await Promise.all(
-    entryPoints.map((entryPoint) =>
-      build({
-        ...bundle,
-        absWorkingDir: root,
-        entryPoints: [
-          { in: entryPoint, out: 'index' },
-          { in: APART, out: APART },
-        ],
-        outdir: join(outdir, basename(entryPoint).replace(/\.m?[jt]s$/, '')),
-        write: false,
-      }),
-    ),
-  )
-  for (const { outputFiles } of outputs)
-    for (const { path, text } of outputFiles) {
-      if (path.endsWith('.map') || basename(path) === `${APART}.mjs`) continue
-      const map = ownPart(outputFiles.find((file) => file.path === `${path}.map`)?.text ?? '')
-      await mkdir(dirname(path), { recursive: true })
-      if (map) await writeFile(`${path}.map`, map)
-      await writeFile(path, map ? `${text}//# sourceMappingURL=${basename(path)}.map\n` : text)
-    }
-}
-
-/**
- * The source map without the dependencies, for Node reads all of it at the start; nothing when nothing is left. Their frames
- * keep the bundle's lines.
- */
-function ownPart(text: string): string | undefined {
-  const map: { sources: string[]; names: string[]; mappings: string } = JSON.parse(text)
-  const sources = map.sources.filter((source) => !/node_modules\/|^(builtin|package):/.test(source))
-  if (sources.length === 0) return undefined
-  const sourceIndex = map.sources.map((source) => sources.indexOf(source))
-  const names = new Map<string, number>()
-  const nameIndex = (name = '') => {
-    if (!names.has(name)) names.set(name, names.size)
-    return names.get(name) as number
-  }
-  const mappings = decode(map.mappings).map((line) =>
-    line
-      .map(([column, from = -1, row = 0, start = 0, name]): SourceMapSegment => {
-        const source = sourceIndex[from] ?? -1
-        if (source < 0) return [column]
-        return name === undefined
-          ? [column, source, row, start]
-          : [column, source, row, start, nameIndex(map.names[name])]
-      })
-      .filter((segment, at, all) => segment.length > 1 || (all[at - 1]?.length ?? 0) > 1),
-  )
-  return JSON.stringify({ version: 3, sources, names: [...names.keys()], mappings: encode(mappings) })
+  await build({
+    ...bundle,
+    absWorkingDir: root,
+    entryPoints: entryPoints.map((entry) => ({ in: entry, out: `${basename(entry).replace(/\.m?[jt]s$/, '')}/index` })),
+    outdir,
+  })
 }
 
 /** Every file in `functions/` is one function; its name is the function's. */

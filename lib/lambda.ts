@@ -3,14 +3,17 @@ import middy, { type MiddlewareObj } from '@middy/core'
 import type { APIGatewayProxyEventV2, Context, SQSEvent } from 'aws-lambda'
 import { OperationError, toOperationError } from './error.ts'
 import { answer } from './http.ts'
+import { OFFBOARDING } from './offboarding-event.ts'
 import type { Input, Operation } from './operation.ts'
-import type { OffboardingEvent } from './plan.ts'
+import { type OffboardingEvent, plan } from './plan.ts'
 import { languageOf, problem } from './problem.ts'
+import { work } from './work.ts'
 
 type Event = APIGatewayProxyEventV2 | OffboardingEvent | SQSEvent
 
-/** Kept back from the function's time for telling the caller. */
+/** Kept back from the function's time for telling the caller, or for outcome events, dead letters and deferrals. */
 const HTTP_RESERVE_MS = 1_000
+const QUEUE_RESERVE_MS = 7_000
 
 /**
  * The Lambda handler of `operation`.
@@ -29,7 +32,9 @@ export function lambda<I extends Input>(contract: Operation<I>) {
     .handler(async (event: Event, context: Context) => {
       const left = () => context.getRemainingTimeInMillis?.() ?? 30_000
       if (isHttp(event)) return answer(operation, event, context.awsRequestId, () => left() - HTTP_RESERVE_MS)
-      return (await import('./unattended.ts')).carryOut(operation, event, left)
+      if ('Records' in event) return work(operation, event, () => left() - QUEUE_RESERVE_MS)
+      if (event['detail-type'] === OFFBOARDING) return plan(operation, event)
+      throw new OperationError('invalid_request', { en: 'Not an event of this function.', zh: '不是本函数的事件。' })
     })
 }
 

@@ -1,5 +1,4 @@
 /** How an operator's command reaches a stack: the local one that `npm start` runs, or a deployed stage. */
-import { existsSync } from 'node:fs'
 import { CommandError, UsageError } from './command.ts'
 import { compileStage, DEPLOYMENT_OPTIONS, type DeploymentOptions } from './deployment.ts'
 import type { Stack } from './stack.ts'
@@ -70,8 +69,6 @@ export async function connect({ local, ...deployment }: ConnectionOptions): Prom
     return localConnection(await readDescription(local ?? LOCAL_URL))
   }
   if (local !== undefined) throw new UsageError('either --stage or --local')
-  // Packaging wants bundles, whatever is in them.
-  if (!existsSync('dist')) await import('../build.ts')
   const { region, wiring } = await compileStage(deployment)
   return {
     names: namesOf(wiring),

@@ -1,6 +1,6 @@
 /** The compiled CloudFormation template, made from serverless.yml without an account. */
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -20,8 +20,9 @@ export type Template = {
 const TEMPLATE_FILE = 'cloudformation-template-update-stack.json'
 
 /**
- * Runs `osls package` with no credentials in reach and returns the template it wrote. It runs on a copy: osls packages by
- * way of `.serverless` beside serverless.yml, where two runs at a time would meet.
+ * Runs `osls package` with no credentials in reach and returns the template it wrote, which is the same whatever the
+ * functions' bundles hold: each stands for one of `functions/` and is empty. It runs on a copy, for osls packages by way of
+ * `.serverless` beside serverless.yml, where two runs at a time would meet.
  */
 export async function compileTemplate(
   options: { params?: Record<string, string>; stage?: string; cwd?: string } = {},
@@ -34,8 +35,12 @@ export async function compileTemplate(
   try {
     const from = options.cwd ?? process.cwd()
     for (const name of await readdir(from))
-      if (/^(serverless\.yml|dist|.*\.cjs)$/.test(name))
-        await cp(path.join(from, name), path.join(service, name), { recursive: true })
+      if (/^(serverless\.yml|.*\.cjs)$/.test(name)) await cp(path.join(from, name), path.join(service, name))
+    for (const file of await readdir(path.join(from, 'functions'))) {
+      const bundle = path.join(service, 'dist', path.basename(file, '.ts'))
+      await mkdir(bundle, { recursive: true })
+      await writeFile(path.join(bundle, 'index.mjs'), '')
+    }
     await run([oslsBin(), 'package', '--package', output, ...stage, ...params], {
       cwd: service,
       env: { PATH: process.env.PATH, HOME: home, USERPROFILE: home, TMPDIR: process.env.TMPDIR, CI: 'true' },

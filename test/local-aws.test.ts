@@ -996,24 +996,25 @@ describe('intrinsic functions', () => {
   )
 })
 
-test('osls compiles the template with parameters and stage, without credentials in reach', async () => {
+test('osls compiles the template with parameters and stage, without bundles, without credentials in reach', async () => {
   process.env.AWS_ACCESS_KEY_ID = 'planted'
   onTestFinished(() => void delete process.env.AWS_ACCESS_KEY_ID)
   const cwd = path.join(folder, 'service')
-  await mkdir(path.join(cwd, 'dist'), { recursive: true })
+  await mkdir(path.join(cwd, 'functions'), { recursive: true })
   const variables = { KEY: `${'$'}{env:AWS_ACCESS_KEY_ID, 'none'}`, HOST: `${'$'}{param:host, 'none'}` }
   const config = {
     service: 'sample',
     provider: { name: 'aws', environment: variables },
-    package: { patterns: ['!**', 'dist/index.mjs'] },
-    functions: { hello: { handler: 'dist/index.handler' } },
+    package: { patterns: ['!**', 'dist/hello/**'] },
+    functions: { hello: { handler: 'dist/hello/index.handler' } },
   }
-  await writeFile(path.join(cwd, 'dist/index.mjs'), 'export const handler = () => 1')
+  await writeFile(path.join(cwd, 'functions/hello.ts'), '')
   await writeFile(path.join(cwd, 'serverless.yml'), JSON.stringify(config))
   const { Resources } = await compileTemplate({ cwd, stage: 'test', params: { host: 'example.com' } })
   expect(Resources.HelloLambdaFunction?.Properties).toMatchObject({
     FunctionName: 'sample-test-hello',
     Environment: { Variables: { KEY: 'none', HOST: 'example.com' } },
   })
-  await expect(compileTemplate({ cwd: folder })).rejects.toThrow(/osls package failed/)
+  await writeFile(path.join(cwd, 'serverless.yml'), '{}')
+  await expect(compileTemplate({ cwd })).rejects.toThrow(/osls package failed/)
 }, 60_000)

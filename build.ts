@@ -1,9 +1,15 @@
-/** Bundles each function to `dist/<operation>/index.mjs`. */
+/** `npm run build`: bundles each function to `dist/<operation>/index.mjs`. */
 import { readdirSync, rmSync } from 'node:fs'
 import { builtinModules, createRequire } from 'node:module'
 import { basename, dirname } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { runCommand } from './local/command.ts'
+
+const HELP = `Bundles each function to dist/, with what it loads. The commands that need the bundles do so themselves.
+
+  npm run build
+`
 
 const root = `${import.meta.dirname}/`
 const require = createRequire(import.meta.url)
@@ -119,4 +125,10 @@ async function buildFunctions(): Promise<void> {
   )
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await buildFunctions()
+if (import.meta.main)
+  await runCommand('build', async (args) => {
+    const { values } = parseArgs({ args, options: { help: { type: 'boolean', default: false } } })
+    if (values.help) process.stdout.write(HELP)
+    else await buildFunctions()
+    return 0
+  })

@@ -15,7 +15,10 @@ export const KINDS = {
     retryable: false,
     queue: 'park',
     title: { en: 'Invalid request', zh: '请求无效' },
-    hint: { en: 'Correct the named field and send the request again.', zh: '请更正所指字段后重新发送。' },
+    hint: {
+      en: 'Check the ids that were sent, correct the wrong one and send it again.',
+      zh: '请检查所发送的 ID,更正错误的一项后重新发送。',
+    },
   },
   forbidden: {
     status: 403,

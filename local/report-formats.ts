@@ -55,7 +55,7 @@ function jsonOf(ledger: Ledger, offboardingId: string): string {
 /** As RFC 4180 has it. What a spreadsheet would take for a formula gets an apostrophe before it. */
 function csvOf({ results }: Ledger, offboardingId: string): string {
   const cell = (text: string) => {
-    const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+    const harmless = /^[=+\-@＝＋－＠\t\r]/.test(text) ? `'${text}` : text
     return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
   }
   const head = ['offboardingId', 'operation', 'target', 'outcome', 'kind', 'code', 'requestId', 'time', 'hint']
@@ -92,7 +92,9 @@ function markdownOf(ledger: Ledger, offboardingId: string): string {
 
 /** The text as text: nothing in it is markup, a link, a mention or the end of a table's cell. */
 const plain = (text: string): string =>
-  text.replace(/[\\`*_[\]|~$]/g, '\\$&').replace(/[&<>@]/g, (character) => `&#${character.charCodeAt(0)};`)
+  text
+    .replace(/[\\`*_[\]|~$]/g, '\\$&')
+    .replace(/[&<>@]|(?<=www)\.|(?<=:)\//gi, (character) => `&#${character.charCodeAt(0)};`)
 
 /** By the option that asks for it. */
 export const FORMATS: Record<'table' | 'json' | 'csv' | 'markdown', (ledger: Ledger, offboardingId: string) => string> =

@@ -180,6 +180,9 @@ describe('formats', () => {
     expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint\r')
     expect(lines[1]).toMatch(/^hr-1,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,\r$/)
     expect(lines[2]).toContain('"Make the app a manager of | the `document` <b>now</b>, ""please"""')
+    for (const sign of '＝＋－＠') write({ input: file(sign) })
+    const targets = (await report('hr-1', '--csv')).lines.map((line) => line.split(',')[2] ?? '')
+    expect(targets.filter((target) => target.startsWith("'"))).toHaveLength(4)
   })
 
   test('--markdown, in which no value is markup', async () => {
@@ -189,6 +192,9 @@ describe('formats', () => {
     expect(lines[4]).toBe(`- **parked: ${DRIVE} b\\|\\\`c\\\`\\_d docx** ${reason}`)
     const cells = lines.slice(6).map((line) => line.replaceAll(/\\./g, '').split('|').length)
     expect(cells).toEqual([8, 8, 8, 8])
+    write({ input: file('www.example.com') })
+    write({ input: file('https://example.com') })
+    expect((await report('hr-1', '--markdown')).stdout).not.toMatch(/www\.|:\/\//)
   })
 })
 

@@ -1,4 +1,7 @@
-/** Makes one call in turn by a handler and by undici alone, in this process; prints the times as JSON. Started by run.ts. */
+/**
+ * Makes one call in turn by a handler and by undici alone, in this process; tells the times as JSON on standard
+ * error. Started by run.ts.
+ */
 import path from 'node:path'
 import { request } from 'undici'
 
@@ -31,4 +34,4 @@ for (let round = 0; round < WARM_UP + ROUNDS; round++) {
   bareMs.push(bare)
   handlerMs.push(handled)
 }
-process.stdout.write(`\n${JSON.stringify({ bareMs, handlerMs })}\n`, () => process.exit())
+process.stderr.write(JSON.stringify({ bareMs, handlerMs }), () => process.exit())

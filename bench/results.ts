@@ -69,13 +69,15 @@ export function summary({
   const base = (name: string, pick: keyof typeof of) => percentile(samplesOf(name).flatMap(of[pick]), 0.5)
   const rows = [...samples].map(([row, some]): RowResult => {
     const to = (name: string, pick: keyof typeof of) => ratio(some.flatMap(of[pick]), base(name, pick))
+    // A start does not know what comes: both entrances' are of one kind.
+    const starts = [...samples].flatMap(([{ name }, others]) => (name === row.name ? others : []))
     const callRatios = calls.get(row)
     const p99 = round(percentile(some.flatMap(of.warm), 0.99) / base('floor', 'warm'))
     return {
       name: row.name,
       label: row.label,
       batch: row.batch ?? false,
-      init: to('empty', 'init'),
+      init: ratio(starts.flatMap(of.init), base('empty', 'init')),
       ready: to('floor', 'ready'),
       first: to('floor', 'first'),
       warm: { ...to('floor', 'warm'), p99 },

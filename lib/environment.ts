@@ -17,7 +17,7 @@ export function vendorUrl(name: string): string {
   const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
   if (!url || url.username || url.password || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback)))
     throw misconfigured(name, 'must be an https URL', '必须为 https 地址')
-  const trimmed = value.replace(/\/+$/, '')
+  const trimmed = url.href.replace(/\/+$/, '')
   vendorUrls.set(value, trimmed)
   return trimmed
 }

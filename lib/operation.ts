@@ -37,8 +37,11 @@ export type Operation<I extends Input = Input> = VendorCall<I> & {
 /** The vendor's URL for `input`; every value is percent-encoded. */
 export function urlOf<I extends Input>({ vendor, path, query }: VendorCall<I>, input: I): string {
   const filled = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(input[name] ?? ''))
-  const pairs = query.flatMap((name) => (input[name] === undefined ? [] : [[name, input[name]]]))
-  return vendor.baseUrl() + filled + (pairs.length > 0 ? `?${new URLSearchParams(pairs as [string, string][])}` : '')
+  const pairs = query.flatMap((name) => {
+    const value = input[name]
+    return value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`]
+  })
+  return vendor.baseUrl() + filled + (pairs.length > 0 ? `?${pairs.join('&')}` : '')
 }
 
 /** The wait after a throttle that does not say how long: the shortest window the operation has. Milliseconds. */

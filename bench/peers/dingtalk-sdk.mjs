@@ -34,5 +34,6 @@ export async function handler(event) {
     headers,
     new teaUtil.RuntimeOptions({}),
   )
+  console.log(JSON.stringify({ message: 'finished', calendarId }))
   return { statusCode: body.result === true ? 200 : 502, body: JSON.stringify(body) }
 }

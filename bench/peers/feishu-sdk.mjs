@@ -16,5 +16,6 @@ export async function handler(event) {
   client ??= await connect()
   const path = { approval_code: event.pathParameters.approval_code }
   const answer = await client.approval.v4.approval.unsubscribe({ path })
+  console.log(JSON.stringify({ message: 'finished', approval_code: event.pathParameters.approval_code }))
   return { statusCode: answer.code === 0 ? 200 : 502, body: JSON.stringify(answer) }
 }

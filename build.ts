@@ -1,8 +1,9 @@
 /** `npm run build`: bundles each function to `dist/<operation>/index.mjs`. */
-import { readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { builtinModules, createRequire } from 'node:module'
 import { basename, dirname } from 'node:path'
 import { parseArgs } from 'node:util'
+import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
 import { runCommand } from './local/command.ts'
 
@@ -107,12 +108,41 @@ export const bundle: BuildOptions = {
 
 /** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and its source map. */
 export async function bundleAll(entryPoints: string[], outdir: string): Promise<void> {
-  await build({
+  const { outputFiles = [] } = await build({
     ...bundle,
     absWorkingDir: root,
     entryPoints: entryPoints.map((entry) => ({ in: entry, out: `${basename(entry).replace(/\.m?[jt]s$/, '')}/index` })),
     outdir,
+    write: false,
   })
+  for (const { path, text } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, path.endsWith('.map') ? ownPart(text) : text)
+  }
+}
+
+/** The source map without the dependencies, for Node reads all of it at the start. Their frames keep the bundle's lines. */
+function ownPart(text: string): string {
+  const map: { sources: string[]; names: string[]; mappings: string } = JSON.parse(text)
+  const sources = map.sources.filter((source) => !/node_modules\/|^(builtin|package):/.test(source))
+  const sourceIndex = map.sources.map((source) => sources.indexOf(source))
+  const names = new Map<string, number>()
+  const nameIndex = (name = '') => {
+    if (!names.has(name)) names.set(name, names.size)
+    return names.get(name) as number
+  }
+  const mappings = decode(map.mappings).map((line) =>
+    line
+      .map(([column, from = -1, row = 0, start = 0, name]): SourceMapSegment => {
+        const source = sourceIndex[from] ?? -1
+        if (source < 0) return [column]
+        return name === undefined
+          ? [column, source, row, start]
+          : [column, source, row, start, nameIndex(map.names[name])]
+      })
+      .filter((segment, at, all) => segment.length > 1 || (all[at - 1]?.length ?? 0) > 1),
+  )
+  return JSON.stringify({ version: 3, sources, names: [...names.keys()], mappings: encode(mappings) })
 }
 
 /** Every file in `functions/` is one function; its name is the function's. */

@@ -95,8 +95,11 @@ async function sizeOf(taskRoot: string, name: string) {
   return { bundleBytes, zipBytes }
 }
 
-/** One fresh process, from its start to its last answer. Throws when it does not do what is measured. */
+/** One fresh process, from its start to its last answer, after the start of an empty one. Throws when it does not do what is measured. */
 async function measure(row: Row, taskRoot: string, env: Record<string, string>): Promise<Sample> {
+  const empty = await startRuntime({ taskRoot, handler: 'empty/index.handler', functionName: 'empty', env })
+  const { ms: emptyInitMs } = await empty.initialised
+  await empty.close()
   const runtime = await startRuntime({ taskRoot, handler: `${row.name}/index.handler`, functionName: row.name, env })
   try {
     const { ms: initMs, error } = await runtime.initialised
@@ -111,7 +114,7 @@ async function measure(row: Row, taskRoot: string, env: Record<string, string>):
     const warmMs: number[] = []
     for (let call = 0; call < (row.batch ? WARM_BATCHES : WARM_CALLS); call++) warmMs.push(await answer())
     const status = await readFile(`/proc/${runtime.pid}/status`, 'utf8')
-    return { initMs, firstMs, warmMs, peakRssKiB: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) }
+    return { emptyInitMs, initMs, firstMs, warmMs, peakRssKiB: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) }
   } finally {
     await runtime.close()
   }

@@ -1,6 +1,6 @@
 /** What a person sees while an offboarding runs. */
 import type { LoggedLine } from './audit-log.ts'
-import { countsOf, type Ledger, targetOf } from './ledger.ts'
+import { countsOf, type Ledger, needsSomebody, targetOf } from './ledger.ts'
 
 /** The vendor's limit by operation, as in `Operation.pace`. */
 export type Paces = Record<string, { perSecond?: number; perMinute?: number }>
@@ -47,19 +47,20 @@ export class Progress {
     }
   }
 
-  /** Redraws the bar. */
+  /** Redraws the bar: first what somebody waits for, for the line ends where the terminal does. */
   draw(): void {
     if (!this.#stream.isTTY) return
     const { results, open } = this.#ledger
     const total = [...open.values()].reduce((sum, items) => sum + items, results.length)
-    const filled = total === 0 ? 0 : Math.round((24 * results.length) / total)
+    const filled = total === 0 ? 0 : Math.round((12 * results.length) / total)
     const text = [
-      `[${'█'.repeat(filled).padEnd(24, '·')}] ${results.length}/${total}`,
-      countsOf(results),
+      `[${'█'.repeat(filled).padEnd(12, '·')}] ${results.length}/${total}`,
+      countsOf(results.filter(needsSomebody)),
+      open.size > 0 ? `about ${durationOf(this.#leftMs)} left` : '',
       ...[...this.#untilMs]
         .filter(([operation, untilMs]) => open.has(operation) && untilMs > Date.now())
         .map(([operation, untilMs]) => `deferred until ${clock(untilMs)}: ${operation}`),
-      open.size > 0 ? `about ${durationOf(this.#leftMs)} left` : '',
+      countsOf(results.filter((result) => !needsSomebody(result))),
     ]
     const width = (this.#stream.columns || 80) - 1
     this.#stream.write(`\r\u001b[K${text.filter(Boolean).join('  ').slice(0, width)}`)

@@ -293,6 +293,14 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
   const until = new Date(Date.parse(time) + 300_000).toTimeString().slice(0, 5)
   // 30 items are three windows: two of a minute, after the five until the first.
   expect(written).toEqual([
-    `\r\u001b[K[██████··················] 10/40  10 changed  deferred until ${until}: ${DRIVE}  about 7 min left`,
+    `\r\u001b[K[███·········] 10/40  about 7 min left  deferred until ${until}: ${DRIVE}  10 changed`,
   ])
+
+  // What somebody waits for comes first, where the terminal is narrow.
+  const parked = lineOf({ message: 'parked', input: file('file-11'), time })
+  ledger.add(parked)
+  Object.assign(stream, { columns: 80 })
+  progress.draw()
+  const line = `\r\u001b[K[███·········] 11/40  1 parked  about 7 min left  deferred until ${until}`
+  expect(written[1]).toContain(line)
 })

@@ -21,30 +21,14 @@ const PACKAGES: Record<string, string> = {
   '@aws-sdk/credential-provider-node': `export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env'`,
   // Of undici the HTTP/1.1 agent, without request(), fetch, WebSocket, caches, mocks and proxies.
   undici: `exports.Agent = require('undici/lib/dispatcher/agent.js')`,
-  // SigV4a is for EventBridge's global endpoints alone.
-  '@aws-sdk/signature-v4-multi-region': `export { SignatureV4 as SignatureV4MultiRegion } from '@smithy/signature-v4'`,
 }
 
 /** Files that a function never reaches, though their packages name them, and the exports that must still be there. */
 const UNREACHED: [file: RegExp, exports: string][] = [
   // HTTP/2, which lib/request.ts turns off; bodies other than text; the parser for processors without SIMD.
   [/\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/, ''],
-  // In place of node:crypto where it is missing.
-  [/\/checksum\/(sha256\/Sha256|md5\/Md5)Js\.js$/, 'export let Sha256Js, Md5Js'],
-  // Profiles in the home directory, which a function has none of.
-  [
-    /\/shared-ini-file-loader\/loadSharedConfigFiles\.js$/,
-    `export { CONFIG_PREFIX_SEPARATOR } from './constants'
-    export const loadSharedConfigFiles = async () => ({ configFile: {}, credentialsFile: {} })`,
-  ],
-  // The region of a virtual machine; Lambda gives its own in the environment.
-  [/\/regionConfig\/getInstanceMetadataRegion\.js$/, 'export const getInstanceMetadataRegion = async () => undefined'],
-  // A browser's name.
-  [/\/util-user-agent-browser\/\w+\.js$/, 'export let fallback, createUserAgentStringParsingProvider'],
   // What lower-cases well-known header names, built at the start; undici lower-cases those that are not in it itself.
   [/\/undici\/lib\/core\/tree\.js$/, 'exports.tree = { lookup() {} }'],
-  // Signing of event streams.
-  [/\/@smithy\/signature-v4\/dist-es\/HeaderFormatter\.js$/, 'export class HeaderFormatter {}'],
 ]
 
 /** Built-ins of which a function needs next to nothing. */
@@ -64,13 +48,6 @@ const slim: Plugin = {
     onLoad({ filter: /./, namespace: 'package' }, ({ path }) => ({ contents: PACKAGES[path] ?? '', resolveDir: root }))
     for (const [filter, contents] of UNREACHED)
       onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }))
-    // The event streams that the AWS JSON protocols do not have.
-    onResolve({ filter: /^@smithy\/core\/event-streams$/ }, () => ({ path: 'data:text/javascript,', external: true }))
-    // Of its own package a client reads the version alone.
-    onLoad({ filter: /\/@aws-sdk\/[^/]+\/package\.json$/ }, ({ path }) => ({
-      contents: JSON.stringify({ version: require(path).version }),
-      loader: 'json',
-    }))
     // undici's client needs two of the parser's enumerations, not its tables of methods and header characters.
     onLoad({ filter: /\/undici\/lib\/llhttp\/constants\.js$/ }, ({ path }) => {
       const { ERROR, TYPE } = require(path)
@@ -106,10 +83,11 @@ export const bundle: BuildOptions = {
   logLevel: 'warning',
 }
 
-/** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and its source map. */
-export async function bundleAll(entryPoints: string[], outdir: string): Promise<void> {
+/** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and its source map, `inject` before the rest. */
+export async function bundleAll(entryPoints: string[], outdir: string, inject: string[] = []): Promise<void> {
   const { outputFiles = [] } = await build({
     ...bundle,
+    inject,
     absWorkingDir: root,
     entryPoints: entryPoints.map((entry) => ({ in: entry, out: `${basename(entry).replace(/\.m?[jt]s$/, '')}/index` })),
     outdir,
@@ -121,28 +99,20 @@ export async function bundleAll(entryPoints: string[], outdir: string): Promise<
   }
 }
 
-/** The source map without the dependencies, for Node reads all of it at the start. Their frames keep the bundle's lines. */
+/** The source map without the dependencies, whose frames keep the bundle's lines, and without names. */
 function ownPart(text: string): string {
-  const map: { sources: string[]; names: string[]; mappings: string } = JSON.parse(text)
+  const map: { sources: string[]; mappings: string } = JSON.parse(text)
   const sources = map.sources.filter((source) => !/node_modules\/|^(builtin|package):/.test(source))
   const sourceIndex = map.sources.map((source) => sources.indexOf(source))
-  const names = new Map<string, number>()
-  const nameIndex = (name = '') => {
-    if (!names.has(name)) names.set(name, names.size)
-    return names.get(name) as number
-  }
   const mappings = decode(map.mappings).map((line) =>
     line
-      .map(([column, from = -1, row = 0, start = 0, name]): SourceMapSegment => {
+      .map(([column, from = -1, row = 0, start = 0]): SourceMapSegment => {
         const source = sourceIndex[from] ?? -1
-        if (source < 0) return [column]
-        return name === undefined
-          ? [column, source, row, start]
-          : [column, source, row, start, nameIndex(map.names[name])]
+        return source < 0 ? [column] : [column, source, row, start]
       })
       .filter((segment, at, all) => segment.length > 1 || (all[at - 1]?.length ?? 0) > 1),
   )
-  return JSON.stringify({ version: 3, sources, names: [...names.keys()], mappings: encode(mappings) })
+  return JSON.stringify({ version: 3, sources, names: [], mappings: encode(mappings) })
 }
 
 /** Every file in `functions/` is one function; its name is the function's. */
@@ -152,6 +122,7 @@ async function buildFunctions(): Promise<void> {
   await bundleAll(
     files.map((file) => `functions/${file}`),
     'dist',
+    ['lib/stack-trace.ts'],
   )
 }
 

@@ -48,7 +48,6 @@ export async function startServers() {
   const bus = await startEventBus()
   const env = {
     ...IDS,
-    NODE_OPTIONS: '--enable-source-maps',
     AWS_REGION: 'ap-southeast-1',
     AWS_ACCESS_KEY_ID: 'bench',
     AWS_SECRET_ACCESS_KEY: 'bench',

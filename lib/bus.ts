@@ -1,14 +1,10 @@
-/** EventBridge: outcome events. The only file that knows its client. */
-import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+/** EventBridge: outcome events. */
+import type { PutEventsRequest, PutEventsResponse } from '@aws-sdk/client-eventbridge'
+import { callAws } from './aws.ts'
 import { untilAccepted } from './batch.ts'
 import { environment } from './environment.ts'
 import type { Kind } from './error.ts'
 import type { Input } from './operation.ts'
-
-const client = new EventBridgeClient({
-  maxAttempts: 2,
-  requestHandler: { connectionTimeout: 500, requestTimeout: 1_500 },
-})
 
 const DETAIL_TYPES = {
   finished: 'Subscription Offboarding Finished',
@@ -37,17 +33,16 @@ export async function publish(details: OutcomeDetail[]): Promise<void> {
   if (details.length === 0) return
   const EventBusName = environment('EVENT_BUS_NAME')
   await untilAccepted(details, async (left) => {
-    const { Entries = [] } = await client.send(
-      new PutEventsCommand({
-        Entries: left.map((detail) => ({
-          EventBusName,
-          Source: 'subscription-offboarding',
-          DetailType:
-            DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
-          Detail: JSON.stringify(detail),
-        })),
-      }),
-    )
+    const request: PutEventsRequest = {
+      Entries: left.map((detail) => ({
+        EventBusName,
+        Source: 'subscription-offboarding',
+        DetailType:
+          DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
+        Detail: JSON.stringify(detail),
+      })),
+    }
+    const { Entries = [] } = await callAws<PutEventsResponse>('events', 'PutEvents', request)
     return Entries.flatMap(({ ErrorCode }, index) => (ErrorCode ? [index] : []))
   })
 }

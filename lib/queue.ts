@@ -1,14 +1,14 @@
-/** SQS: work queues and the dead-letter queue. The only file that knows its client. */
-import {
-  ChangeMessageVisibilityBatchCommand,
-  SendMessageBatchCommand,
-  SendMessageCommand,
-  SQSClient,
+/** SQS: work queues and the dead-letter queue. */
+import type {
+  ChangeMessageVisibilityBatchRequest,
+  SendMessageBatchRequest,
+  SendMessageBatchResult,
+  SendMessageRequest,
 } from '@aws-sdk/client-sqs'
+import { callAws } from './aws.ts'
+import { patiently } from './aws-retry.ts'
 import { batchesOf, untilAccepted } from './batch.ts'
 import { environment } from './environment.ts'
-
-const client = new SQSClient({ maxAttempts: 2, requestHandler: { connectionTimeout: 500, requestTimeout: 1_500 } })
 
 /** `group` is the rate-limit bucket; a message whose `deduplicationId` was seen within five minutes adds nothing. */
 export type Message = { body: string; group: string; deduplicationId: string }
@@ -18,17 +18,16 @@ export async function sendWork(messages: Message[]): Promise<void> {
   const QueueUrl = environment('WORK_QUEUE_URL')
   for (const batch of batchesOf(messages)) {
     await untilAccepted(batch, async (left) => {
-      const { Failed = [] } = await client.send(
-        new SendMessageBatchCommand({
-          QueueUrl,
-          Entries: left.map(({ body, group, deduplicationId }, index) => ({
-            Id: String(index),
-            MessageBody: body,
-            MessageGroupId: group,
-            MessageDeduplicationId: deduplicationId,
-          })),
-        }),
-      )
+      const request: SendMessageBatchRequest = {
+        QueueUrl,
+        Entries: left.map(({ body, group, deduplicationId }, index) => ({
+          Id: String(index),
+          MessageBody: body,
+          MessageGroupId: group,
+          MessageDeduplicationId: deduplicationId,
+        })),
+      }
+      const { Failed = [] } = await callAws<SendMessageBatchResult>('sqs', 'SendMessageBatch', request, QueueUrl)
       return Failed.map(({ Id }) => Number(Id))
     })
   }
@@ -51,8 +50,9 @@ export async function sendDeadLetter(
   { body, group, deduplicationId }: Message,
   { kind, code, hint, requestId }: Reason,
 ): Promise<void> {
-  const command = new SendMessageCommand({
-    QueueUrl: environment('DEAD_LETTER_QUEUE_URL'),
+  const QueueUrl = environment('DEAD_LETTER_QUEUE_URL')
+  const request: SendMessageRequest = {
+    QueueUrl,
     MessageBody: body,
     MessageGroupId: group,
     MessageDeduplicationId: deduplicationId,
@@ -62,24 +62,21 @@ export async function sendDeadLetter(
         { DataType: 'String', StringValue: value || 'none' },
       ]),
     ),
-  })
-  await untilAccepted([command], async () => {
-    await client.send(command)
-    return []
-  })
+  }
+  await patiently(() => callAws('sqs', 'SendMessage', request, QueueUrl))
 }
 
 /** Sets when each message of the function's own queue is delivered again. At most ten. */
 export async function deferMessages(messages: { receiptHandle: string; waitMs: number }[]): Promise<void> {
   if (messages.length === 0) return
-  await client.send(
-    new ChangeMessageVisibilityBatchCommand({
-      QueueUrl: environment('WORK_QUEUE_URL'),
-      Entries: messages.map(({ receiptHandle, waitMs }, index) => ({
-        Id: String(index),
-        ReceiptHandle: receiptHandle,
-        VisibilityTimeout: Math.ceil(waitMs / 1_000),
-      })),
-    }),
-  )
+  const QueueUrl = environment('WORK_QUEUE_URL')
+  const request: ChangeMessageVisibilityBatchRequest = {
+    QueueUrl,
+    Entries: messages.map(({ receiptHandle, waitMs }, index) => ({
+      Id: String(index),
+      ReceiptHandle: receiptHandle,
+      VisibilityTimeout: Math.ceil(waitMs / 1_000),
+    })),
+  }
+  await patiently(() => callAws('sqs', 'ChangeMessageVisibilityBatch', request, QueueUrl))
 }

@@ -1,4 +1,6 @@
-/** One HTTPS exchange with a vendor. The only file that knows undici. */
+/** One HTTPS exchange, with a vendor or AWS. The only file that knows undici. */
+// undici would load it for the first connection, when Lambda gives less processor than at the start.
+import 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
 import { OperationError } from './error.ts'
 

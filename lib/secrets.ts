@@ -1,21 +1,21 @@
-/** Secrets Manager: the only place secrets come from. The only file that knows its client. */
-import {
-  type Filter,
-  GetSecretValueCommand,
-  ListSecretsCommand,
-  type ListSecretsCommandOutput,
-  PutSecretValueCommand,
-  SecretsManagerClient,
-  TagResourceCommand,
+/** Secrets Manager: the only place secrets come from. */
+import type {
+  GetSecretValueRequest,
+  GetSecretValueResponse,
+  ListSecretsRequest,
+  ListSecretsResponse,
+  PutSecretValueRequest,
+  TagResourceRequest,
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
-import { isPermanent } from './aws-error.ts'
+import { callAws } from './aws.ts'
+import { isPermanent, patiently } from './aws-retry.ts'
 import { OperationError, type Text } from './error.ts'
 import { remember } from './redact.ts'
 
-const client = new SecretsManagerClient({ requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000 } })
-
 const CACHE_MS = 5 * 60_000
+/** Few: who waits for a secret tries its whole call again. */
+const MAX_ATTEMPTS = 3
 const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAtMs: number }>()
 
 /** A non-empty string that may travel in a header: printable ASCII without blanks. */
@@ -61,9 +61,8 @@ export type Version = { versionId: string; text: string }
 /** The version that carries `stage`, past every cache; undefined when the secret or the label does not exist. */
 export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Version | undefined> {
   try {
-    const { SecretString, VersionId } = await client.send(
-      new GetSecretValueCommand({ SecretId: id, VersionStage: stage }),
-    )
+    const request: GetSecretValueRequest = { SecretId: id, VersionStage: stage }
+    const { SecretString, VersionId } = await call<GetSecretValueResponse>('GetSecretValue', request)
     if (SecretString && VersionId) return { versionId: VersionId, text: SecretString }
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException') return undefined
@@ -78,14 +77,13 @@ export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Ver
  */
 export async function putVersion(id: string, { versionId, text }: Version, stage: string): Promise<boolean> {
   try {
-    await client.send(
-      new PutSecretValueCommand({
-        SecretId: id,
-        ClientRequestToken: versionId,
-        SecretString: text,
-        VersionStages: [stage],
-      }),
-    )
+    const request: PutSecretValueRequest = {
+      SecretId: id,
+      ClientRequestToken: versionId,
+      SecretString: text,
+      VersionStages: [stage],
+    }
+    await call('PutSecretValue', request)
     return true
   } catch (error) {
     if ((error as Error).name === 'ResourceExistsException') return false
@@ -97,10 +95,10 @@ export async function putVersion(id: string, { versionId, text }: Version, stage
 export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string; tags: Record<string, string> }> {
   let NextToken: string | undefined
   do {
-    let page: ListSecretsCommandOutput
+    let page: ListSecretsResponse
     try {
-      const Filters: Filter[] = [{ Key: 'name', Values: [prefix] }]
-      page = await client.send(new ListSecretsCommand({ Filters, MaxResults: 100, NextToken }))
+      const request: ListSecretsRequest = { Filters: [{ Key: 'name', Values: [prefix] }], MaxResults: 100, NextToken }
+      page = await call('ListSecrets', request)
     } catch (error) {
       throw awsError(prefix, error)
     }
@@ -115,13 +113,16 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
 /** Sets tags of the secret. */
 export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
   try {
-    await client.send(
-      new TagResourceCommand({ SecretId: id, Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) }),
-    )
+    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+    const request: TagResourceRequest = { SecretId: id, Tags }
+    await call('TagResource', request)
   } catch (error) {
     throw awsError(id, error)
   }
 }
+
+const call = <Output>(operation: string, request: object): Promise<Output> =>
+  patiently(() => callAws('secretsmanager', operation, request), MAX_ATTEMPTS)
 
 /** The text as JSON of the schema's shape. */
 export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>, text: string): Secret {

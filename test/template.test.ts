@@ -277,7 +277,6 @@ describe.each(names)('%s', (name) => {
       DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
       EVENT_BUS_NAME: '<EventBus>',
       MAX_TARGETS_PER_EVENT: '2000',
-      NODE_OPTIONS: '--enable-source-maps',
     })
   })
 

@@ -7,9 +7,7 @@ import { type Host, PARAMETERS } from './host.ts'
 
 const here = import.meta.dirname
 const STAND_INS: Record<string, string> = {
-  '@aws-sdk/client-sqs': 'aws/sqs.ts',
-  '@aws-sdk/client-eventbridge': 'aws/eventbridge.ts',
-  '@aws-sdk/client-secrets-manager': 'aws/secrets-manager.ts',
+  './aws.ts': 'aws.ts',
   undici: 'undici.ts',
   'node:timers/promises': 'timers-promises.ts',
 }

@@ -276,7 +276,6 @@ export async function startSimulation(options: SimulationOptions) {
       throw Object.assign(new Error('slow down'), {
         name: 'ThrottlingException',
         $metadata: { httpStatusCode: 400 },
-        $retryable: {},
       })
     if (fault === 'failed')
       throw Object.assign(new Error('failed'), { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } })

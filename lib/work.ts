@@ -6,22 +6,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import { audit, errorFields, framesOf } from './audit.ts'
-import type { OutcomeDetail } from './bus.ts'
-import { KINDS, OperationError, toOperationError } from './error.ts'
-import { execute } from './execute.ts'
+import { KINDS, OperationError } from './error.ts'
 import { bucketName, type Done, defer, finish, type Left } from './finish.ts'
 import type { Operation } from './operation.ts'
 import * as pace from './pace.ts'
-import { parse } from './schema.ts'
-import { type WorkItem, workItem } from './work-item.ts'
+import { firstMs, parked, queuedMs, workOn } from './work-record.ts'
 
 /** An item is not begun with less time than this left: one slow answer must fit. */
 const ITEM_MS = 8_000
-/** SQS deletes a message after 14 days, without a word. One that is nearly as old is parked: redriven, it has 14 more. */
-const OUTLIVED_MS = (14 * 24 - 1) * 60 * 60_000
-/** Quick retries are worth staying for; longer waits cost nothing on the queue. */
-const PATIENCE_MS = 900
 /** An item that fails is tried again after as long as it has been failing, within these bounds. */
 const MIN_BACKOFF_MS = 5_000
 const MAX_BACKOFF_MS = 4 * 60_000
@@ -131,7 +123,7 @@ async function workBucket(
     const failingMs = Date.now() - sinceMs
     const poisoned = failedTwice.has(record) && failingMs > Math.max(POISONED_MS, 3 * (error.retryAfterMs ?? 0))
     if (poisoned || Date.now() - firstMs(record) > EXHAUSTED_MS) {
-      done.push({ record, detail: parked(itemOf(operation, record), error), ms: 0 })
+      done.push({ record, detail: parked(operation, record, error), ms: 0 })
       continue
     }
     failingSinceMs.set(record.messageId, sinceMs)
@@ -140,15 +132,6 @@ async function workBucket(
   for (const { record } of done) failingSinceMs.delete(record.messageId)
   return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, sentAtMs) }
 }
-
-/** When the message was queued. Epoch milliseconds. */
-const queuedMs = ({ attributes }: SQSRecord) => toldMs(attributes.SentTimestamp)
-
-/** When the message was first delivered. Epoch milliseconds. */
-const firstMs = ({ attributes }: SQSRecord) => toldMs(attributes.ApproximateFirstReceiveTimestamp)
-
-/** Where no time is told, it is now: an age of nothing parks nothing and counts nobody's calls. */
-const toldMs = (timestamp: string | undefined) => Number.parseInt(timestamp ?? '', 10) || Date.now()
 
 /**
  * Whether others came into the bucket's batch after the message did: then it has had its turn since, and a container that
@@ -164,74 +147,4 @@ function inTurn(records: SQSRecord[]): SQSRecord[] {
   return [...records.slice(first), ...records.slice(0, first)]
 }
 
-/** What the item ended as, or the error for which it must be tried again. */
-async function workOn(
-  operation: Operation,
-  record: SQSRecord,
-  { remainingMs, onSend }: { remainingMs: () => number; onSend: () => void },
-): Promise<OutcomeDetail | OperationError> {
-  let item: WorkItem | undefined
-  try {
-    item = itemOf(operation, record)
-    if (Date.now() - queuedMs(record) > OUTLIVED_MS) return parked(item, outlived())
-    const { outcome, upstream, attempts } = await execute(operation, item.input, {
-      dryRun: item.dryRun,
-      remainingMs,
-      patienceMs: PATIENCE_MS,
-      onSend,
-    })
-    return { ...named(item), outcome, ...upstream, attempts, finishedAt: now() }
-  } catch (thrown) {
-    const error = toOperationError(thrown)
-    if (error !== thrown) audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
-    switch (KINDS[error.kind].queue) {
-      case 'park':
-        return parked(item, error)
-      case 'gone':
-        return { ...named(item), outcome: 'gone', ...errorFields(error), finishedAt: now() }
-      default:
-        return error
-    }
-  }
-}
-
-const outlived = () =>
-  new OperationError(
-    'rate_limited',
-    {
-      en: 'It waited almost 14 days for its turn, and SQS would have deleted it.',
-      zh: '排队等待已近 14 天,SQS 即将删除该消息。',
-    },
-    {
-      hint: {
-        en: 'Redrive it: it then waits for its turn anew.',
-        zh: '请重新投递,使其重新排队。',
-      },
-    },
-  )
-
-/** The record's item; `invalid_request` for one that this version does not understand. */
-function itemOf(operation: Operation, { body }: SQSRecord): WorkItem {
-  let json: unknown
-  try {
-    json = JSON.parse(body)
-  } catch {}
-  return parse(workItem(operation), json)
-}
-
-const parked = (item: WorkItem | undefined, error: OperationError): OutcomeDetail => ({
-  ...named(item),
-  outcome: 'parked',
-  ...errorFields(error),
-  finishedAt: now(),
-})
-
-const named = (item: WorkItem | undefined) => ({
-  offboardingId: item?.offboardingId ?? null,
-  operation: item?.operation ?? null,
-  input: item?.input ?? null,
-  eventId: item?.eventId ?? null,
-})
-
 const clamp = (value: number, min: number, max: number) => Math.min(max, Math.max(min, value))
-const now = () => new Date().toISOString()

@@ -29,6 +29,10 @@ const UNREACHED: [file: RegExp, exports: string][] = [
   [/\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/, ''],
   // What lower-cases well-known header names, built at the start; undici lower-cases those that are not in it itself.
   [/\/undici\/lib\/core\/tree\.js$/, 'exports.tree = { lookup() {} }'],
+  // In place of node:crypto where it is missing.
+  [/\/checksum\/sha256\/Sha256Js\.js$/, 'export let Sha256Js'],
+  // Signing of event streams.
+  [/\/@smithy\/signature-v4\/dist-es\/HeaderFormatter\.js$/, 'export class HeaderFormatter {}'],
 ]
 
 /** Built-ins of which a function needs next to nothing. */

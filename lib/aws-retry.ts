@@ -15,20 +15,23 @@ export async function patiently<Result>(
 ): Promise<Result> {
   const startedAtMs = Date.now()
   for (let attempts = 1; ; attempts++) {
-    const isPatient = attempts < maxAttempts && Date.now() - startedAtMs < PATIENCE_MS
     try {
       return await attempt()
     } catch (error) {
-      if (!isPatient || isPermanent(error)) throw error
+      const isOver = attempts >= maxAttempts || Date.now() - startedAtMs >= PATIENCE_MS
+      if (isOver || isPermanent(error)) throw error
     }
     await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 100 * 2 ** attempts))
   }
 }
 
-/** A refusal that no repetition changes, a matter of permissions, keys, ids or settings: the 4xx range but for throttles. */
+/** A refusal that no repetition changes, a matter of permissions, keys, ids or settings: the 4xx range but for what may pass. */
 export function isPermanent(error: unknown): boolean {
-  if (error instanceof OperationError) return !error.retryable
+  if (error instanceof OperationError) return error.kind === 'misconfigured' || error.kind === 'internal'
   const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } }
   const status = $metadata?.httpStatusCode ?? 0
-  return status >= 400 && status < 500 && status !== 429 && !/Thrott|TooMany|RequestLimit/.test(name ?? '')
+  return status >= 400 && status < 500 && ![408, 429].includes(status) && !PASSING.test(name ?? '')
 }
+
+/** Names of throttles and time-outs that come with status 400. */
+const PASSING = /Thrott|TooMany|RequestLimit|RequestTimeout|SlowDown|BandwidthLimit|PriorRequest|ProvisionedThroughput/

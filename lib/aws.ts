@@ -38,7 +38,7 @@ const credentials = defaultProvider()
 /**
  * Sends `input` once and returns the answer. `queueUrl` says which host is called, unless one of the SDK's variables does.
  * A refusal throws an error of the shape that AWS's clients give it: `name`, `$metadata.httpStatusCode`. No answer in time
- * throws `timeout`, a connection that fails `unavailable`.
+ * throws `timeout`, a connection that fails `unavailable`. An answer may lack what its operation promises.
  */
 export async function callAws<Output>(
   service: keyof typeof SERVICES,
@@ -68,21 +68,24 @@ export async function callAws<Output>(
     },
     body: JSON.stringify(input),
   })
-  const { status, text } = await send({ method: 'POST', url: `${origin}/`, headers, body: input }, timeoutMs)
-  const answer = parse(text)
-  if (status === 200 && answer) return answer as Output
-  throw Object.assign(new Error(answer?.message ?? answer?.Message ?? `${service} answered ${status}.`), {
-    name: answer?.__type?.replace(/^.*#|:.*$/g, '') ?? 'UnknownError',
-    $metadata: { httpStatusCode: status },
+  const response = await send({ method: 'POST', url: `${origin}/`, headers, body: input }, timeoutMs)
+  const answer = parse(response.text)
+  if (response.status === 200 && answer) return answer as Output
+  throw Object.assign(new Error(`${service} answered ${response.status}.`), {
+    name: nameOf(response.headers['x-amzn-errortype'] ?? answer?.code ?? answer?.__type),
+    $metadata: { httpStatusCode: response.status },
   })
 }
 
-/** Undefined for what is no JSON object. Some operations answer success with no body. */
-function parse(text: string): { __type?: string; message?: string; Message?: string } | undefined {
+/** Undefined for what is no JSON object; without what is null, as AWS's clients read it. Some operations answer nothing. */
+function parse(text: string): Record<string, unknown> | undefined {
   try {
-    const answer = JSON.parse(text || '{}')
-    return typeof answer === 'object' && answer !== null ? answer : undefined
+    const answer = JSON.parse(text || '{}', (_, value) => value ?? undefined)
+    return typeof answer === 'object' && !Array.isArray(answer) ? answer : undefined
   } catch {
     return undefined
   }
 }
+
+/** `com.amazonaws.sqs#QueueDoesNotExist` and `QueueDoesNotExist:http://…` are both told by the name. */
+const nameOf = (type: unknown): string => /^(?:[\w.-]*#)?(\w{1,100})/.exec(String(type ?? ''))?.[1] ?? 'UnknownError'

@@ -43,6 +43,6 @@ export async function publish(details: OutcomeDetail[]): Promise<void> {
       })),
     }
     const { Entries = [] } = await callAws<PutEventsResponse>('events', 'PutEvents', request)
-    return Entries.flatMap(({ ErrorCode }, index) => (ErrorCode ? [index] : []))
+    return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
   })
 }

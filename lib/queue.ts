@@ -4,6 +4,7 @@ import type {
   SendMessageBatchRequest,
   SendMessageBatchResult,
   SendMessageRequest,
+  SendMessageResult,
 } from '@aws-sdk/client-sqs'
 import { callAws } from './aws.ts'
 import { patiently } from './aws-retry.ts'
@@ -27,8 +28,14 @@ export async function sendWork(messages: Message[]): Promise<void> {
           MessageDeduplicationId: deduplicationId,
         })),
       }
-      const { Failed = [] } = await callAws<SendMessageBatchResult>('sqs', 'SendMessageBatch', request, QueueUrl)
-      return Failed.map(({ Id }) => Number(Id))
+      const { Successful = [] } = await callAws<Partial<SendMessageBatchResult>>(
+        'sqs',
+        'SendMessageBatch',
+        request,
+        QueueUrl,
+      )
+      const accepted = new Set(Successful.map(({ Id }) => Id))
+      return left.flatMap((_, index) => (accepted.has(String(index)) ? [] : [index]))
     })
   }
 }
@@ -63,7 +70,10 @@ export async function sendDeadLetter(
       ]),
     ),
   }
-  await patiently(() => callAws('sqs', 'SendMessage', request, QueueUrl))
+  await untilAccepted([request], async () => {
+    const { MessageId } = await callAws<SendMessageResult>('sqs', 'SendMessage', request, QueueUrl)
+    return MessageId ? [] : [0]
+  })
 }
 
 /** Sets when each message of the function's own queue is delivered again. At most ten. */
@@ -78,5 +88,6 @@ export async function deferMessages(messages: { receiptHandle: string; waitMs: n
       VisibilityTimeout: Math.ceil(waitMs / 1_000),
     })),
   }
-  await patiently(() => callAws('sqs', 'ChangeMessageVisibilityBatch', request, QueueUrl))
+  // They come back without it, too.
+  await patiently(() => callAws('sqs', 'ChangeMessageVisibilityBatch', request, QueueUrl), 2)
 }

@@ -36,7 +36,7 @@ export async function send(
   { method, url, headers, body }: VendorRequest,
   remainingMs: number,
 ): Promise<VendorResponse> {
-  // It comes from vendorUrl, in the normal form that undici sends.
+  // It begins with an origin as URL has it, in the normal form that undici sends.
   const pathAt = url.indexOf('/', 'https://'.length)
   const timeoutMs = Math.max(1, Math.min(remainingMs, ANSWER_TIMEOUT_MS + CONNECT_TIMEOUT_MS))
   try {

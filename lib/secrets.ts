@@ -5,6 +5,7 @@ import type {
   ListSecretsRequest,
   ListSecretsResponse,
   PutSecretValueRequest,
+  PutSecretValueResponse,
   TagResourceRequest,
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
@@ -14,6 +15,8 @@ import { OperationError, type Text } from './error.ts'
 import { remember } from './redact.ts'
 
 const CACHE_MS = 5 * 60_000
+/** So that a page stays within what lib/request.ts reads, though every secret has fifty tags. */
+const PAGE_SECRETS = 50
 /** Few: who waits for a secret tries its whole call again. */
 const MAX_ATTEMPTS = 3
 const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAtMs: number }>()
@@ -83,12 +86,13 @@ export async function putVersion(id: string, { versionId, text }: Version, stage
       SecretString: text,
       VersionStages: [stage],
     }
-    await call('PutSecretValue', request)
-    return true
+    const { VersionId } = await call<PutSecretValueResponse>('PutSecretValue', request)
+    if (VersionId === versionId) return true
   } catch (error) {
     if ((error as Error).name === 'ResourceExistsException') return false
     throw awsError(id, error)
   }
+  throw unavailable(id)
 }
 
 /** Every secret whose id begins with `prefix`, with its tags and without its value. */
@@ -97,7 +101,11 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
   do {
     let page: ListSecretsResponse
     try {
-      const request: ListSecretsRequest = { Filters: [{ Key: 'name', Values: [prefix] }], MaxResults: 100, NextToken }
+      const request: ListSecretsRequest = {
+        Filters: [{ Key: 'name', Values: [prefix] }],
+        MaxResults: PAGE_SECRETS,
+        NextToken,
+      }
       page = await call('ListSecrets', request)
     } catch (error) {
       throw awsError(prefix, error)
@@ -146,15 +154,19 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
 }
 
 function awsError(id: string, error: unknown): OperationError {
+  if (error instanceof OperationError && error.kind === 'misconfigured') return error
   if (isPermanent(error)) {
     const { name } = error as Error
     return misconfigured(id, `could not be read (${name})`, `无法读取(${name})`)
   }
-  return new OperationError('unavailable', {
+  return unavailable(id)
+}
+
+const unavailable = (id: string) =>
+  new OperationError('unavailable', {
     en: `Secrets Manager did not return secret "${id}".`,
     zh: `Secrets Manager 未返回密钥 "${id}"。`,
   })
-}
 
 const fail = (error: Error): never => {
   throw error

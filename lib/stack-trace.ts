@@ -18,9 +18,19 @@ function described(frame: NodeJS.CallSite): string {
     map ??= readMap()
     const origin = map.findOrigin(frame.getLineNumber() ?? 0, frame.getColumnNumber() ?? 0)
     if ('fileName' in origin)
-      return `${origin.fileName.replace(/^(\.\.\/)+/, '')}:${origin.lineNumber}:${origin.columnNumber}`
+      return `${frame.isAsync() ? 'async ' : ''}${origin.fileName.replace(/^(\.\.\/)+/, '')}:${origin.lineNumber}:${origin.columnNumber}`
   } catch {}
   return String(frame)
 }
 
-Error.prepareStackTrace = (error, frames) => [error, ...frames.map((frame) => `    at ${described(frame)}`)].join('\n')
+/** The first line as V8 has it, whatever was thrown. */
+function headerOf(error: unknown): string {
+  try {
+    return Error.prototype.toString.call(error)
+  } catch {
+    return 'Error'
+  }
+}
+
+Error.prepareStackTrace = (error, frames) =>
+  [headerOf(error), ...frames.map((frame) => `    at ${described(frame)}`)].join('\n')

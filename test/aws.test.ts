@@ -7,21 +7,28 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { callAws } from '../lib/aws.ts'
+import { type OutcomeDetail, publish } from '../lib/bus.ts'
+import { sendDeadLetter, sendWork } from '../lib/queue.ts'
+import { putVersion } from '../lib/secrets.ts'
 
 const KEY = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'planted/Key+' }
 
 let calls: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[]
-let answer: { status: number; body: string; cut?: boolean }
+/** Given first, with status 200. */
+let answers: string[]
+let answer: { status: number; body: string; type?: string; cut?: boolean }
 const server = createServer(async (request, response) => {
   calls.push({ url: request.url, headers: request.headers, body: await text(request) })
+  if (answers.length > 0) return void response.end(answers.shift())
   if (answer.cut) response.writeHead(answer.status, { 'content-length': answer.body.length + 1 }).write(answer.body)
-  else response.writeHead(answer.status).end(answer.body)
+  else response.writeHead(answer.status, answer.type ? { 'x-amzn-errortype': answer.type } : {}).end(answer.body)
   if (answer.cut) setTimeout(() => request.socket.destroy(), 20)
 })
 let url: string
 
 beforeEach(async () => {
   calls = []
+  answers = []
   answer = { status: 200, body: '{}' }
   if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening')
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -114,6 +121,29 @@ describe('an answer', () => {
     expect(await call()).toEqual({ MessageId: '1' })
   })
 
+  test('is without what is null', async () => {
+    answer = { status: 200, body: '{"Failed":null,"Successful":[]}' }
+    expect(await call()).toEqual({ Successful: [] })
+  })
+
+  test('names its error in a header before its body', async () => {
+    answer = {
+      status: 400,
+      body: '{"message":"Rate exceeded"}',
+      type: 'ThrottlingException:http://internal.amazon.com/',
+    }
+    await expect(call()).rejects.toMatchObject({ name: 'ThrottlingException' })
+  })
+
+  test('tells nothing of itself in its error but a name', async () => {
+    answer = { status: 400, body: '{"__type":"planted {appSecret: planted}","message":"planted"}' }
+    const error: Error = await call().then(
+      () => expect.fail(),
+      (thrown) => thrown,
+    )
+    expect([error.name, error.message]).toEqual(['planted', 'sqs answered 400.'])
+  })
+
   test('may be empty', async () => {
     answer = { status: 200, body: '' }
     expect(await call()).toEqual({})
@@ -121,11 +151,16 @@ describe('an answer', () => {
 
   test.each([
     [400, '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no such queue"}', 'QueueDoesNotExist'],
+    [400, '{"code":"ThrottlingException"}', 'ThrottlingException'],
+    [400, '{"__type":{"name":"X"}}', 'UnknownError'],
+    [400, '{"__type":null}', 'UnknownError'],
     [403, '{"__type":"AccessDeniedException:http://internal.amazon.com/","Message":"no"}', 'AccessDeniedException'],
     [503, '<html>busy</html>', 'UnknownError'],
     // Not taken for success by those who look for refused entries alone.
     [200, '<html>welcome to this network</html>', 'UnknownError'],
     [200, '"text"', 'UnknownError'],
+    [200, '[]', 'UnknownError'],
+    [200, 'null', 'UnknownError'],
   ])('of status %i and %s is thrown as %s', async (httpStatusCode, body, name) => {
     answer = { status: httpStatusCode, body }
     await expect(call()).rejects.toMatchObject({ name, $metadata: { httpStatusCode } })
@@ -144,4 +179,49 @@ test('without a region nothing is called', async () => {
     message: expect.stringContaining('AWS_REGION'),
   })
   expect(calls).toEqual([])
+})
+
+describe('without a receipt nothing counts as taken', () => {
+  const message = (body: string) => ({ body, group: 'feishu:default', deduplicationId: body })
+  const outcome = (eventId: string) => ({ eventId, outcome: 'changed' }) as OutcomeDetail
+
+  beforeEach(() => {
+    for (const name of ['WORK_QUEUE_URL', 'DEAD_LETTER_QUEUE_URL', 'AWS_ENDPOINT_URL']) vi.stubEnv(name, url)
+    vi.stubEnv('EVENT_BUS_NAME', 'default')
+  })
+
+  test('a dead letter', async () => {
+    answers = ['', '{}', '{"MessageId":"1"}']
+    await sendDeadLetter(message('a'), { kind: 'forbidden', hint: undefined })
+    expect(calls).toHaveLength(3)
+  })
+
+  test('work items, each by itself', async () => {
+    answers = ['{"Successful":[{"Id":"1"}]}', '{"Failed":null}', '{"Successful":[{"Id":"0"}],"Failed":[]}']
+    await sendWork([message('a'), message('b')])
+    const bodies = calls.map(({ body }) =>
+      JSON.parse(body).Entries.map((entry: { MessageBody: string }) => entry.MessageBody),
+    )
+    expect(bodies).toEqual([['a', 'b'], ['a'], ['a']])
+  })
+
+  test('outcome events, each by itself', async () => {
+    answers = [
+      '{"Entries":[{"ErrorCode":"ThrottlingException"},{"EventId":"1"}]}',
+      '{}',
+      '{"Entries":[{"EventId":"2"}]}',
+    ]
+    await publish([outcome('a'), outcome('b')])
+    const ids = calls.map(({ body }) =>
+      JSON.parse(body).Entries.map(({ Detail }: { Detail: string }) => JSON.parse(Detail).eventId),
+    )
+    expect(ids).toEqual([['a', 'b'], ['a'], ['a']])
+  })
+
+  test('a new version of a secret', async () => {
+    const version = { versionId: 'v'.repeat(32), text: '{}' }
+    answers = ['{}', JSON.stringify({ VersionId: version.versionId })]
+    await expect(putVersion('id', version, 'AWSPENDING')).rejects.toMatchObject({ kind: 'unavailable' })
+    expect(await putVersion('id', version, 'AWSPENDING')).toBe(true)
+  })
 })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { isPermanent, patiently } from '../lib/aws-retry.ts'
 import { untilAccepted } from '../lib/batch.ts'
+import { OperationError } from '../lib/error.ts'
 
 const failure = (name: string, httpStatusCode: number) =>
   Object.assign(new Error(name), { name, $metadata: { httpStatusCode } })
@@ -35,5 +37,36 @@ describe('a batch for SQS or EventBridge', () => {
     })
     await expect(sending).rejects.toBe(denied)
     expect(tries).toBe(1)
+  })
+})
+
+describe('a failed call of AWS', () => {
+  const told = { en: '', zh: '' }
+
+  test.each<[string, unknown, boolean]>([
+    ['AccessDeniedException', failure('AccessDeniedException', 400), true],
+    ['ResourceNotFoundException', failure('ResourceNotFoundException', 400), true],
+    ['a setting that is missing', new OperationError('misconfigured', told), true],
+    ['a throttle', failure('RequestThrottled', 403), false],
+    ['another throttle', failure('TooManyRequestsException', 400), false],
+    ['a throttle by status', failure('UnknownError', 429), false],
+    ['a time-out', failure('RequestTimeoutException', 400), false],
+    ['a fault', failure('InternalServiceError', 500), false],
+    ['an answer that is no JSON', failure('UnknownError', 200), false],
+    ['an answer that is too large', new OperationError('protocol', told), false],
+    ['no connection', new OperationError('unavailable', told), false],
+  ])('by %s is permanent or may pass', (_, error, expected) => {
+    expect(isPermanent(error)).toBe(expected)
+  })
+
+  test('is tried as often as wanted', async () => {
+    let tries = 0
+    const fault = failure('InternalServiceError', 500)
+    const calling = patiently(async () => {
+      tries++
+      throw fault
+    }, 2)
+    await expect(calling).rejects.toBe(fault)
+    expect(tries).toBe(2)
   })
 })

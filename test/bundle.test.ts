@@ -1,6 +1,7 @@
 /** What is deployed: one file and its map for each function, no larger and no slower to start than agreed. */
 import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { OPERATIONS } from './harness.ts'
@@ -46,6 +47,38 @@ describe.each(FUNCTIONS)('%s', (name) => {
       full.push(startMs(path.resolve(`dist/${name}/index.mjs`)))
     }
     expect(Math.min(...full) / Math.min(...empty)).toBeLessThan(MAX_STARTS_OF_EMPTY)
+  })
+})
+
+describe('a stack trace', () => {
+  const bundle = `dist/${FUNCTIONS[0]}/index.mjs`
+  const printedBy = (script: string, module = path.resolve(bundle)) =>
+    spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+      env: { BUNDLE: module },
+    }).stdout
+
+  test("is V8's own where the map is missing", () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'bundle-'))
+    copyFileSync(bundle, path.join(folder, 'index.mjs'))
+    const stack = printedBy(
+      `const { handler } = await import(process.env.BUNDLE)
+      await handler(null, {}).catch(({ stack }) => process.stdout.write(stack))`,
+      path.join(folder, 'index.mjs'),
+    )
+    rmSync(folder, { recursive: true })
+    expect(stack).toMatch(/^TypeError: .*null\n {4}at .*index\.mjs:\d+:\d+/)
+    expect(stack).not.toContain('lib/')
+  })
+
+  test('of other files, and of what is no proper error, is as without it', () => {
+    const script = `
+      class Odd extends Error { toString() { throw new Error('no') } }
+      const of = (thing) => (Error.captureStackTrace(thing), thing.stack.split('\\n')[0])
+      process.stdout.write(JSON.stringify([new RangeError('a').stack, of(Object.create(null)), of(['x']), new Odd().stack]))`
+    expect(printedBy(`await import(process.env.BUNDLE); ${script}`)).toBe(
+      printedBy(`await import('node:fs'); ${script}`),
+    )
   })
 })
 

@@ -295,7 +295,7 @@ export async function startSimulation(options: SimulationOptions) {
       const taken = Entries.filter((_, index) => !refused[index])
       for (const { MessageGroupId, MessageDeduplicationId, MessageBody } of taken)
         queueOf(name).send(MessageGroupId, MessageDeduplicationId, MessageBody)
-      return { Failed: Entries.flatMap(({ Id }, index) => (refused[index] ? [{ Id }] : [])) }
+      return { Successful: taken.map(({ Id }) => ({ Id })) }
     },
     SendMessage(name, input: Entry & { MessageAttributes: Attributes }) {
       countsOf(name).sqsRequests++
@@ -304,7 +304,7 @@ export async function startSimulation(options: SimulationOptions) {
         Object.entries(MessageAttributes).map(([key, { StringValue }]) => [key, StringValue]),
       )
       deadLetters.send(MessageGroupId, MessageDeduplicationId, MessageBody, reason)
-      return {}
+      return { MessageId: MessageDeduplicationId }
     },
     ChangeMessageVisibilityBatch(
       name,
@@ -324,7 +324,11 @@ export async function startSimulation(options: SimulationOptions) {
         countsOf(name).eventsPut++
         outcomes.push({ atMs: now(), ...JSON.parse(Detail) })
       }
-      return { Entries: refused.map((isRefused) => (isRefused ? { ErrorCode: 'ThrottlingException' } : {})) }
+      return {
+        Entries: refused.map((isRefused) =>
+          isRefused ? { ErrorCode: 'ThrottlingException' } : { EventId: 'simulated' },
+        ),
+      }
     },
   }
 

@@ -91,8 +91,6 @@ export function summary({
   return { machine, processes, rows, targets: targetsOf(rows) }
 }
 
-const APPROVAL = 'feishu-approval-unsubscribe'
-
 /** What is promised, for the worst of the functions. */
 function targetsOf(rows: RowResult[]): Results['targets'] {
   const row = (name: string) => rows.find((candidate) => candidate.name === name)
@@ -106,8 +104,7 @@ function targetsOf(rows: RowResult[]): Results['targets'] {
     { what: "init, to the Feishu SDK's", limit: 0.5, measured: worst((it) => it.init.median / init('feishu-sdk')) },
     { what: "init, to the DingTalk SDK's", limit: 0.5, measured: worst((it) => it.init.median / init('dingtalk-sdk')) },
     { what: 'warm call, to a bare call with undici', limit: 1.3, measured: worst((it) => call(it.name)) },
-    // The call that the SDK makes, too.
-    { what: "warm call, to the Feishu SDK's", limit: 0.5, measured: round(call(APPROVAL) / call('feishu-sdk')) },
+    { what: "warm call, to the Feishu SDK's", limit: 0.5, measured: worst((it) => call(it.name) / call('feishu-sdk')) },
     { what: 'bundle, KB minified', limit: 400, measured: worst(({ bundleBytes }) => bundleBytes / 1_000) },
     { what: 'peak memory, to the hand-written handler', limit: 1.2, measured: worst((it) => it.rss.median) },
   ]

@@ -1,7 +1,7 @@
 /** `npm run bench:scale`: how long a mass leave takes, and what it costs, on a virtual clock. */
 import { readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { CommandError, runCommand, say, UsageError } from '../local/command.ts'
+import { CommandError, runCommand, say, UsageError } from '../cli/command.ts'
 import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
 import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
 import { plotOf } from './scale-plot.ts'

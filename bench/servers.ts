@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { startEventBus } from '../local/event-bus.ts'
+import { startEventBus } from '../local/aws/event-bus.ts'
+import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
-import { sampleWorld } from '../local/sandbox.ts'
-import { startSecretsManager } from '../local/secrets-manager.ts'
+import { sampleWorld } from '../local/sandbox/sandbox.ts'
 
 /** Every path but these is an operation of Feishu. */
 const ANSWERS: [prefix: string, answer: object][] = [

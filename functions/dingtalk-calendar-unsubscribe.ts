@@ -3,8 +3,8 @@
  * https://help.dingtalk.io/open/development/unsubscribe-from-a-public-calendar
  */
 import * as v from 'valibot'
-import { dingtalk } from '../lib/dingtalk.ts'
-import { lambda } from '../lib/lambda.ts'
+import { dingtalk } from '../lib/dingtalk/dingtalk.ts'
+import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import { id, nameId } from '../lib/schema.ts'
 

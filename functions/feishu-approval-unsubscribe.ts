@@ -3,8 +3,8 @@
  * https://open.feishu.cn/document/server-docs/approval-v4/event/event-interface/unsubscribe
  */
 import * as v from 'valibot'
-import { feishu } from '../lib/feishu.ts'
-import { lambda } from '../lib/lambda.ts'
+import { feishu } from '../lib/feishu/feishu.ts'
+import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import { id, nameId } from '../lib/schema.ts'
 

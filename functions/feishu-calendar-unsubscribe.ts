@@ -3,9 +3,9 @@
  * https://open.feishu.cn/document/server-docs/calendar-v4/calendar/unsubscription
  */
 import * as v from 'valibot'
-import { feishu } from '../lib/feishu.ts'
-import { feishuCalendarCodes } from '../lib/feishu-codes.ts'
-import { lambda } from '../lib/lambda.ts'
+import { feishuCalendarCodes } from '../lib/feishu/codes.ts'
+import { feishu } from '../lib/feishu/feishu.ts'
+import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import { nameId } from '../lib/schema.ts'
 

@@ -3,10 +3,10 @@
  * https://open.feishu.cn/document/server-docs/docs/drive-v1/event/delete_subscribe
  */
 import * as v from 'valibot'
-import { eventTypeFits, FILE_TYPES } from '../lib/drive-file.ts'
-import { feishu } from '../lib/feishu.ts'
-import { feishuDocumentCodes } from '../lib/feishu-codes.ts'
-import { lambda } from '../lib/lambda.ts'
+import { feishuDocumentCodes } from '../lib/feishu/codes.ts'
+import { eventTypeFits, FILE_TYPES } from '../lib/feishu/drive-file.ts'
+import { feishu } from '../lib/feishu/feishu.ts'
+import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import { id, nameId } from '../lib/schema.ts'
 

@@ -1,10 +1,10 @@
 /** Scheduled: keeps the tokens of all stored users of both vendors alive. No operation: it has no route and no queue. */
 import type { Context } from 'aws-lambda'
-import { dingtalkUser } from '../lib/dingtalk-tokens.ts'
+import { dingtalkUser } from '../lib/dingtalk/tokens.ts'
 import { environment, environmentNumber } from '../lib/environment.ts'
 import { OperationError } from '../lib/error.ts'
-import { feishuUser } from '../lib/feishu-tokens.ts'
-import { renewAll } from '../lib/renewal.ts'
+import { feishuUser } from '../lib/feishu/tokens.ts'
+import { renewAll } from '../lib/tokens/renew-all.ts'
 
 /** Kept back for the last renewals' storing and the metrics. */
 const RESERVE_MS = 10_000

@@ -1,7 +1,7 @@
 /** The event that starts an offboarding: what its `detail` may hold. */
 import * as v from 'valibot'
-import { eventTypeFits, FILE_TYPES } from './drive-file.ts'
 import { OperationError } from './error.ts'
+import { eventTypeFits, FILE_TYPES } from './feishu/drive-file.ts'
 import { exactly, id, nameId } from './schema.ts'
 
 /** The event's `detail-type`. */

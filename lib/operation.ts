@@ -1,7 +1,7 @@
 /** What a vendor call and an operation are: contracts as data. */
 import type * as v from 'valibot'
 import type { Offboarding } from './offboarding-event.ts'
-import type { CodeTable, Identity, Vendor } from './vendor.ts'
+import type { CodeTable, Identity, Vendor } from './vendor/vendor.ts'
 
 /** The parameters of a call, by the vendor's own field names. */
 export type Input = { [field: string]: string | undefined }

@@ -1,5 +1,5 @@
 /** The secrets that go with the sandbox's world: what an operator would have put into Secrets Manager. */
-import type { World } from './sandbox.ts'
+import type { World } from './sandbox/sandbox.ts'
 
 /** Secret ids come from the functions' environment variables, tokens from the world. */
 export function sampleSecrets(world: World, variables: Record<string, string>): Record<string, unknown> {

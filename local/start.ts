@@ -1,16 +1,16 @@
 /** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
 import { parseArgs } from 'node:util'
-import { AuditLog } from './audit-log.ts'
-import { CommandError, readObject, say, UsageError } from './command.ts'
-import { describe, LOCAL_URL, localConnection, STACK_PATH } from './connection.ts'
-import { exitCodeOf, follow, sendEvent } from './follow.ts'
-import { createPage } from './page.ts'
-import { FORMATS } from './report-formats.ts'
+import { CommandError, readObject, say, UsageError } from '../cli/command.ts'
+import { AuditLog } from '../cli/progress/audit-log.ts'
+import { exitCodeOf, follow, sendEvent } from '../cli/progress/follow.ts'
+import { FORMATS } from '../cli/progress/report-formats.ts'
+import { describe, LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
+import { compileTemplate } from '../infra/compile.ts'
+import { readTemplate } from '../infra/wiring.ts'
+import { createPage } from './page/server.ts'
 import { sampleSecrets } from './sample-secrets.ts'
-import { type Sandbox, sampleWorld, startSandbox } from './sandbox.ts'
+import { type Sandbox, sampleWorld, startSandbox } from './sandbox/sandbox.ts'
 import { startStack } from './stack.ts'
-import { compileTemplate } from './template.ts'
-import { readTemplate } from './wiring.ts'
 
 const HELP = `Runs the functions of dist/ on this machine: queues, event bus and HTTP API as serverless.yml describes
 them, against a sandbox of both vendors. Sends an offboarding event, shows what becomes of every target, and

@@ -4,12 +4,12 @@ import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@a
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
 import { vi } from 'vitest'
 import type { Operation } from '../lib/operation.ts'
-import { startEventBus } from '../local/event-bus.ts'
-import { createFunction } from '../local/lambda.ts'
-import { startQueues } from '../local/queues.ts'
+import { startEventBus } from '../local/aws/event-bus.ts'
+import { createFunction } from '../local/aws/lambda.ts'
+import { startQueues } from '../local/aws/queues.ts'
+import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
-import { sampleWorld, startSandbox, type World } from '../local/sandbox.ts'
-import { startSecretsManager } from '../local/secrets-manager.ts'
+import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',

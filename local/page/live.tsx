@@ -1,6 +1,6 @@
 /** The second tab: offboardings as they go on. */
 import { useState } from 'preact/hooks'
-import { countsOf, needsSomebody, type Result, targetOf } from '../ledger.ts'
+import { countsOf, needsSomebody, type Result, targetOf } from '../../cli/progress/ledger.ts'
 import type { Offboarding, Offboardings, Progress } from './offboardings.ts'
 import type { Language, Say } from './text.ts'
 

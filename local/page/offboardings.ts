@@ -1,7 +1,8 @@
 /** Offboardings as a browser follows them: audit lines, and the targets of each event. */
+
+import type { LoggedLine } from '../../cli/progress/audit-log.ts'
+import { Ledger, type Result } from '../../cli/progress/ledger.ts'
 import type { Input } from '../../lib/operation.ts'
-import type { LoggedLine } from '../audit-log.ts'
-import { Ledger, type Result } from '../ledger.ts'
 
 /** What an event asks of each operation, told when it is put on the bus. */
 export type Targets = { message: 'targets'; eventId: string; targets: Record<string, Input[]> }

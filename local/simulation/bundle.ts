@@ -7,7 +7,7 @@ import { type Host, PARAMETERS } from './host.ts'
 
 const here = import.meta.dirname
 const STAND_INS: Record<string, string> = {
-  './aws.ts': 'aws.ts',
+  './client.ts': 'aws.ts',
   undici: 'undici.ts',
   'node:timers/promises': 'timers-promises.ts',
 }

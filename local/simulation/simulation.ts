@@ -3,12 +3,12 @@
  * Secrets Manager and both vendors. Faults can be injected wherever something can go wrong.
  */
 import type { Handler, SQSRecord } from 'aws-lambda'
-import { AwsError } from '../aws-json.ts'
+import { AwsError } from '../aws/json-server.ts'
+import { SecretStore } from '../aws/secret-store.ts'
+import { secretsManagerOperations } from '../aws/secrets-manager.ts'
 import type { Answer } from '../sandbox/call.ts'
+import type { World } from '../sandbox/sandbox.ts'
 import { startVendors, type Vendors } from '../sandbox/vendors.ts'
-import type { World } from '../sandbox.ts'
-import { SecretStore } from '../secret-store.ts'
-import { secretsManagerOperations } from '../secrets-manager.ts'
 import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'

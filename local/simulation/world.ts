@@ -1,5 +1,5 @@
 /** Leavers, what they are subscribed to, and the secrets that go with them: made by number, for as many as wanted. */
-import { sampleWorld, type World } from '../sandbox.ts'
+import { sampleWorld, type World } from '../sandbox/sandbox.ts'
 
 /** Each leaver's targets: what one event asks for. */
 export const PER_LEAVER = { calendars: 1, acls: 2, approvals: 2, files: 20, dingtalk: 3 }

@@ -1,6 +1,6 @@
 import { PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { beforeAll, expect, inject, it, vi } from 'vitest'
-import { discoveryPolicy, operatorPolicy } from '../policies.ts'
+import { discoveryPolicy, operatorPolicy } from '../docs/policies.ts'
 import { clientsOf, createUser, type Keys } from './aws.ts'
 import { tryNpmRun } from './npm.ts'
 import { STAGE } from './setup.ts'

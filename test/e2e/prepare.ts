@@ -1,5 +1,5 @@
 /** What `npm run test:e2e` needs besides `npm ci`. Says what is missing and ends with an error before anything runs. */
-import { preparePython } from '../../local/python.ts'
+import { preparePython } from '../../scripts/python.ts'
 import { prepareRuntimeClient } from './runtime-client.ts'
 
 try {

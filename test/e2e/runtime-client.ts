@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'
-import { markOf } from '../../local/python.ts'
+import { markOf } from '../../scripts/python.ts'
 
 const client = path.join(import.meta.dirname, 'node_modules', 'aws-lambda-ric')
 

@@ -3,10 +3,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { close, listen } from '../../local/aws-json.ts'
-import { connect } from '../../local/connection.ts'
-import { sendEvent } from '../../local/follow.ts'
-import { startCommand, stopCommands } from '../operator.ts'
+import { sendEvent } from '../../cli/progress/follow.ts'
+import { connect } from '../../cli/stack/connection.ts'
+import { close, listen } from '../../local/aws/json-server.ts'
+import { startCommand, stopCommands } from '../cli/operator.ts'
 
 const CHROMIUM = [
   process.env.CHROMIUM,

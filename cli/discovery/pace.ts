@@ -1,0 +1,50 @@
+/** Asking a vendor for as long as it takes, from a terminal. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OperationError } from '../../lib/error.ts'
+import { say } from '../command.ts'
+import type { Ask } from './vendor-lists.ts'
+
+const CALL_MS = 60_000
+/** What is waited within a call, where Ctrl-C has to wait too. */
+const PATIENCE_MS = 2_000
+/** So often a vendor may ask to wait before a question is given up. */
+const WAITS = 5
+
+const pause = (waitMs: number, signal: AbortSignal) =>
+  sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+
+/** Makes a call and waits as the vendor asks. Stops between calls alone: a token that is being renewed must be stored. */
+export const patient =
+  (signal: AbortSignal): Ask =>
+  async (once) => {
+    for (let waits = 0; ; waits++) {
+      signal.throwIfAborted()
+      const deadlineMs = Date.now() + CALL_MS
+      try {
+        return await once({ dryRun: false, remainingMs: () => deadlineMs - Date.now(), patienceMs: PATIENCE_MS })
+      } catch (error) {
+        if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
+        const waitMs = error.retryAfterMs ?? 1_000
+        say(`The vendor asks to wait for ${Math.ceil(waitMs / 1_000)} s …`)
+        await pause(waitMs, signal)
+      }
+    }
+  }
+
+/** The same, no more often than a limit per minute allows, however its minutes lie. `speed`: how much faster they pass. */
+export function paced({ perMinute, speed }: { perMinute: number; speed: number }, signal: AbortSignal): Ask {
+  const ask = patient(signal)
+  const endedAtMs: number[] = []
+  return async (once) => {
+    const waitMs = (endedAtMs.at(-perMinute) ?? 0) + 60_000 / speed - Date.now()
+    if (waitMs > 0) {
+      say(`${endedAtMs.length} asked; the vendor allows ${perMinute} a minute: on in ${Math.ceil(waitMs / 1_000)} s …`)
+      await pause(waitMs, signal)
+    }
+    try {
+      return await ask(once)
+    } finally {
+      endedAtMs.push(Date.now())
+    }
+  }
+}

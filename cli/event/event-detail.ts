@@ -1,0 +1,28 @@
+/** An offboarding event's detail as an operator makes one: from options, and checked before anything is sent. */
+import { randomBytes } from 'node:crypto'
+import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
+import { offboarding } from '../../lib/offboarding-event.ts'
+import { issuesOf, printable } from '../../lib/schema.ts'
+import { say, UsageError } from '../command.ts'
+
+/** A name with the time in it. */
+export function newOffboardingId(): string {
+  const time = new Date().toISOString().replace(/\D/g, '').slice(0, 14)
+  return `offboarding-${time}-${randomBytes(3).toString('hex')}`
+}
+
+/** What the option `--file TOKEN:TYPE` means in the event. */
+export function fileOf(option: string, name = 'file') {
+  const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(option) ?? []
+  if (fileToken === undefined) throw new UsageError(`--${name} must be TOKEN:TYPE, as in doxcnXXXX:docx`)
+  return { fileToken, fileType, ...(fileType === 'folder' && { eventType: FOLDER_EVENT_TYPE }) }
+}
+
+/** Throws after telling every wrong field. */
+export function assertEvent(detail: unknown, source: string): void {
+  const issues = issuesOf(offboarding, detail)
+  if (issues.length === 0) return
+  const width = Math.max(...issues.map(([field]) => field.length))
+  for (const [field, { en }] of issues) say(`  ${field.padEnd(width)}  ${en}`)
+  throw new UsageError(`${printable(source)} is not a valid offboarding event, see above. Nothing was sent.`)
+}

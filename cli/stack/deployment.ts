@@ -1,0 +1,103 @@
+/** What a stage is deployed with, for the commands that work on it: all of it read from serverless.yml. */
+import { readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+import { compileTemplate } from '../../infra/compile.ts'
+import { readTemplate, type Wiring } from '../../infra/wiring.ts'
+import { CommandError, say, UsageError } from '../command.ts'
+
+/** The options that say which deployment is meant: those that `osls deploy` was given. */
+export const DEPLOYMENT_OPTIONS = {
+  stage: { type: 'string' },
+  region: { type: 'string' },
+  param: { type: 'string', multiple: true },
+} as const
+
+export type DeploymentOptions = { stage?: string; region?: string; param?: string[] }
+
+export type Deployment<Name extends string> = {
+  region: string
+  variables: Record<Name, string>
+  /** The customer-managed key of the secrets, if they have one. */
+  kmsKeyId: string | undefined
+}
+
+/**
+ * The functions' environment variables `names` of one stage, put into this process's environment, where lib/ looks for
+ * them; `AWS_REGION` too, which is serverless.yml's unless told. A variable that is already set stays; when all are,
+ * nothing is compiled. Names of secrets belong to a stage: asking for a stage while one of them is set is wrong usage.
+ */
+export async function useDeployment<Name extends string>(
+  names: readonly Name[],
+  options: DeploymentOptions,
+): Promise<Deployment<Name>> {
+  const { stage } = options
+  const { params, used, kmsKeyId } = checkDeployment(options)
+
+  const given = names.filter((name) => process.env[name])
+  const ofStage = given.find((name) => /_SECRET_(ID|PREFIX)$/.test(name))
+  if (stage !== undefined && ofStage) throw new UsageError(`--stage has no effect while ${ofStage} is set`)
+  if (given.length > 0) say(`From the environment: ${given.join(', ')}`)
+  const compiled = given.length < names.length ? variablesOf(await compile(stage, params)) : {}
+
+  const variables = Object.fromEntries(
+    names.map((name) => {
+      const value = process.env[name] || compiled[name]
+      if (!value) throw new CommandError(`serverless.yml gives no function the variable ${name}`)
+      return [name, value]
+    }),
+  ) as Record<Name, string>
+  Object.assign(process.env, variables, { AWS_REGION: used })
+  return { region: used, variables, kmsKeyId }
+}
+
+/** The stage's functions, queues and rules, and its region. */
+export async function compileStage(options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {
+  const { params, used } = checkDeployment(options)
+  return { region: used, wiring: await compile(options.stage, params) }
+}
+
+/** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. Throws `UsageError`. */
+export function checkDeployment({ stage, region, param = [] }: DeploymentOptions) {
+  if (stage !== undefined && !/^[a-z][a-z0-9]{0,9}$/.test(stage))
+    throw new UsageError('--stage must be at most ten lower-case letters and digits, beginning with a letter')
+  if (region !== undefined && !/^[a-z]{2}(-[a-z]+)+-\d+$/.test(region))
+    throw new UsageError('--region must be an AWS region, as in ap-southeast-1')
+  const service = readService()
+  const params = readParams(param, Object.keys(service.params.default))
+  return {
+    params,
+    used: region ?? service.provider.region,
+    kmsKeyId: (params.secretsKmsKeyArn ?? service.params.default.secretsKmsKeyArn) || undefined,
+  }
+}
+
+/** A line of `name=value` for each parameter, the names being those of serverless.yml. */
+function readParams(lines: string[], known: string[]): Record<string, string> {
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [, name = '', value = ''] = /^([^=]+)=(.*)$/s.exec(line) ?? []
+      if (name === '') throw new UsageError('--param must be name=value')
+      if (!known.includes(name)) throw new UsageError(`--param ${name}: serverless.yml has no such parameter`)
+      return [name, value]
+    }),
+  )
+}
+
+type Service = { provider: { region: string }; params: { default: Record<string, string> } }
+
+const readService = (): Service => parse(readFileSync('serverless.yml', 'utf8'), { logLevel: 'error' })
+
+const variablesOf = ({ functions }: Wiring): Record<string, string> =>
+  Object.assign({}, ...functions.map(({ env }) => env))
+
+async function compile(stage: string | undefined, params: Record<string, string>): Promise<Wiring> {
+  say('Compiling serverless.yml …')
+  try {
+    const template = await compileTemplate({ params, ...(stage !== undefined && { stage }) })
+    return readTemplate(template, { queueUrl: (name) => name })
+  } catch (error) {
+    const { message } = error as Error
+    const reason = /Received rejection: (.+)/.exec(message) ?? /Error:\s+(.+(?:\n {2}- .+)?)/.exec(message)
+    throw new CommandError(`serverless.yml could not be compiled: ${(reason?.[1] ?? message).replace(/\s+/g, ' ')}`)
+  }
+}

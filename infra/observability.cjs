@@ -1,0 +1,466 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
+'use strict'
+
+// What watches over the stack: alarms that say what to do, a dashboard, saved queries, and the key of the logs. Each export
+// is a variable that serverless.yml reads as `${file(./infra/observability.cjs):NAME}`. Numbers come from where they are already:
+// AWS's own metrics, the audit lines by Logs Insights, and metrics made from audit lines where an alarm needs one.
+
+const {
+  RENEWAL,
+  allow,
+  arn,
+  arnOf,
+  collect,
+  idOf,
+  oslsId,
+  policy,
+  ref,
+  settings,
+  sub,
+  upperFirst,
+} = require('./cloudformation.cjs')
+
+/** All functions, not only the operations: whatever stands in `functions` has a log and can fail. */
+const functionsOf = async (osls) => Object.assign({}, ...[await osls.resolveVariable('self:functions')].flat())
+
+/** The metric namespace of one stage, for what is read from its audit lines. */
+const namespaceOf = (stage) => `SubscriptionOffboarding/${stage}`
+
+/** Metrics made from the audit lines of the operations, for each operation. */
+const LINE_METRICS = {
+  VendorFaults: {
+    FilterPattern: '{ ($.kind = "unavailable") || ($.kind = "timeout") || ($.kind = "protocol") }',
+    MetricValue: '1',
+    Unit: 'Count',
+  },
+  // Of what took one call, so that it is the vendor's time and not that of waits between tries.
+  CallMs: { FilterPattern: '{ ($.attempts = 1) && ($.ms > 0) }', MetricValue: '$.ms', Unit: 'Milliseconds' },
+}
+
+/**
+ * Alarms with the topic they reach. `section` is the heading in the runbook that each links to: the same in every language.
+ */
+exports.alarms = async (osls) => {
+  const { stage, service, operations, vendors, checked } = await settings(osls)
+  const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
+  const functions = await functionsOf(osls)
+  const alarm = (name, { Metric, section, Description, ...settings }) => ({
+    Type: 'AWS::CloudWatch::Alarm',
+    Properties: {
+      AlarmName: `${stage}-${name}`,
+      AlarmDescription: `${Description} Runbook: ${runbookUrl}#${section}`,
+      ...Metric,
+      Statistic: 'Maximum',
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ...settings,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'notBreaching',
+      AlarmActions: [ref('AlarmTopic')],
+    },
+  })
+  const queueMetric = (queue, MetricName) => ({
+    Namespace: 'AWS/SQS',
+    MetricName,
+    Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [queue, 'QueueName'] } }],
+  })
+  const functionMetric = (key, MetricName) => ({
+    Namespace: 'AWS/Lambda',
+    MetricName,
+    Dimensions: [{ Name: 'FunctionName', Value: ref(`${oslsId(key)}LambdaFunction`) }],
+  })
+  const lineMetric = (operation, MetricName) => ({
+    Namespace: namespaceOf(stage),
+    MetricName,
+    Dimensions: [{ Name: 'operation', Value: operation }],
+  })
+  const aQuarterOfAnHour = { Period: 300, EvaluationPeriods: 3 }
+
+  return {
+    Resources: {
+      DeadLettersAlarm: alarm('dead-letters', {
+        Metric: queueMetric('DeadLetterQueue', 'ApproximateNumberOfMessagesVisible'),
+        section: 'dead-letters',
+        Description:
+          'Work was parked: a subscription of a leaver may still be active. "npm run dead-letters -- list" shows what and ' +
+          'why. Mend the cause, then redrive. Letters expire after 14 days.',
+      }),
+      UndeliveredEventsAlarm: alarm('undelivered-events', {
+        Metric: queueMetric('UndeliveredEventsQueue', 'ApproximateNumberOfMessagesVisible'),
+        section: 'undelivered-events',
+        Description:
+          'An offboarding event reached no function, or a function could not plan it: for this leaver nothing may have ' +
+          'been done. "npm run dead-letters -- list --kind undelivered" shows which and why. Mend the cause, then ' +
+          'redrive. Letters expire after 14 days.',
+      }),
+      ...collect(operations, (operation, { vendor }) => ({
+        [`${idOf(operation)}OldestMessageAlarm`]: alarm(`${operation}-oldest-message`, {
+          Metric: queueMetric(`${idOf(operation)}Queue`, 'ApproximateAgeOfOldestMessage'),
+          Threshold: oldestMessageAlarmSeconds,
+          Period: 300,
+          section: 'oldest-message',
+          Description:
+            `Work of ${operation} has waited longer than ${oldestMessageAlarmSeconds} s: the vendor keeps refusing or ` +
+            'throttling, or there is more work than its rate limit lets through. The saved query "deferrals by bucket" ' +
+            'tells which. Items expire after 14 days.',
+        }),
+        [`${idOf(operation)}VendorFaultsAlarm`]: alarm(`${operation}-vendor-faults`, {
+          Metric: lineMetric(operation, 'VendorFaults'),
+          ...aQuarterOfAnHour,
+          Statistic: 'Sum',
+          section: 'vendor-faults',
+          Description:
+            `For 15 minutes calls of ${operation} to ${vendor} have failed without a usable answer: faults, silence, or ` +
+            'something its documents do not describe. Queued work is tried again for 24 hours; HTTP callers get 502 to 504.',
+        }),
+        [`${idOf(operation)}VendorSlowAlarm`]: alarm(`${operation}-vendor-slow`, {
+          Metric: lineMetric(operation, 'CallMs'),
+          ...aQuarterOfAnHour,
+          Statistic: 'Average',
+          Threshold: SLOW_MS,
+          section: 'vendor-slow',
+          Description:
+            `For 15 minutes a call of ${operation} to ${vendor} has taken more than ${SLOW_MS / 1_000} s on average. ` +
+            'Answers that take longer than 10 s are given up and tried again.',
+        }),
+      })),
+      ...collect(functions, (key, { name }) => ({
+        [`${idOf(key)}ErrorsAlarm`]: alarm(`${key}-errors`, {
+          Metric: functionMetric(key, 'Errors'),
+          Period: 300,
+          Statistic: 'Sum',
+          section: 'errors',
+          Description:
+            `${key} crashed, timed out or could not start; a vendor call that fails does not count. Read ` +
+            `/aws/lambda/${name} around the time of the alarm. Events and queued work are tried again by themselves.`,
+        }),
+        [`${idOf(key)}ThrottlesAlarm`]: alarm(`${key}-throttles`, {
+          Metric: functionMetric(key, 'Throttles'),
+          Period: 300,
+          Statistic: 'Sum',
+          section: 'throttles',
+          Description:
+            `Lambda refused to run ${key}: the account's concurrency is used up. Find what uses it, or ask AWS for a ` +
+            'higher quota. HTTP callers got an error; events and queued work are tried again by themselves.',
+        }),
+      })),
+      ...collect(RENEWAL_ALARMS, (metric, { section, Description }) =>
+        collect(vendors, (vendor) => ({
+          [`${upperFirst(vendor)}${metric}Alarm`]: alarm(`${RENEWAL}-${vendor}-${metric}`, {
+            Metric: {
+              Namespace: 'SubscriptionOffboarding',
+              MetricName: metric,
+              Dimensions: [
+                { Name: 'FunctionName', Value: `${stage}-${RENEWAL}` },
+                { Name: 'Vendor', Value: vendor },
+              ],
+            },
+            Period: 24 * 60 * 60,
+            section,
+            Description: `${vendor}: ${Description}`,
+          }),
+        })),
+      ),
+      ...collect(operations, (operation) =>
+        collect(LINE_METRICS, (MetricName, { FilterPattern, ...transformation }) => ({
+          [`${idOf(operation)}${MetricName}`]: {
+            Type: 'AWS::Logs::MetricFilter',
+            Properties: {
+              LogGroupName: ref(`${oslsId(operation)}LogGroup`),
+              FilterPattern,
+              MetricTransformations: [
+                {
+                  MetricNamespace: namespaceOf(stage),
+                  MetricName,
+                  Dimensions: [{ Key: 'operation', Value: '$.operation' }],
+                  ...transformation,
+                },
+              ],
+            },
+          },
+        })),
+      ),
+      AlarmTopic: {
+        Type: 'AWS::SNS::Topic',
+        Properties: {
+          TopicName: `${stage}-${service}-alarms`,
+          // Not alias/aws/sns: CloudWatch may not use that key, and the alarms would be lost in silence.
+          KmsMasterKeyId: ref('ObservabilityKey'),
+          ...(alarmEmail && { Subscription: [{ Protocol: 'email', Endpoint: alarmEmail }] }),
+        },
+      },
+      AlarmTopicPolicy: {
+        Type: 'AWS::SNS::TopicPolicy',
+        Properties: {
+          Topics: [ref('AlarmTopic')],
+          PolicyDocument: policy(
+            { ...allow('OurAlarms', 'sns:Publish', ref('AlarmTopic'), fromOurAlarms(stage)), Principal: CLOUDWATCH },
+            {
+              Sid: 'OnlyOverTls',
+              Effect: 'Deny',
+              Principal: '*',
+              Action: 'sns:Publish',
+              Resource: ref('AlarmTopic'),
+              Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+            },
+          ),
+        },
+      },
+    },
+  }
+}
+
+const SLOW_MS = 5_000
+
+/** By the metric the scheduled renewal counts. */
+const RENEWAL_ALARMS = {
+  ReauthorizationRequired: {
+    section: 'reauthorization',
+    Description:
+      'stored users must consent again, or nothing can be done in their name on the day they leave. ' +
+      '"npm run users -- list" names them, "npm run authorize" asks them.',
+  },
+  Gone: {
+    section: 'gone-users',
+    Description:
+      'stored users no longer exist at the vendor. "npm run users -- forget --gone" schedules their secrets for deletion.',
+  },
+  Failed: {
+    section: 'failed-renewals',
+    Description:
+      'tokens of stored users could not be renewed. Read the log of the function for kind and hint; it tries again with ' +
+      'its next run, and there are days left before they expire.',
+  },
+}
+
+/**
+ * What the audit lines are asked, in the language of Logs Insights: each is saved with the stack, under its name, and those
+ * that have a `place` ([x, y] of the grid, 24 wide) stand on the dashboard too. Fields are those of AuditLine in lib/audit.ts.
+ */
+const QUERIES = {
+  'one offboarding': {
+    query: [
+      'fields @timestamp, operation, coalesce(input.file_token, input.calendar_id, input.approval_code, input.calendarId, input.open_id) as target, message, outcome, kind, code, hint, attempts, deliveries',
+      'filter offboardingId = "hr-2026-000123"',
+      'sort @timestamp asc',
+      'limit 10000',
+    ],
+  },
+  'items by outcome': {
+    place: [0, 7],
+    query: [
+      'filter ispresent(outcome)',
+      'stats count(*) as items by operation, outcome',
+      'sort operation asc, items desc',
+    ],
+  },
+  'parked by reason': {
+    place: [12, 7],
+    query: [
+      'filter message in ["parked", "rejected"]',
+      'stats count(*) as items, latest(hint) as todo by kind, code, operation',
+      'sort items desc',
+    ],
+  },
+  'deferrals by bucket': {
+    place: [12, 13],
+    query: [
+      'filter message = "deferred"',
+      'stats count(*) as deferrals, max(waitMs / 1000) as longestWaitSeconds, latest(kind) as reason, latest(code) as lastCode by operation, bucket',
+      'sort longestWaitSeconds desc',
+    ],
+  },
+  'errors by code': {
+    place: [12, 25],
+    query: [
+      'filter ispresent(kind) and operation != "user-token-renewal"',
+      'stats count(*) as lines, latest(requestId) as lastRequestId by operation, kind, code',
+      'sort lines desc',
+    ],
+  },
+  'vendor latency': {
+    place: [12, 19],
+    query: [
+      'filter attempts = 1 and ms > 0',
+      'stats count(*) as calls, pct(ms, 50) as p50, pct(ms, 95) as p95, max(ms) as slowest by operation',
+      'sort p95 desc',
+    ],
+  },
+  'slow vendor calls': {
+    query: [
+      'fields @timestamp, operation, ms, attempts, outcome, kind, code, requestId',
+      'filter attempts >= 1 and ms > 2000',
+      'sort ms desc',
+      'limit 200',
+    ],
+  },
+  'users who must consent again': {
+    place: [12, 31],
+    query: [
+      'fields coalesce(secretId, input.open_id, input.userId) as user',
+      'filter kind = "reauthorization_required"',
+      'stats count(*) as lines, latest(operation) as lastOperation, latest(code) as lastCode by user',
+      'sort lines desc',
+    ],
+  },
+}
+
+/** The dashboard and the saved queries. */
+exports.dashboard = async (osls) => {
+  const { stage, service, operations, vendors, checked } = await settings(osls)
+  const names = Object.keys(operations)
+  const functions = await functionsOf(osls)
+  const { Resources: alarms } = await exports.alarms(osls)
+  const alarmNames = Object.values(alarms).flatMap(({ Properties }) => Properties.AlarmName ?? [])
+  const region = '${AWS::Region}'
+
+  const sources = Object.values(functions).map(({ name }) => `SOURCE '/aws/lambda/${name}'`)
+  const table = (title, { place: [x, y], query }) => ({
+    ...{ type: 'log', x, y, width: 12, height: 6 },
+    properties: { title: upperFirst(title), view: 'table', region, query: [...sources, ...query].join('\n| ') },
+  })
+  const graph = (title, x, y, metrics, settings) => ({
+    ...{ type: 'metric', x, y, width: 12, height: 6 },
+    properties: { title, view: 'timeSeries', region, period: 300, yAxis: { left: { min: 0 } }, metrics, ...settings },
+  })
+  const lineMetric = (metric) => names.map((name) => [namespaceOf(stage), metric, 'operation', name, { label: name }])
+  const queueMetric = (metric, queue, label = queue) => ['AWS/SQS', metric, 'QueueName', `${stage}-${queue}`, { label }]
+  const body = {
+    widgets: [
+      {
+        ...{ type: 'text', x: 0, y: 0, width: 24, height: 1 },
+        properties: {
+          markdown: `**${service} ${stage}** · what to do: ${checked.runbookUrl} · tables cover the range chosen above`,
+        },
+      },
+      {
+        ...{ type: 'alarm', x: 0, y: 1, width: 24, height: 6 },
+        properties: {
+          title: 'Alarms',
+          alarms: alarmNames.map((name) => arn('cloudwatch', `alarm:${name}`)['Fn::Sub']),
+        },
+      },
+      ...Object.entries(QUERIES).flatMap(([name, query]) => (query.place ? [table(name, query)] : [])),
+      graph(
+        'Oldest message, seconds',
+        ...[0, 13],
+        names.map((name) => queueMetric('ApproximateAgeOfOldestMessage', `${name}.fifo`, name)),
+        { stat: 'Maximum' },
+      ),
+      graph('Vendor latency, p95 in milliseconds', 0, 19, lineMetric('CallMs'), { stat: 'p95' }),
+      graph('Vendor faults', 0, 25, lineMetric('VendorFaults'), { stat: 'Sum' }),
+      graph(
+        'Token renewals',
+        ...[0, 31],
+        Object.keys(vendors).flatMap((vendor) =>
+          ['Renewed', 'Failed', 'Unfinished', 'ReauthorizationRequired', 'Gone'].map((metric) => [
+            ...['SubscriptionOffboarding', metric, 'FunctionName', `${stage}-${RENEWAL}`, 'Vendor', vendor],
+            { label: `${vendor} ${metric}` },
+          ]),
+        ),
+        { stat: 'Maximum', period: 3600 },
+      ),
+      graph(
+        'Left for somebody, messages',
+        ...[0, 37],
+        ['dead-letter.fifo', 'undelivered-events'].map((queue) =>
+          queueMetric('ApproximateNumberOfMessagesVisible', queue),
+        ),
+        { stat: 'Maximum' },
+      ),
+      graph(
+        'Functions: crashed or throttled',
+        ...[12, 37],
+        Object.entries(functions).flatMap(([key, { name }]) =>
+          ['Errors', 'Throttles'].map((metric) => [
+            ...['AWS/Lambda', metric, 'FunctionName', name],
+            { label: `${key} ${metric}` },
+          ]),
+        ),
+        { stat: 'Sum' },
+      ),
+    ],
+  }
+
+  return {
+    Resources: {
+      Dashboard: {
+        Type: 'AWS::CloudWatch::Dashboard',
+        Properties: {
+          // An account's dashboards are the same in all regions.
+          DashboardName: sub(`${stage}-${service}-\${AWS::Region}`),
+          DashboardBody: sub(JSON.stringify(body)),
+        },
+      },
+      ...collect(QUERIES, (name, { query }) => ({
+        [`${idOf(name.replaceAll(' ', '-'))}Query`]: {
+          Type: 'AWS::Logs::QueryDefinition',
+          Properties: {
+            Name: `${service}/${stage}/${name}`,
+            LogGroupNames: Object.keys(functions).map((key) => ref(`${oslsId(key)}LogGroup`)),
+            QueryString: query.join('\n| '),
+          },
+        },
+      })),
+    },
+  }
+}
+
+/** One key for what people read later: log groups and the topic. */
+exports.logs = async (osls) => {
+  const { stage, service } = await settings(osls)
+  const functions = await functionsOf(osls)
+  return {
+    Resources: {
+      ObservabilityKey: {
+        Type: 'AWS::KMS::Key',
+        Properties: {
+          Description: `Log groups and alarm topic of ${service}, stage ${stage}`,
+          EnableKeyRotation: true,
+          // In a key policy the resource "*" is the key itself.
+          KeyPolicy: policy(
+            {
+              ...allow('AccountDecidesByIam', 'kms:*', '*'),
+              Principal: { AWS: sub('arn:${AWS::Partition}:iam::${AWS::AccountId}:root') },
+            },
+            {
+              ...allow(
+                'OurLogGroups',
+                ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+                '*',
+                {
+                  ArnEquals: {
+                    'kms:EncryptionContext:aws:logs:arn': [
+                      ...Object.values(functions).map(({ name }) => arn('logs', `log-group:/aws/lambda/${name}`)),
+                      arn('logs', 'log-group:/aws/http-api/${AWS::StackName}'),
+                    ],
+                  },
+                },
+              ),
+              Principal: { Service: sub('logs.${AWS::Region}.${AWS::URLSuffix}') },
+            },
+            {
+              ...allow('OurAlarms', ['kms:Decrypt', 'kms:GenerateDataKey*'], '*', fromOurAlarms(stage)),
+              Principal: CLOUDWATCH,
+            },
+          ),
+        },
+      },
+    },
+    // The log groups themselves are made by osls, which has no setting for a key.
+    extensions: Object.fromEntries(
+      [...Object.keys(functions).map((key) => `${oslsId(key)}LogGroup`), 'HttpApiLogGroup'].map((id) => [
+        id,
+        { Properties: { KmsKeyId: arnOf('ObservabilityKey') } },
+      ]),
+    ),
+  }
+}
+
+const CLOUDWATCH = { Service: 'cloudwatch.amazonaws.com' }
+
+const fromOurAlarms = (stage) => ({
+  StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
+  ArnLike: { 'aws:SourceArn': arn('cloudwatch', `alarm:${stage}-*`) },
+})

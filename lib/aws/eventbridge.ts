@@ -1,0 +1,48 @@
+/** EventBridge: outcome events. */
+import type { PutEventsRequest, PutEventsResponse } from '@aws-sdk/client-eventbridge'
+import { environment } from '../environment.ts'
+import type { Kind } from '../error.ts'
+import type { Input } from '../operation.ts'
+import { untilAccepted } from './batch.ts'
+import { callAws } from './client.ts'
+
+const DETAIL_TYPES = {
+  finished: 'Subscription Offboarding Finished',
+  parked: 'Subscription Offboarding Parked',
+  rejected: 'Subscription Offboarding Rejected',
+} as const
+
+/** `detail` of an outcome event. What could not be read from a bad event or item is null. */
+export type OutcomeDetail = {
+  offboardingId: string | null
+  operation: string | null
+  input: Input | null
+  outcome: 'changed' | 'unchanged' | 'gone' | 'planned' | 'parked' | 'rejected'
+  kind?: Kind | undefined
+  code?: string | null | undefined
+  requestId?: string | null | undefined
+  hint?: string | undefined
+  attempts: number
+  eventId: string | null
+  /** ISO 8601. */
+  finishedAt: string
+}
+
+/** Publishes outcome events, ten at most; throws when some were refused to the end. */
+export async function publish(details: OutcomeDetail[]): Promise<void> {
+  if (details.length === 0) return
+  const EventBusName = environment('EVENT_BUS_NAME')
+  await untilAccepted(details, async (left) => {
+    const request: PutEventsRequest = {
+      Entries: left.map((detail) => ({
+        EventBusName,
+        Source: 'subscription-offboarding',
+        DetailType:
+          DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
+        Detail: JSON.stringify(detail),
+      })),
+    }
+    const { Entries = [] } = await callAws<PutEventsResponse>('events', 'PutEvents', request)
+    return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
+  })
+}

@@ -1,0 +1,181 @@
+/** Secrets Manager: the only place secrets come from. */
+import type {
+  GetSecretValueRequest,
+  GetSecretValueResponse,
+  ListSecretsRequest,
+  ListSecretsResponse,
+  PutSecretValueRequest,
+  PutSecretValueResponse,
+  TagResourceRequest,
+} from '@aws-sdk/client-secrets-manager'
+import * as v from 'valibot'
+import { OperationError, type Text } from '../error.ts'
+import { remember } from '../redact.ts'
+import { callAws } from './client.ts'
+import { isPermanent, patiently } from './retry.ts'
+
+const CACHE_MS = 5 * 60_000
+/** So that a page stays within what lib/request.ts reads, though every secret has fifty tags. */
+const PAGE_SECRETS = 50
+/** Few: who waits for a secret tries its whole call again. */
+const MAX_ATTEMPTS = 3
+const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAtMs: number }>()
+
+/** A non-empty string that may travel in a header: printable ASCII without blanks. */
+export const secretText = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
+
+/**
+ * Reads the secret `id` and hands its value to `use`. The value is cached for five minutes. When `use` ends as
+ * `misconfigured` on a cached secret, the secret is read again, once: a rotated credential takes effect without a deploy.
+ * A secret that is missing, unreadable, not JSON or of another shape is `misconfigured`, naming the id and the field,
+ * never a value.
+ */
+export async function withSecret<Secret, Result>(
+  id: string,
+  schema: v.GenericSchema<unknown, Secret>,
+  use: (secret: Secret) => Promise<Result>,
+): Promise<Result> {
+  const cached = cache.get(id)
+  const fresh = cached?.schema !== schema || Date.now() - cached.readAtMs > CACHE_MS
+  try {
+    return await use(await (fresh ? read(id, schema) : (cached.secret as Promise<Secret>)))
+  } catch (error) {
+    if (fresh || !(error instanceof OperationError) || error.kind !== 'misconfigured') throw error
+    return use(await read(id, schema))
+  }
+}
+
+/** Reads once for all who ask meanwhile; a read that failed is forgotten. */
+function read<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>): Promise<Secret> {
+  const secret = fetchSecret(id).then((text) => parseSecret(id, schema, text))
+  const entry = { schema, secret, readAtMs: Date.now() }
+  cache.set(id, entry)
+  secret.catch(() => cache.get(id) === entry && cache.delete(id))
+  return secret
+}
+
+async function fetchSecret(id: string): Promise<string> {
+  return (await readVersion(id))?.text ?? fail(misconfigured(id, 'does not exist', '不存在'))
+}
+
+/** One version of a secret. */
+export type Version = { versionId: string; text: string }
+
+/** The version that carries `stage`, past every cache; undefined when the secret or the label does not exist. */
+export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Version | undefined> {
+  try {
+    const request: GetSecretValueRequest = { SecretId: id, VersionStage: stage }
+    const { SecretString, VersionId } = await call<GetSecretValueResponse>('GetSecretValue', request)
+    if (SecretString && VersionId) return { versionId: VersionId, text: SecretString }
+  } catch (error) {
+    if ((error as Error).name === 'ResourceNotFoundException') return undefined
+    throw awsError(id, error)
+  }
+  throw misconfigured(id, 'holds no text', '没有文本内容')
+}
+
+/**
+ * Adds the version `versionId` (32 to 64 characters) and gives it `stage`. False when another content already has that
+ * id: Secrets Manager decides, so of many who try, one alone gets true.
+ */
+export async function putVersion(id: string, { versionId, text }: Version, stage: string): Promise<boolean> {
+  try {
+    const request: PutSecretValueRequest = {
+      SecretId: id,
+      ClientRequestToken: versionId,
+      SecretString: text,
+      VersionStages: [stage],
+    }
+    const { VersionId } = await call<PutSecretValueResponse>('PutSecretValue', request)
+    if (VersionId === versionId) return true
+  } catch (error) {
+    if ((error as Error).name === 'ResourceExistsException') return false
+    throw awsError(id, error)
+  }
+  throw unavailable(id)
+}
+
+/** Every secret whose id begins with `prefix`, with its tags and without its value. */
+export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string; tags: Record<string, string> }> {
+  let NextToken: string | undefined
+  do {
+    let page: ListSecretsResponse
+    try {
+      const request: ListSecretsRequest = {
+        Filters: [{ Key: 'name', Values: [prefix] }],
+        MaxResults: PAGE_SECRETS,
+        NextToken,
+      }
+      page = await call('ListSecrets', request)
+    } catch (error) {
+      throw awsError(prefix, error)
+    }
+    // The filter also finds names that hold the prefix after another word.
+    for (const { Name = '', Tags = [] } of page.SecretList ?? [])
+      if (Name.startsWith(prefix))
+        yield { id: Name, tags: Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value])) }
+    NextToken = page.NextToken
+  } while (NextToken)
+}
+
+/** Sets tags of the secret. */
+export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
+  try {
+    const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+    const request: TagResourceRequest = { SecretId: id, Tags }
+    await call('TagResource', request)
+  } catch (error) {
+    throw awsError(id, error)
+  }
+}
+
+const call = <Output>(operation: string, request: object): Promise<Output> =>
+  patiently(() => callAws('secretsmanager', operation, request), MAX_ATTEMPTS)
+
+/** The text as JSON of the schema's shape. */
+export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>, text: string): Secret {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw misconfigured(id, 'is not JSON', '不是 JSON')
+  }
+  const result = v.safeParse(schema, json)
+  if (result.success) {
+    remember(result.output as object)
+    return result.output
+  }
+  const field = v.getDotPath(result.issues[0])
+  throw misconfigured(
+    id,
+    field ? `has a missing or invalid field "${field}"` : 'is not a JSON object of the documented shape',
+    field ? `缺少字段 "${field}" 或其值无效` : '不是文档所述形状的 JSON 对象',
+  )
+}
+
+function awsError(id: string, error: unknown): OperationError {
+  if (error instanceof OperationError && error.kind === 'misconfigured') return error
+  if (isPermanent(error)) {
+    const { name } = error as Error
+    return misconfigured(id, `could not be read (${name})`, `无法读取(${name})`)
+  }
+  return unavailable(id)
+}
+
+const unavailable = (id: string) =>
+  new OperationError('unavailable', {
+    en: `Secrets Manager did not return secret "${id}".`,
+    zh: `Secrets Manager 未返回密钥 "${id}"。`,
+  })
+
+const fail = (error: Error): never => {
+  throw error
+}
+
+const misconfigured = (id: string, en: string, zh: string) => {
+  const hint: Text = {
+    en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
+    zh: `请将文档所述的 JSON 写入密钥 "${id}",并允许本函数读取。`,
+  }
+  return new OperationError('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { hint })
+}

@@ -1,0 +1,35 @@
+/** One target of one offboarding, as it travels through a work queue. */
+import { createHash } from 'node:crypto'
+import * as v from 'valibot'
+import type { Input, Operation } from '../operation.ts'
+import { id } from '../schema.ts'
+
+export type WorkItem<I extends Input = Input> = {
+  offboardingId: string
+  operation: string
+  input: I
+  dryRun: boolean
+  /** Id of the EventBridge event it was planned from. */
+  eventId: string
+  /** ISO 8601. */
+  plannedAt: string
+}
+
+/** The body of a message on the operation's queue. */
+export const workItem = <I extends Input>(operation: Operation<I>): v.GenericSchema<unknown, WorkItem<I>> =>
+  v.strictObject({
+    offboardingId: id,
+    operation: v.literal(operation.name),
+    input: operation.input,
+    dryRun: v.boolean(),
+    eventId: id,
+    plannedAt: v.pipe(v.string(), v.isoTimestamp()),
+  }) as v.GenericSchema<unknown, WorkItem<I>>
+
+/** The rate-limit bucket: items of one bucket are worked through one after another. */
+export const bucketOf = (operation: Operation, input: Input): string =>
+  `${operation.vendor.name}:${input.tenant_key ?? 'default'}`
+
+/** The same for the same values, in a form SQS takes as a deduplication id. */
+export const fingerprint = (...values: unknown[]): string =>
+  createHash('sha256').update(JSON.stringify(values)).digest('hex')

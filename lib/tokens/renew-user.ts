@@ -1,0 +1,209 @@
+/**
+ * A user's own tokens, kept in the user's secret and renewed there.
+ *
+ * A refresh token may be good for one use only: two containers that renew at once would log the user out. So whoever
+ * renews first adds a *claim* to the secret, a version whose id follows from the version it is about to replace. Secrets
+ * Manager accepts one content for an id, hence one claim.
+ *
+ * - A claim has its own staging label and ends by itself; then the next round may be claimed by anybody.
+ * - Who finds a claim waits for the new tokens, or, short of time, fails as `unavailable` and says when to come back.
+ * - New tokens are stored before they are used. Stored tokens are never deleted, whatever fails.
+ * - What the vendor refuses for good is kept as a verdict on that version, so that it is asked once and not by everybody.
+ *   New tokens, from whomever, are a new version, to which the verdict does not apply.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from 'valibot'
+import { audit, errorFields } from '../audit.ts'
+import { parseSecret, putVersion, readVersion, tagSecret } from '../aws/secrets-manager.ts'
+import { type Kind, OperationError, type Text, toOperationError } from '../error.ts'
+import { fingerprint } from '../handlers/work-item.ts'
+import { retryWaitMs, shouldRetry } from '../vendor/retry.ts'
+import { grantAgain, readUser, type Seen, TAGS, type User, type UserSecret } from './user-secret.ts'
+
+const CLAIM_STAGE = 'RENEWAL'
+/** Longer than a renewal and its storing take, or two might renew at once. */
+const CLAIM_MS = 30_000
+/** What is left of a claim when the vendor must have answered: the storing must fit. */
+const STORING_MS = 12_000
+const POLL_MS = 300
+/** Kept back from the caller's time for the call that the token is for. */
+const RESERVE_MS = 2_000
+/** A renewal is not begun with less of the caller's time left. */
+const RENEWAL_MS = 7_000
+/** Nor is the vendor asked: an answer that comes too late is a refresh token used up for nothing. */
+const ANSWER_MS = 3_000
+const DAY_MS = 24 * 60 * 60_000
+
+/** How long a refusal stands, unless new tokens are stored before. Who is frozen may come back. */
+const VERDICT_MS = { reauthorization_required: 400 * DAY_MS, not_found: 400 * DAY_MS, forbidden: DAY_MS }
+type VerdictKind = keyof typeof VERDICT_MS
+const isVerdict = (kind: Kind): kind is VerdictKind => Object.hasOwn(VERDICT_MS, kind)
+
+const claim = v.object({
+  /** The version whose tokens are being renewed. */
+  of: v.string(),
+  round: v.number(),
+  expiresAtMs: v.number(),
+  /** What the vendor said for good. */
+  verdict: v.optional(
+    v.object({
+      kind: v.picklist(['reauthorization_required', 'not_found', 'forbidden']),
+      code: v.nullable(v.string()),
+    }),
+  ),
+})
+type Claim = v.InferOutput<typeof claim>
+
+/** Renewed tokens that could not be stored yet, by the version they replace. */
+const unstored = new Map<string, UserSecret>()
+
+/**
+ * Renews the tokens seen, or waits for who is renewing them, and returns what is then stored. Throws
+ * `reauthorization_required`, `not_found` when the person is gone, `unavailable` when there is no time to wait.
+ */
+export async function renewUser(user: User, seen: Seen, remainingMs: () => number): Promise<UserSecret> {
+  const { secret, versionId } = seen
+  const pending = unstored.get(versionId)
+  if (pending) return store(user, versionId, pending, remainingMs)
+  if (Date.parse(secret.refreshTokenExpiresAt) <= Date.now()) throw refusal(user, 'reauthorization_required', null)
+  for (;;) {
+    const last = await lastClaim(user, versionId)
+    const heldMs = last ? last.expiresAtMs - Date.now() : 0
+    if (heldMs > 0 && last?.verdict) throw refusal(user, last.verdict.kind, last.verdict.code)
+    if (heldMs <= 0) {
+      if (remainingMs() < RENEWAL_MS) throw busy(1_000)
+      const mine = { of: versionId, round: (last?.round ?? 0) + 1, expiresAtMs: Date.now() + CLAIM_MS }
+      const renewed = (await putClaim(user, mine)) && (await renewAsOwner(user, secret, mine, remainingMs))
+      if (renewed) return renewed
+    }
+    const current = await readUser(user)
+    if (current.versionId !== versionId) return current.secret
+    if (remainingMs() < POLL_MS + RESERVE_MS) throw busy(Math.max(1_000, heldMs))
+    await sleep(POLL_MS * (0.5 + Math.random()))
+  }
+}
+
+/** Undefined when a peer has replaced the version meanwhile: there is nothing to renew any more. */
+async function renewAsOwner(
+  user: User,
+  secret: UserSecret,
+  { of, round, expiresAtMs }: Claim,
+  remainingMs: () => number,
+): Promise<UserSecret | undefined> {
+  const replaced = async () => (await readUser(user)).versionId !== of
+  const end = (next: Pick<Claim, 'expiresAtMs' | 'verdict'>) =>
+    putClaim(user, { of, round: round + 1, ...next }).catch(() => false)
+  try {
+    // The claim may have been made for a version that its last owner had just replaced.
+    if (await replaced()) return undefined
+    const answerMs = () => Math.min(remainingMs() - RESERVE_MS, expiresAtMs - Date.now() - STORING_MS)
+    const renewed = await askVendor(user, secret, answerMs)
+    if (await replaced()) return undefined
+    unstored.set(of, renewed)
+  } catch (thrown) {
+    const error = toOperationError(thrown)
+    if (!isVerdict(error.kind)) {
+      // Nobody needs to wait for a claim that came to nothing.
+      await end({ expiresAtMs: 0 })
+      throw error
+    }
+    // A refresh token that was used before may have been used by a peer, who has stored its successor.
+    if (await replaced()) return undefined
+    const code = error.upstream?.code ?? null
+    await end({ expiresAtMs: Date.now() + VERDICT_MS[error.kind], verdict: { kind: error.kind, code } })
+    if (error.kind !== 'forbidden')
+      await tag(user, { [TAGS.state]: error.kind === 'not_found' ? 'gone' : 'reauthorization-required' })
+    throw refusal(user, error.kind, code, error)
+  }
+  return store(user, of, unstored.get(of) ?? secret, remainingMs)
+}
+
+/** The vendor's answer; a fault or a silence is worth the same tries as any call. */
+async function askVendor(user: User, secret: UserSecret, remainingMs: () => number): Promise<UserSecret> {
+  for (let retries = 0; ; retries++) {
+    if (remainingMs() < ANSWER_MS) throw busy(1_000)
+    try {
+      return await user.renew(secret, remainingMs())
+    } catch (thrown) {
+      const error = toOperationError(thrown)
+      const waitMs = retryWaitMs(error, retries)
+      if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs: 2_000 })) throw error
+      await sleep(waitMs)
+    }
+  }
+}
+
+/** Stores what replaces the version `of`. Tried to the end of the caller's time: the vendor will not give it again. */
+async function store(user: User, of: string, renewed: UserSecret, remainingMs: () => number): Promise<UserSecret> {
+  const version = { versionId: fingerprint(of, 'renewed', renewed), text: JSON.stringify(renewed) }
+  for (;;) {
+    try {
+      await putVersion(user.secretId, version, 'AWSCURRENT')
+      break
+    } catch (error) {
+      if (remainingMs() < RESERVE_MS) throw error
+      await sleep(POLL_MS)
+    }
+  }
+  unstored.delete(of)
+  await tag(user, { [TAGS.refreshTokenExpiresAt]: renewed.refreshTokenExpiresAt, [TAGS.state]: 'active' })
+  return renewed
+}
+
+/** Tags are for the eyes of operators and the scheduled renewal: a call is not failed for their sake. */
+async function tag({ secretId }: User, tags: Record<string, string>): Promise<void> {
+  await tagSecret(secretId, tags).catch((error: unknown) =>
+    audit({ message: 'failed', operation: 'user-token', ...errorFields(toOperationError(error)) }),
+  )
+}
+
+async function lastClaim({ secretId }: User, versionId: string): Promise<Claim | undefined> {
+  const version = await readVersion(secretId, CLAIM_STAGE)
+  const last = version && parseSecret(secretId, claim, version.text)
+  return last?.of === versionId ? last : undefined
+}
+
+/** True for the one who gets this round of this version. The nonce makes every content another. */
+const putClaim = ({ secretId }: User, { of, round, ...rest }: Claim): Promise<boolean> =>
+  putVersion(
+    secretId,
+    { versionId: fingerprint(of, 'claim', round), text: JSON.stringify({ of, round, ...rest, nonce: randomUUID() }) },
+    CLAIM_STAGE,
+  )
+
+const busy = (retryAfterMs: number) =>
+  new OperationError(
+    'unavailable',
+    { en: "The user's tokens are being renewed.", zh: '正在刷新该用户的令牌。' },
+    { retryAfterMs },
+  )
+
+const REFUSALS: Record<VerdictKind, Text & { hint?: Text }> = {
+  reauthorization_required: { en: 'can no longer be renewed', zh: '已无法刷新' },
+  not_found: { en: 'belong to a user who no longer exists', zh: '所属用户已不存在' },
+  forbidden: {
+    en: 'belong to a user who is frozen or has left',
+    zh: '所属用户已被冻结或已离职',
+    hint: {
+      en: 'If the user has left, nothing can be done in their name any more; if frozen, unfreeze and redrive.',
+      zh: '若用户已离职,则无法再以其身份操作;若被冻结,请解冻后重新投递。',
+    },
+  },
+}
+
+function refusal({ secretId, authorizeCommand }: User, kind: VerdictKind, code: string | null, cause?: OperationError) {
+  const { en, zh, hint } = REFUSALS[kind]
+  const by = code === null ? '' : ` (${code})`
+  return new OperationError(
+    kind,
+    cause?.detail ?? {
+      en: `The tokens in secret "${secretId}" ${en}${by}.`,
+      zh: `密钥 "${secretId}" 中的令牌${zh}${by}。`,
+    },
+    {
+      upstream: cause?.upstream,
+      hint: kind === 'reauthorization_required' ? grantAgain(authorizeCommand) : (cause?.hint ?? hint),
+    },
+  )
+}

@@ -1,0 +1,141 @@
+/** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the five operations, limits, failures. */
+
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { readBody } from './body.ts'
+import type { Answer, State } from './call.ts'
+import { Queue, readOrder, type Script, type Target } from './script.ts'
+import { play, send } from './send.ts'
+import { changeDocument, subscriptions } from './state.ts'
+import { startVendors } from './vendors.ts'
+import { sampleWorld, type World } from './world.ts'
+
+export type { State } from './call.ts'
+export type { Script, Target } from './script.ts'
+export { readWorld, sampleWorld, type World } from './world.ts'
+
+/** A request as it came in and the status it got; 0 while unanswered, and for good when its socket was destroyed. */
+export interface RecordedRequest {
+  method: string
+  /** With its query, as received. */
+  path: string
+  headers: Record<string, string>
+  body: string
+  status: number
+  /** In milliseconds, by the sandbox's clock. */
+  time: number
+}
+
+export interface Sandbox {
+  /** `http://127.0.0.1:PORT`, the base of both vendors. */
+  url: string
+  requests: RecordedRequest[]
+  /** Changes as calls succeed, and may be changed to move the world on. */
+  state: State
+  /** Answers the next `times` matching calls from a script, `@default` 1. */
+  answer(target: Target, script: Script, times?: number): void
+  /** Ends every connection, stalled ones included. */
+  close(): Promise<void>
+}
+
+export interface SandboxOptions {
+  /** @default the sample in `local/world.json` */
+  world?: World
+  /** Limit windows pass this many times faster. @default 1 */
+  speed?: number
+  /** 0 takes any free port. @default 0 */
+  port?: number
+  /** @default Date.now */
+  now?: () => number
+}
+
+/**
+ * Starts the sandbox on 127.0.0.1. Both vendors share the address, as their paths do not collide.
+ *
+ * @example
+ * const sandbox = await startSandbox({ speed: 60 })
+ * sandbox.answer({ path: /delete_subscribe/ }, { code: 1069601 })
+ */
+export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
+  const { world = sampleWorld(), speed = 1, port = 0, now = Date.now } = options
+  const vendors = startVendors({ world, speed, now })
+  const { state, calls } = vendors
+  const queue = new Queue()
+  const requests: RecordedRequest[] = []
+  const closing = new AbortController()
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const method = request.method ?? ''
+    const url = request.url ?? ''
+    const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]))
+    const body = await readBody(request)
+    const path = url.split('?', 1)[0] ?? ''
+    if (path.startsWith('/_sandbox/')) return send(response, control(method, path, body))
+
+    const recorded: RecordedRequest = { method, path: url, headers, body, status: 0, time: now() }
+    requests.push(recorded)
+    response.once('finish', () => {
+      recorded.status = response.statusCode
+    })
+
+    const received = vendors.receive({ method, url, headers, body })
+    const script = queue.take(method, received.paths, url)
+    if (script === undefined) send(response, received.normal())
+    else await play(script, { ...received, response, signal: closing.signal })
+  }
+
+  /** The sandbox's own endpoints, for someone with `curl`. */
+  function control(method: string, path: string, body: string): Answer {
+    const endpoints: Record<string, () => Answer> = {
+      'POST /_sandbox/answers': () => {
+        const { target, script, times } = readOrder(JSON.parse(body))
+        queue.add(target, script, times)
+        return { status: 201, json: { waiting: queue.length } }
+      },
+      'DELETE /_sandbox/answers': () => {
+        queue.clear()
+        return { status: 200, json: { waiting: 0 } }
+      },
+      'POST /_sandbox/documents': () => ({ status: 200, json: changeDocument(state, JSON.parse(body)) }),
+      'GET /_sandbox/state': () => ({
+        status: 200,
+        json: {
+          subscriptions: subscriptions(state),
+          tokenCalls: state.tokenCalls,
+          calls: Object.fromEntries(calls),
+          answers: queue.length,
+        },
+      }),
+    }
+    try {
+      return endpoints[`${method} ${path}`]?.() ?? { status: 404, json: { endpoints: Object.keys(endpoints) } }
+    } catch (error) {
+      return { status: 400, json: { error: (error as Error).message } }
+    }
+  }
+
+  const server = createServer((request, response) => {
+    serve(request, response).catch((error: unknown) => {
+      if (closing.signal.aborted || response.destroyed) return
+      response.writeHead(500).end(`The sandbox itself failed: ${error}`)
+    })
+  })
+  // Longer than any client keeps a connection, so that an idle one is never closed under a request.
+  server.keepAliveTimeout = 600_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve)
+  })
+
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    state,
+    answer: (target, script, times = 1) => queue.add(target, script, times),
+    async close() {
+      closing.abort()
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}

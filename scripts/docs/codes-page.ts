@@ -1,0 +1,145 @@
+/** docs/codes.md: every vendor code with what it means and what to do, out of the tables that the functions judge by. */
+import { readdirSync } from 'node:fs'
+import { dingtalkCalendarList, feishuCalendarList } from '../../cli/discovery/vendor-lists.ts'
+import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../../lib/dingtalk/codes.ts'
+import { KINDS, type Kind, type Text } from '../../lib/error.ts'
+import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../../lib/feishu/codes.ts'
+import type { Operation, VendorCall } from '../../lib/operation.ts'
+import { byStatus, type CodeTable, type Meaning } from '../../lib/vendor/vendor.ts'
+
+/** A heading, and the codes under it. */
+export type Section = { title: Text; codes: CodeTable }
+
+const functions = new URL('../../functions/', import.meta.url)
+
+/** Every table, those of one operation first: the order in which a code is looked up. */
+export async function codeSections(): Promise<Section[]> {
+  const modules: { operation?: Operation }[] = await Promise.all(
+    readdirSync(functions)
+      .sort()
+      .map((file) => import(new URL(file, functions).href)),
+  )
+  const ownCodes = ({ codes }: VendorCall) =>
+    Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
+  const ofOperations = modules.flatMap(({ operation }) =>
+    operation ? [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: ownCodes(operation) }] : [],
+  )
+  const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
+  return [
+    ...ofOperations,
+    {
+      title: { en: "`npm run discover`: Feishu's list of calendars", zh: '`npm run discover`:飞书日历列表' },
+      codes: ownCodes(feishuCalendarList as VendorCall),
+    },
+    {
+      title: { en: "`npm run discover`: DingTalk's list of calendars", zh: '`npm run discover`:钉钉日历列表' },
+      codes: ownCodes(dingtalkCalendarList as VendorCall),
+    },
+    { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
+    { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },
+    { title: { en: "Feishu: an app's or tenant's token", zh: '飞书:获取应用或租户令牌' }, codes: feishuTokenCodes },
+    { title: { en: "Feishu: a user's tokens", zh: '飞书:获取或刷新用户令牌' }, codes: feishuOauthCodes },
+    {
+      title: { en: 'Any DingTalk call', zh: '钉钉任意接口' },
+      codes: { ...dingtalkCodes, ...Object.fromEntries(prefixes) },
+    },
+    { title: { en: 'DingTalk: tokens', zh: '钉钉:获取或刷新令牌' }, codes: dingtalkTokenCodes },
+  ]
+}
+
+/** What an answer means whose code stands in no table. */
+const UNLISTED: [Text, number][] = [
+  [{ en: 'HTTP 429', zh: '' }, 429],
+  [{ en: 'HTTP 500 and above', zh: 'HTTP 500 及以上' }, 500],
+  [{ en: 'any other answer', zh: '其他任何应答' }, 400],
+]
+
+const QUEUE: Record<(typeof KINDS)[Kind]['queue'], Text> = {
+  park: { en: 'parked', zh: '搁置' },
+  gone: { en: 'done, as `gone`', zh: '视为 `gone`' },
+  defer: { en: 'the bucket waits', zh: '整组等待' },
+  backoff: { en: 'tried again', zh: '稍后重试' },
+}
+
+const NOTHING_TO_DO: Text = { en: 'Nothing: it was so already.', zh: '无需处理:原本如此。' }
+const REPLAYED: Text = {
+  en: "Nothing: a new token is obtained and the call repeated once. Rejected again, the app's token is `misconfigured`, a user's `reauthorization_required`.",
+  zh: '无需处理:自动换取新令牌并重试一次。若再次被拒绝,应用令牌为 `misconfigured`,用户令牌为 `reauthorization_required`。',
+}
+
+const cell = (text: string) => text.replaceAll('|', '\\|')
+const both = ({ en, zh }: Text) => cell(zh === '' ? en : `${en}<br>${zh}`)
+const kindLink = (kind: Kind) => `[\`${kind}\`](runbook.md#${kind})`
+const row = (...cells: string[]) => `| ${cells.join(' | ')} |`
+const table = (head: Text[], rows: string[]) => [row(...head.map(both)), row(...head.map(() => '---')), ...rows]
+
+function becomes(meaning: Meaning): string {
+  if ('outcome' in meaning) return `\`${meaning.outcome}\``
+  if ('tokenRejected' in meaning) return '–'
+  const wait = meaning.waitMs === undefined ? '' : `, ≥ ${meaning.waitMs / 1_000} s`
+  return kindLink(meaning.kind) + wait
+}
+
+function todo(meaning: Meaning): Text {
+  if ('outcome' in meaning) return NOTHING_TO_DO
+  if ('tokenRejected' in meaning) return REPLAYED
+  return meaning.hint ?? KINDS[meaning.kind].hint
+}
+
+const meaningRow = (codes: string, meaning: Meaning) =>
+  row(codes, becomes(meaning), both(meaning.means), both(todo(meaning)))
+
+/** Codes that mean the same share a row. */
+const codeRows = (codes: CodeTable) =>
+  [...Map.groupBy(Object.entries(codes), ([, meaning]) => meaning)].map(([meaning, entries]) =>
+    meaningRow(entries.map(([code]) => `\`${code}\``).join(' '), meaning),
+  )
+
+const HEAD: Text[] = [
+  { en: 'code', zh: '错误码' },
+  { en: 'becomes', zh: '归为' },
+  { en: 'means', zh: '含义' },
+  { en: 'what to do', zh: '该做什么' },
+]
+
+/** The page. */
+export async function codesPage(): Promise<string> {
+  const kinds = Object.entries(KINDS).map(([kind, { status, queue, title, hint }]) =>
+    row(kindLink(kind as Kind), both(title), String(status), both(QUEUE[queue]), both(hint)),
+  )
+  const unlisted = UNLISTED.map(([title, status]) => meaningRow(both(title), byStatus(status)))
+  const sections = (await codeSections()).flatMap(({ title: { en, zh }, codes }) => [
+    `## ${zh === '' ? en : `${en} · ${zh}`}`,
+    '',
+    ...table(HEAD, codeRows(codes)),
+    '',
+  ])
+  return [
+    '# Vendor codes · 厂商错误码',
+    '',
+    'Made by `npm run docs` from the tables in `lib/` and `functions/`. A code is looked up from the top: first for the operation, then',
+    'for the vendor. · 由 `npm run docs` 根据 `lib/` 与 `functions/` 中的表生成;先查操作自身的表,再查厂商通用的表。',
+    '',
+    '## Kinds · 错误类别',
+    '',
+    ...table(
+      [
+        { en: 'kind', zh: '类别' },
+        { en: 'title', zh: '标题' },
+        { en: 'HTTP', zh: '' },
+        { en: 'on the queue', zh: '队列处理' },
+        { en: 'what to do', zh: '该做什么' },
+      ],
+      kinds,
+    ),
+    '',
+    ...sections,
+    '## Codes in no table · 未列出的错误码',
+    '',
+    "Told by the HTTP status. A refusal of a DingTalk user's tokens with such a code is `reauthorization_required`, for DingTalk documents none.",
+    '· 按 HTTP 状态码判断。钉钉拒绝用户令牌而返回此类错误码时为 `reauthorization_required`,因为钉钉未说明该情形的错误码。',
+    '',
+    ...table(HEAD, unlisted),
+    '',
+  ].join('\n')
+}

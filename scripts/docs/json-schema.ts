@@ -1,0 +1,76 @@
+/** The schemas the code validates with, as JSON Schema 2020-12. */
+import { type ConversionConfig, toJsonSchema } from '@valibot/to-json-schema'
+import type * as v from 'valibot'
+import { type FILE_TYPES, FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
+import { id, nameId } from '../../lib/schema.ts'
+
+export type JsonSchema = Exclude<ReturnType<typeof toJsonSchema>, boolean>
+
+const FOLDER = 'folder' satisfies (typeof FILE_TYPES)[number]
+/** `fileType` and `eventType` as the event spells them, or as the vendor does. */
+const folderRule = (fileType: string, eventType: string): JsonSchema => ({
+  if: { properties: { [fileType]: { const: FOLDER } }, required: [fileType] },
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+  then: { properties: { [eventType]: { const: FOLDER_EVENT_TYPE } }, required: [eventType] },
+  else: { properties: { [eventType]: { type: 'null' } } },
+})
+const some = { minItems: 1 }
+
+/**
+ * What each check says, by its message: what a converter cannot read out of a function. Characters are told as ranges
+ * that every regular expression engine knows: the code refuses further invisible ones (unassigned, private, of format).
+ */
+const RULES: Record<string, JsonSchema> = {
+  id: {
+    pattern:
+      '^[^\\s/\\\\?#%\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u206f\\ufeff]*$',
+    not: { enum: ['.', '..'] },
+  },
+  name: { pattern: '^[A-Za-z0-9_+=.@-]*$', not: { enum: ['.', '..'] } },
+  calendar_needs_open_id: {
+    if: { properties: { calendar: { const: true } }, required: ['calendar'] },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+    then: { required: ['openId'] },
+  },
+  no_target: {
+    anyOf: [
+      ...[
+        { calendar: { const: true } },
+        { calendarAcls: { properties: { calendarIds: some } } },
+        { approvalCodes: some },
+        { files: some },
+      ].map((target) => within('feishu', target)),
+      within('dingtalk', { calendarIds: some }),
+    ],
+  },
+}
+
+function within(vendor: string, target: Record<string, JsonSchema>): JsonSchema {
+  return { properties: { [vendor]: { properties: target, required: Object.keys(target) } }, required: [vendor] }
+}
+
+function ruleOf(message: unknown, { properties = {} }: JsonSchema): JsonSchema {
+  if (message === 'folder_event_type')
+    return 'fileType' in properties ? folderRule('fileType', 'eventType') : folderRule('file_type', 'event_type')
+  const rule = RULES[String(message)]
+  if (rule) return rule
+  throw new Error(`scripts/docs/json-schema.ts has no JSON Schema for the check "${message}"`)
+}
+
+/** Schemas that others refer to by name. */
+export const DEFINITIONS = { id, nameId }
+
+/** The JSON Schema of what `schema` accepts. Throws on whatever it cannot say. */
+export function jsonSchemaOf(schema: v.GenericSchema, config: ConversionConfig = {}): JsonSchema {
+  return toJsonSchema(schema, {
+    target: 'draft-2020-12',
+    typeMode: 'input',
+    errorMode: 'throw',
+    definitions: DEFINITIONS,
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      valibotAction.type === 'check'
+        ? { ...jsonSchema, ...ruleOf((valibotAction as { message?: unknown }).message, jsonSchema) }
+        : undefined,
+    ...config,
+  })
+}

@@ -1,0 +1,489 @@
+/** The OpenAPI document of the HTTP API, from the operations' contracts, the error tables and serverless.yml. */
+import { readFileSync } from 'node:fs'
+import type * as v from 'valibot'
+import { parse as parseYaml } from 'yaml'
+import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
+import { feishuOauthCodes } from '../../lib/feishu/codes.ts'
+import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
+import { problem } from '../../lib/handlers/problem.ts'
+import { type Operation, throttleMs, urlOf } from '../../lib/operation.ts'
+import { parse } from '../../lib/schema.ts'
+import { type Credential, judge, type Meaning } from '../../lib/vendor/vendor.ts'
+import type { Answer, Gateway } from '../../local/sandbox/call.ts'
+import { dingtalkCodes } from '../../local/sandbox/codes.ts'
+import { dingtalkGateway } from '../../local/sandbox/dingtalk.ts'
+import { feishuGateway } from '../../local/sandbox/feishu-gateway.ts'
+import { DEFINITIONS, type JsonSchema, jsonSchemaOf } from './json-schema.ts'
+
+/**
+ * What the contracts do not say: a summary, and values by what comes of them in the sandbox's sample world. `changed` is
+ * a whole call; the others replace one of its values.
+ */
+type Samples = { changed: Record<string, string> } & Record<string, Record<string, string>>
+const OPERATIONS: Record<string, { summary: Text; samples: Samples }> = {
+  'feishu-calendar-unsubscribe': {
+    summary: { en: "End a user's calendar change events", zh: '取消某用户的日历变更事件' },
+    samples: { changed: { open_id: 'ou_leaver' }, not_found: { open_id: 'ou_resigned' } },
+  },
+  'feishu-calendar-acl-subscribe': {
+    summary: {
+      en: "Watch who gains access to a calendar, in a custodian's name",
+      zh: '以接管人身份关注日历的权限变更',
+    },
+    samples: {
+      changed: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
+      forbidden: { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
+      not_found: { calendar_id: 'feishu.cn_deleted@group.calendar.feishu.cn' },
+    },
+  },
+  'feishu-approval-unsubscribe': {
+    summary: { en: 'End the events of an approval definition', zh: '取消某审批定义的事件' },
+    samples: {
+      changed: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
+      unchanged: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A86' },
+      not_found: { approval_code: 'NOBODY-KNOWS-IT' },
+    },
+  },
+  'feishu-drive-unsubscribe': {
+    summary: { en: 'End the events of a document', zh: '取消某云文档的事件' },
+    samples: {
+      changed: { file_token: 'doxcnSandbox01', file_type: 'docx' },
+      forbidden: { file_token: 'doxcnSandboxForbidden' },
+      not_found: { file_token: 'doxcnSandboxMissing' },
+    },
+  },
+  'dingtalk-calendar-unsubscribe': {
+    summary: { en: "End a user's subscription to a calendar", zh: '取消某用户对日历的订阅' },
+    samples: {
+      changed: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
+      forbidden: { calendarId: 'sandboxCalendarClosed=' },
+    },
+  },
+}
+
+const FIELDS: Record<string, Text> = {
+  open_id: {
+    en: 'The user who acts, and whose own token is used: open_id.',
+    zh: '以其身份并使用其本人令牌的用户:open_id。',
+  },
+  tenant_key: { en: 'The tenant, for store apps only.', zh: '租户,仅商店应用需要。' },
+  calendar_id: { en: 'The calendar to watch.', zh: '要关注的日历。' },
+  approval_code: { en: 'The code of the approval definition.', zh: '审批定义 Code。' },
+  file_token: { en: "The document's token.", zh: '云文档 token。' },
+  file_type: { en: "The document's type.", zh: '云文档类型。' },
+  event_type: {
+    en: `Required for a folder: ${FOLDER_EVENT_TYPE}. Any other type may not have one.`,
+    zh: `文件夹必填:${FOLDER_EVENT_TYPE};其他类型不得填写。`,
+  },
+  userId: { en: 'The unionId of the user, not the userid.', zh: '用户的 unionId,而非 userid。' },
+  calendarId: { en: 'The calendar to leave, of type "subscribed".', zh: '要取消订阅的日历,类型为 subscribed。' },
+  dry_run: {
+    en: 'Checks input, secret and token, and answers the request it would send. Changes no subscription; may renew and store the user’s token.',
+    zh: '检查输入、密钥与令牌,并给出将要发送的请求。不改变任何订阅;与其他调用一样,可能刷新并保存用户令牌。',
+  },
+  'Accept-Language': {
+    en: 'Chinese before English here makes `title`, `detail` and `hint` Chinese.',
+    zh: '若中文优先于英文,则 title、detail、hint 以中文返回。',
+  },
+}
+
+const VENDORS: Record<'feishu' | 'dingtalk', { title: Text; host: string; gateway: Gateway; done: Answer }> = {
+  feishu: {
+    title: { en: 'Feishu / Lark', zh: '飞书 / Lark' },
+    host: 'https://open.feishu.cn',
+    gateway: feishuGateway,
+    done: { status: 200, json: { code: 0, msg: 'success', data: {} } },
+  },
+  dingtalk: {
+    title: { en: 'DingTalk', zh: '钉钉' },
+    host: 'https://api.dingtalk.io',
+    gateway: dingtalkGateway,
+    done: { status: 200, json: { result: true } },
+  },
+}
+
+const REQUEST_ID = '0A1B2C3D4E5F60718293A4B5C6D7E8F9'
+const LANGUAGES = ['en', 'zh'] as const
+
+type Service = { custom: { operations: Record<string, { route: string; actsAs: 'user' | 'app' }> } }
+type Contract = Operation & { input: { entries: Record<string, v.GenericSchema> } }
+
+/** docs/openapi.json */
+export async function openApi() {
+  const { operations } = (parseYaml(readFileSync('serverless.yml', 'utf8'), { logLevel: 'error' }) as Service).custom
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const [name, { route, actsAs }] of Object.entries(operations)) {
+    const source = `../../functions/${name}.ts`
+    const { operation } = (await import(source)) as { operation: Contract }
+    const [method = '', path = ''] = route.split(' ')
+    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path, actsAs === 'user') }
+  }
+  const { id, nameId } = jsonSchemaOf(DEFINITIONS.id).$defs as Record<string, JsonSchema>
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Subscription offboarding',
+      version,
+      summary: 'Ends the event subscriptions of somebody who leaves, one vendor call for each route.',
+      description:
+        'Parameters travel in the path and query; a body other than `{}` is refused, and so is an unknown parameter. ' +
+        'A rate limit of up to five seconds is waited out; a longer one is answered with `Retry-After`.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [
+      {
+        url: 'https://{apiId}.execute-api.{region}.amazonaws.com',
+        description: 'A deployed stage',
+        variables: { apiId: { default: 'apiId' }, region: { default: 'ap-southeast-1' } },
+      },
+      { url: 'http://127.0.0.1:8787', description: 'npm start, without authentication' },
+    ],
+    // Which one is a deploy parameter: auth=iam, the default, or auth=jwt.
+    security: [{ sigv4: [] }, { jwt: [] }],
+    tags: Object.entries(VENDORS).map(([name, { title }]) => ({
+      name,
+      description: title.en,
+      'x-description-zh': title.zh,
+    })),
+    paths,
+    components: {
+      securitySchemes: {
+        sigv4: {
+          type: 'apiKey',
+          in: 'header',
+          name: 'Authorization',
+          description: 'AWS Signature Version 4 of the service execute-api, with permission execute-api:Invoke.',
+          'x-amazon-apigateway-authtype': 'awsSigv4',
+        },
+        jwt: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'A token of the issuer and for an audience that the stack was deployed with.',
+        },
+      },
+      parameters: {
+        dryRun: parameter('dry_run', 'query', false, { type: 'boolean', default: false }),
+        acceptLanguage: parameter('Accept-Language', 'header', false, { type: 'string' }),
+      },
+      schemas: { Id: id, NameId: nameId, ...SCHEMAS },
+    },
+  }
+}
+
+function describe(operation: Contract, path: string, actsAsUser: boolean) {
+  const { name, vendor, pace, input } = operation
+  const { summary, samples } = known(OPERATIONS, name)
+  const sample = samples.changed
+  const perSecond = pace.perSecond && { en: `${pace.perSecond} calls a second`, zh: `每秒 ${pace.perSecond} 次` }
+  const perMinute = pace.perMinute && { en: `${pace.perMinute} calls a minute`, zh: `每分钟 ${pace.perMinute} 次` }
+  const limits = [perSecond, perMinute].filter((limit) => typeof limit === 'object')
+  return {
+    operationId: name,
+    tags: [vendor.name],
+    summary: summary.en,
+    'x-summary-zh': summary.zh,
+    description: `The vendor allows ${limits.map(({ en }) => en).join(' and ')} for each app and tenant.`,
+    'x-description-zh': `厂商限频(每个应用与租户):${limits.map(({ zh }) => zh).join(',')}。`,
+    externalDocs: { url: contractPage(name) },
+    parameters: [
+      ...Object.entries(input.entries).map(([field, schema]) => ({
+        ...parameter(
+          field,
+          path.includes(`{${field}}`) ? 'path' : 'query',
+          schema.type !== 'optional',
+          plain(
+            jsonSchemaOf(schema, {
+              overrideRef: ({ referenceId }) => `#/components/schemas/${upperFirst(referenceId)}`,
+            }),
+          ),
+        ),
+        ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
+      })),
+      { $ref: '#/components/parameters/dryRun' },
+      { $ref: '#/components/parameters/acceptLanguage' },
+    ],
+    responses: { 200: success(operation, sample), ...failures(operation, sample, actsAsUser) },
+  }
+}
+
+const examplesOf = (samples: Samples, field: string) =>
+  Object.fromEntries(
+    Object.entries(samples).flatMap(([becomes, { [field]: value }]) =>
+      value === undefined ? [] : [[becomes, { value }]],
+    ),
+  )
+
+const parameter = (name: string, where: string, required: boolean, schema: JsonSchema) => ({
+  name,
+  in: where,
+  required,
+  description: known(FIELDS, name).en,
+  'x-description-zh': known(FIELDS, name).zh,
+  schema,
+})
+
+function success(operation: Operation, sample: Record<string, string>) {
+  const { name, vendor, method, codes } = operation
+  const unchanged = Object.entries(codes).find(([, meaning]) => 'outcome' in meaning)?.[0]
+  const outcomeOf = (answer: Answer) => {
+    const { outcome, answer: read } = judge({ ...operation }, response(operation, answer))
+    return { operation: name, outcome, upstream: { code: read.code, requestId: read.requestId } }
+  }
+  const { host, done } = VENDORS[vendor.name]
+  const url = urlOf({ ...operation, vendor: { ...vendor, baseUrl: () => host } }, sample)
+  const examples = [
+    outcomeOf(done),
+    ...(unchanged ? [outcomeOf(failureOf(operation, unchanged))] : []),
+    { operation: name, outcome: 'planned', upstream: { code: null, requestId: null }, request: { method, url } },
+  ]
+  return {
+    description: 'Done, or what would be done.',
+    content: {
+      'application/json': {
+        schema: {
+          $ref: '#/components/schemas/Result',
+          properties: { operation: { const: name }, outcome: { enum: examples.map(({ outcome }) => outcome) } },
+        },
+        examples: Object.fromEntries(examples.map((value) => [value.outcome, { value }])),
+      },
+    },
+  }
+}
+
+/** A response for each status that one of the operation's failures has, and what API Gateway answers by itself. */
+function failures(operation: Operation, sample: Record<string, string>, actsAsUser: boolean) {
+  const { name } = operation
+  const errors = errorsOf(operation, sample, actsAsUser)
+  const statuses = new Set([...errors.map(({ kind }) => KINDS[kind].status), ...Object.keys(GATEWAY).map(Number)])
+  return Object.fromEntries(
+    [...statuses].sort().map((status) => {
+      const here = errors.filter(({ kind }) => KINDS[kind].status === status)
+      const kinds = here.map(({ kind }) => kind)
+      const gateway = GATEWAY[status]
+      const examples = here.flatMap((error) =>
+        LANGUAGES.map((language) => {
+          const { body = '' } = problem(error, { operation: name, instance: 'the-request-id', language })
+          return [`${error.kind}_${language}`, { value: JSON.parse(body) }]
+        }),
+      )
+      const content = {
+        ...(here.length > 0 && {
+          'application/problem+json': {
+            schema: {
+              $ref: '#/components/schemas/Problem',
+              properties: { status: { const: status }, kind: { enum: kinds }, operation: { const: name } },
+            },
+            examples: Object.fromEntries(examples),
+          },
+        }),
+        ...(gateway && {
+          'application/json': {
+            schema: { $ref: '#/components/schemas/GatewayError' },
+            examples: { gateway: { value: { message: gateway.message } } },
+          },
+        }),
+      }
+      const told = [...kinds.map((kind) => KINDS[kind].title), ...(gateway ? [gateway.means] : [])]
+      // Required only where every answer has it; elsewhere the kind says when.
+      const retryable = kinds.filter((kind) => KINDS[kind].retryable)
+      const always = retryable.length === kinds.length && !gateway
+      const headers = {
+        ...(retryable.length > 0 && { 'Retry-After': { ...RETRY_AFTER, required: always } }),
+        ...(here.length > 0 && { 'Content-Language': { ...CONTENT_LANGUAGE, required: !gateway } }),
+      }
+      return [
+        status,
+        {
+          description: told.map(({ en }) => en).join('; '),
+          'x-description-zh': told.map(({ zh }) => zh).join(';'),
+          ...(Object.keys(headers).length > 0 && { headers }),
+          content,
+        },
+      ]
+    }),
+  )
+}
+
+const RETRY_AFTER = { description: 'Seconds until a repeat can succeed.', schema: { type: 'integer', minimum: 1 } }
+const CONTENT_LANGUAGE = {
+  description: 'The language of `title`, `detail` and `hint`.',
+  schema: { enum: [...LANGUAGES] },
+}
+
+/** One error for each kind of failure the operation can end with, as the functions make it of the vendor's answer. */
+function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUser: boolean): OperationError[] {
+  const { vendor, identity } = operation
+  const found = new Map<Kind, OperationError>()
+  const add = (fail: () => unknown) => {
+    const error = thrownBy(fail)
+    if (error && !found.has(error.kind)) found.set(error.kind, error)
+  }
+  const host = new URL(VENDORS[vendor.name].host).host
+  add(() => parse(operation.input, { ...sample, colour: 'red' }))
+  add(() => {
+    throw toOperationError(undefined)
+  })
+  add(() => {
+    throw new OperationError('timeout', { en: `${host} did not answer in time.`, zh: `${host} 未在时限内应答。` })
+  })
+  const unlisted: Answer = { status: 400, json: { code: 4711, msg: 'new', message: 'new', requestid: REQUEST_ID } }
+  add(() => judge(operation, response(operation, unlisted)))
+
+  const { as } = identity(sample)
+  for (const actsAs of new Set<Credential['actsAs']>(actsAsUser ? [as, 'user'] : [as]))
+    for (const [code, codes] of codesOf(operation, actsAs))
+      add(() =>
+        judge(
+          { ...operation, codes, actsAs, throttleMs: throttleMs(operation) },
+          response(operation, failureOf(operation, code)),
+        ),
+      )
+  return (Object.keys(KINDS) as Kind[]).flatMap((kind) => found.get(kind) ?? [])
+}
+
+/** Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. */
+function codesOf({ codes, vendor }: Operation, actsAs: Credential['actsAs']): [string, Record<string, Meaning>][] {
+  const throttles = Object.keys(dingtalkCodes).filter((code) =>
+    Object.keys(vendor.codePrefixes).some((prefix) => code.startsWith(prefix)),
+  )
+  const ofTokens = vendor.name === 'feishu' && actsAs === 'user' ? feishuOauthCodes : {}
+  const known = (code: string) => VENDORS[vendor.name].gateway.failure(code, undefined) !== undefined
+  return [
+    ...[...Object.keys(codes), ...Object.keys(vendor.codes), ...throttles].map(
+      (code): [string, Record<string, Meaning>] => [code, codes],
+    ),
+    ...Object.keys(ofTokens).map((code): [string, Record<string, Meaning>] => [code, ofTokens]),
+  ].filter(([code]) => known(code))
+}
+
+function failureOf({ vendor }: Operation, code: string): Answer {
+  const answer = VENDORS[vendor.name].gateway.failure(code, undefined)
+  if (answer) return answer
+  throw new Error(`the sandbox has no failure ${code}`)
+}
+
+/** The answer as it arrives. */
+function response({ vendor }: Operation, answer: Answer) {
+  const { status, headers = {}, json } = VENDORS[vendor.name].gateway.sign(answer, REQUEST_ID)
+  const lowerCase = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  return { status, headers: Object.fromEntries(lowerCase), text: JSON.stringify(json) }
+}
+
+function thrownBy(fail: () => unknown): OperationError | undefined {
+  try {
+    fail()
+  } catch (error) {
+    if (error instanceof OperationError) return error
+    throw error
+  }
+}
+
+/** Answers that never were a function's. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html */
+const GATEWAY: Record<number, { message: string; means: Text }> = {
+  401: {
+    message: 'Unauthorized',
+    means: { en: 'No valid bearer token (auth=jwt)', zh: '没有有效的 Bearer 令牌(auth=jwt)' },
+  },
+  403: {
+    message: 'Forbidden',
+    means: { en: 'Not signed by who may call it (auth=iam)', zh: '签名缺失或无调用权限(auth=iam)' },
+  },
+  500: {
+    message: 'Internal Server Error',
+    means: { en: 'The gateway could not call the function', zh: '网关无法调用函数' },
+  },
+  503: {
+    message: 'Service Unavailable',
+    means: { en: 'The function did not answer the gateway', zh: '函数未应答网关' },
+  },
+}
+
+const nullable = (type: string) => ({ type: [type, 'null'] })
+const upstream = {
+  code: { ...nullable('string'), description: "The vendor's code." },
+  requestId: { ...nullable('string'), description: "What the vendor's support asks for." },
+}
+const object = (properties: Record<string, unknown>, optional: string[] = []) => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  additionalProperties: false,
+})
+
+const SCHEMAS = {
+  Result: {
+    ...object(
+      {
+        operation: { type: 'string' },
+        outcome: {
+          enum: ['changed', 'unchanged', 'planned'],
+          description: 'Done now; was already so; would be done (dry run).',
+        },
+        upstream: object(upstream),
+        request: {
+          ...object({ method: { enum: ['POST', 'DELETE'] }, url: { type: 'string' } }),
+          description: 'What would be sent; in a dry run only.',
+        },
+      },
+      ['request'],
+    ),
+    if: { properties: { outcome: { const: 'planned' } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+    then: { required: ['request'] },
+    else: { properties: { request: false } },
+  },
+  Problem: {
+    ...object(
+      {
+        type: { enum: Object.keys(KINDS).map((kind) => `urn:subscription-offboarding:error:${kind}`) },
+        title: { type: 'string' },
+        status: { type: 'integer' },
+        detail: { type: 'string', description: 'What failed.' },
+        instance: { type: 'string', description: 'The Lambda request id.' },
+        kind: { enum: Object.keys(KINDS) },
+        operation: { type: 'string' },
+        retryable: { type: 'boolean', description: 'Whether the same call can succeed later.' },
+        retryAfterMs: { type: 'integer', minimum: 0, description: 'How long to wait. Milliseconds.' },
+        hint: { type: 'string', description: 'What to do: one imperative sentence.' },
+        upstream: {
+          ...object({
+            vendor: { enum: Object.keys(VENDORS) },
+            status: { type: 'integer' },
+            ...upstream,
+            message: { type: 'string' },
+          }),
+          description: "The vendor's own answer, where there was one.",
+        },
+      },
+      ['retryAfterMs', 'upstream'],
+    ),
+    description: 'Problem details (RFC 9457). `title`, `detail` and `hint` follow Accept-Language: English or Chinese.',
+    if: { properties: { retryable: { const: true } } },
+    // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
+    then: { required: ['retryAfterMs'] },
+    else: { properties: { retryAfterMs: false } },
+  },
+  GatewayError: { ...object({ message: { type: 'string' } }), description: "API Gateway's own answer." },
+}
+
+/** The vendor's page of the contract, which heads the operation's file. */
+function contractPage(name: string): string {
+  const [url] = /https:\/\/\S+/.exec(readFileSync(`functions/${name}.ts`, 'utf8')) ?? []
+  if (url) return url
+  throw new Error(`functions/${name}.ts does not name the vendor's page`)
+}
+
+function known<Value>(table: Record<string, Value>, name: string): Value {
+  const value = table[name]
+  if (value !== undefined) return value
+  throw new Error(`scripts/docs/openapi.ts says nothing about ${name}`)
+}
+
+/** A schema that stands inside the document. */
+function plain({ $schema, $defs, ...schema }: JsonSchema): JsonSchema {
+  return schema
+}
+
+const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

@@ -1,0 +1,454 @@
+/** `npm run dead-letters`: what was set aside, and the ways back. Nothing may be lost on them. */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { SendMessageCommand } from '@aws-sdk/client-sqs'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
+import { close, listen, readBody } from '../../local/aws/json-server.ts'
+import { type Queues, startQueues } from '../../local/aws/queues.ts'
+import { itemOf, type Name, OPERATIONS, offboardingEvent } from '../harness.ts'
+import { startCommand, stopCommands } from './operator.ts'
+
+const DRIVE = 'feishu-drive-unsubscribe'
+const APPROVAL = 'feishu-approval-unsubscribe'
+const DEAD = 'dead-letter.fifo'
+const UNDELIVERED = 'undelivered-events'
+const folder = mkdtempSync(path.join(tmpdir(), 'dead-letters-'))
+
+let queues: Queues
+let bus: EventBus
+/** By SQS action, what answers instead of SQS; an answer it returns nothing for comes from SQS. */
+let faults: Record<
+  string,
+  (request: { Entries?: { Id: string; MessageBody?: string }[] }, call: number) => Promise<object> | object | undefined
+>
+let calls: string[]
+let url: string
+/** Stands before SQS. */
+const server = createServer(async (request, response) => {
+  if (request.url === STACK_PATH) return void response.end(JSON.stringify(description()))
+  await forward(request, response)
+})
+
+async function forward(request: IncomingMessage, response: ServerResponse) {
+  const body = String(await readBody(request))
+  const action = String(request.headers['x-amz-target']).replace('AmazonSQS.', '')
+  calls.push(action)
+  const given = await faults[action]?.(JSON.parse(body), calls.filter((one) => one === action).length)
+  const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${action}` }
+  const answer = given ? undefined : await fetch(queues.url, { method: 'POST', headers, body })
+  response.writeHead(answer?.status ?? ('__type' in (given as object) ? 400 : 200), {
+    'content-type': 'application/x-amz-json-1.0',
+  })
+  // Queue URLs name this server, as that is where the client sends to.
+  response.end((await answer?.text())?.replaceAll(queues.url, url) ?? JSON.stringify(given))
+}
+
+const description = (): StackDescription => ({
+  names: {
+    bus: 'bus',
+    source: 'hr.offboarding',
+    deadLetterQueue: DEAD,
+    undeliveredEventsQueue: UNDELIVERED,
+    operations: Object.fromEntries(
+      OPERATIONS.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo`, logGroup: '' }]),
+    ),
+  },
+  region: 'ap-southeast-1',
+  endpoints: { sqs: url, eventbridge: bus.url, secretsmanager: url, logs: url },
+  variables: {},
+  speed: 1,
+})
+
+beforeAll(async () => {
+  url = await listen(server)
+})
+afterAll(() => close(server))
+beforeEach(async () => {
+  faults = {}
+  calls = []
+  bus = await startEventBus({ buses: ['bus'] })
+  queues = await startQueues()
+  const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
+  for (const name of [DEAD, ...OPERATIONS.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
+  await queues.create(UNDELIVERED)
+})
+afterEach(async () => {
+  stopCommands()
+  await Promise.all([queues.close(), bus.close()])
+})
+
+const command = (...args: string[]) => startCommand('dead-letters', [...args, '--local', url], {})
+const run = (...args: string[]) => command(...args).ended
+
+let letters = 0
+/** Puts a letter on the dead-letter queue as a function does; returns its id. */
+async function put(MessageBody: string, reason: Record<string, string> = {}): Promise<string> {
+  const MessageGroupId = `letter-${letters++}`
+  const MessageAttributes = attributesOf(reason)
+  const QueueUrl = queues.queueUrl(DEAD)
+  const { MessageId = '' } = await queues.client.send(
+    new SendMessageCommand({
+      QueueUrl,
+      MessageBody,
+      MessageGroupId,
+      MessageDeduplicationId: MessageGroupId,
+      MessageAttributes,
+    }),
+  )
+  return MessageId
+}
+const attributesOf = (values: Record<string, string>) =>
+  Object.fromEntries(Object.entries(values).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]))
+const FORBIDDEN = { kind: 'forbidden', code: '1069603', hint: 'Make the app a manager.', requestId: 'r-1' }
+const driveItem = (token: string) => itemOf(DRIVE, { file_token: token, file_type: 'docx' })
+
+/** What EventBridge writes when a function could not be reached, and Lambda when a function failed. */
+async function putUndelivered(event: object, operation: Name, by: 'eventbridge' | 'lambda'): Promise<string> {
+  const arn = `arn:aws:lambda:ap-southeast-1:000000000000:function:local-${operation}`
+  const record = {
+    version: '1.0',
+    requestContext: { requestId: 'r-2', functionArn: `${arn}:$LATEST`, condition: 'RetriesExhausted' },
+    requestPayload: event,
+    responsePayload: { errorType: 'Runtime.ImportModuleError', errorMessage: 'planted' },
+  }
+  const QueueUrl = queues.queueUrl(UNDELIVERED)
+  const message =
+    by === 'lambda'
+      ? { MessageBody: JSON.stringify(record) }
+      : {
+          MessageBody: JSON.stringify(event),
+          MessageAttributes: attributesOf({ TARGET_ARN: arn, ERROR_CODE: 'NO_PERMISSIONS', ERROR_MESSAGE: 'planted' }),
+        }
+  const { MessageId = '' } = await queues.client.send(new SendMessageCommand({ QueueUrl, ...message }))
+  return MessageId
+}
+
+const EVENT = { offboardingId: 'hr-9', feishu: { approvalCodes: ['A'] } }
+const counts = (name: string) => queues.counts(name)
+/** How many letters anyone may receive, and how many are hidden. */
+const left = async () => {
+  const [dead, undelivered] = [await counts(DEAD), await counts(UNDELIVERED)]
+  return [dead.visible + undelivered.visible, dead.inFlight + undelivered.inFlight]
+}
+const bodies = async (name: string) => (await queues.messages(name)).map(({ body }) => body)
+const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('npm run dead-letters:'))
+
+describe('list', () => {
+  test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {
+    for (let index = 0; index < 7; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    const other = await put(itemOf(APPROVAL), { kind: 'misconfigured', code: '99991401', hint: 'Allow the address.' })
+    await put(driveItem('gave-up'))
+    await putUndelivered(offboardingEvent(EVENT), APPROVAL, 'eventbridge')
+    await putUndelivered(offboardingEvent(EVENT), DRIVE, 'lambda')
+
+    const { code, stdout, stderr } = await run('list')
+    expect([code, stderr]).toEqual([0, '11 letters.\n'])
+    const paragraphs = stdout.trimEnd().split('\n\n')
+    expect(paragraphs.map((text) => text.split('\n')[0])).toEqual([
+      'forbidden 1069603: 7 letters',
+      'misconfigured 99991401: 1 letter',
+      'unfinished: 1 letter',
+      'undelivered NO_PERMISSIONS: 1 letter',
+      'undelivered Runtime.ImportModuleError: 1 letter',
+    ])
+    expect(paragraphs[0]?.split('\n')).toEqual([
+      'forbidden 1069603: 7 letters',
+      '  Make the app a manager.',
+      ...Array.from({ length: 5 }, () =>
+        expect.stringMatching(/^ {4}\S{36} {2}hr-1 {2}feishu-drive-unsubscribe doxcn\d docx {2}since /),
+      ),
+      '    … and 2 more; --all shows them',
+    ])
+    expect(paragraphs[1]).toContain(`\n  Allow the address.\n    ${other}  hr-1  feishu-approval-unsubscribe 7C468A54`)
+    expect(paragraphs[3]).toMatch(/\S{36} {2}hr-9 {2}feishu-approval-unsubscribe event {2}since /)
+    expect(paragraphs[4]).toMatch(/\S{36} {2}hr-9 {2}feishu-drive-unsubscribe event {2}since /)
+    expect(await left()).toEqual([11, 0])
+
+    const all = await run('list', '--all', '--kind', 'forbidden')
+    expect(all.stdout.match(/doxcn\d/g)).toHaveLength(7)
+    const narrow = await run('list', '--code', '99991401', '--operation', APPROVAL, '--offboarding', 'hr-1')
+    expect(narrow.stderr).toBe('1 letter.\n')
+  })
+
+  test('--json has every letter once, however many there are', async () => {
+    for (let index = 0; index < 230; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    const { stdout } = await run('list', '--json')
+    const listed = JSON.parse(stdout) as { id: string; input: { file_token: string } }[]
+    expect(new Set(listed.map(({ input }) => input.file_token)).size).toBe(230)
+    expect(listed).toHaveLength(230)
+    expect(listed[0]).toMatchObject({ queue: DEAD, ...FORBIDDEN, operation: DRIVE, eventId: 'event-1' })
+    expect(await left()).toEqual([230, 0])
+  })
+
+  test('what a letter holds cannot command the terminal', async () => {
+    // SQS itself refuses an escape as such, not as JSON spells it.
+    const hostile = '\u009b31m\u202e'
+    await put(driveItem(`a\u001b[2J${hostile}`), { kind: 'internal', code: `c${hostile}`, hint: `h${hostile}` })
+    await put(`not json ${hostile}`, FORBIDDEN)
+    for (const args of [['list'], ['list', '--json'], ['redrive', '--all', '--yes']]) {
+      const { stdout, stderr } = await run(...args)
+      expect(`${stdout}${stderr}`.replaceAll('\n', '').replaceAll('…', '')).not.toMatch(/\p{C}/u)
+    }
+    expect(await left()).toEqual([2, 0])
+  })
+
+  test('says so when there is none', async () => {
+    expect(await run('list')).toEqual({ code: 0, stdout: '', stderr: 'No letters.\n' })
+  })
+
+  test('a failure on the way leaves every letter visible', async () => {
+    for (let index = 0; index < 120; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    faults.ReceiveMessage = (_, call) =>
+      call === 9 ? { __type: 'com.amazonaws.sqs#AccessDeniedException' } : undefined
+    const { code, stderr } = await run('list')
+    expect([code, stderr]).toEqual([
+      1,
+      'npm run dead-letters: ReceiveMessage of "dead-letter.fifo" failed (AccessDeniedException); you need sqs:ReceiveMessage\n',
+    ])
+    expect(await left()).toEqual([120, 0])
+  })
+
+  test('Ctrl-C leaves every letter visible, and is exit code 130', async () => {
+    for (let index = 0; index < 120; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    const slow = Promise.withResolvers<undefined>()
+    faults.ReceiveMessage = (_, call) => (call === 10 ? slow.promise : undefined)
+    const listing = command('list')
+    await vi.waitFor(async () => expect((await left())[1]).toBeGreaterThan(0), { timeout: 10_000 })
+    listing.interrupt()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    slow.resolve(undefined)
+    expect((await listing.ended).code).toBe(130)
+    expect(await left()).toEqual([120, 0])
+  })
+})
+
+describe('show', () => {
+  test('prints one letter in full', async () => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    const id = await put(driveItem('doxcn2'), FORBIDDEN)
+    const { code, stdout } = await run('show', '--id', id)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ id, ...FORBIDDEN, item: JSON.parse(driveItem('doxcn2')) })
+    expect(await left()).toEqual([2, 0])
+  })
+
+  test('writes a rejected event to a new file, for correction', async () => {
+    const detail = { offboardingId: 'hr-2', feishu: { approvalCode: 'misspelt\u001b' } }
+    const id = await put(JSON.stringify(offboardingEvent(detail)), { kind: 'invalid_request', hint: 'Correct it.' })
+    const file = path.join(folder, 'event.json')
+    const { code, stderr } = await run('show', '--id', id, '--event', file)
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`npm run offboard -- ${file}`)])
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(detail)
+    const again = await run('show', '--id', id, '--event', file)
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('exists already and was left as it is')])
+    expect(await left()).toEqual([1, 0])
+  })
+
+  test('prints what is nested too deeply to be written anew as the text it is', async () => {
+    const body = `{"detail-type":"User Offboarding","detail":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+    const id = await put(body, FORBIDDEN)
+    const { code, stdout } = await run('show', '--id', id)
+    expect([code, JSON.parse(stdout || 'null')]).toEqual([0, expect.objectContaining({ id, text: body })])
+    const file = path.join(folder, 'deep.json')
+    const { stderr } = await run('show', '--id', id, '--event', file)
+    expect([stderr.split('\n')[0], existsSync(file)]).toEqual([expect.stringContaining('holds no event'), false])
+  })
+
+  test('a work item is no event, and an unknown id no letter', async () => {
+    const id = await put(driveItem('doxcn1'), FORBIDDEN)
+    const file = path.join(folder, 'item.json')
+    expect(await run('show', '--id', id, '--event', file)).toMatchObject({ code: 2 })
+    expect(existsSync(file)).toBe(false)
+    const { code, stderr } = await run('show', '--id', 'nowhere')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('no such letter, or in other hands now: nowhere')])
+    expect(await left()).toEqual([1, 0])
+  })
+})
+
+describe('redrive', () => {
+  test('sends what was selected to the queue of its operation, as it was, and removes those letters alone', async () => {
+    for (let index = 0; index < 23; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    await put(itemOf(APPROVAL), { kind: 'forbidden', code: '1' })
+    await put(itemOf(APPROVAL), { kind: 'misconfigured' })
+    const { code, stdout, stderr } = await run('redrive', '--kind', 'forbidden', '--yes')
+    expect([code, stderr]).toEqual([0, 'Redriven: 24.\nWhat becomes of it: npm run report -- hr-1\n'])
+    expect(stdout).toContain('forbidden 1069603: 23 letters')
+    const sent = await queues.messages(`${DRIVE}.fifo`)
+    expect(sent.map(({ body }) => body).sort()).toEqual(
+      [...Array(23).keys()].map((index) => driveItem(`doxcn${index}`)).sort(),
+    )
+    expect(new Set(sent.map(({ messageGroupId }) => messageGroupId))).toEqual(new Set(['feishu:default']))
+    expect(await bodies(`${APPROVAL}.fifo`)).toEqual([itemOf(APPROVAL)])
+    expect(await left()).toEqual([1, 0])
+  })
+
+  test('a letter that could not be removed stays, and redriven again adds nothing', async () => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    faults.DeleteMessageBatch = ({ Entries = [] }) => ({
+      Failed: Entries.map(({ Id }) => ({ Id, Code: 'InternalError', SenderFault: false })),
+    })
+    const first = await run('redrive', '--all', '--yes')
+    expect([first.code, lineOf(first.stderr)]).toEqual([
+      1,
+      [expect.stringContaining('was sent, but its letter could not be removed (InternalError)')],
+    ])
+    expect(await left()).toEqual([1, 0])
+    faults = {}
+    expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+    expect([await bodies(`${DRIVE}.fifo`), await left()]).toEqual([[driveItem('doxcn1')], [0, 0]])
+  })
+
+  test('a letter that could not be sent stays; the others of its batch go', async () => {
+    for (const token of ['doxcn0', 'doxcn1', 'doxcn2']) await put(driveItem(token), FORBIDDEN)
+    faults.SendMessageBatch = ({ Entries = [] }) => ({
+      Successful: Entries.filter(({ Id }) => Id !== '1').map(({ Id, MessageBody = '' }) => ({
+        Id,
+        MessageId: Id,
+        MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+      })),
+      Failed: [{ Id: '1', Code: 'ServiceUnavailable', SenderFault: false }],
+    })
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/could not be sent \(ServiceUnavailable\)\nRedriven: 2\./),
+    ])
+    expect([await bodies(DEAD), await left()]).toEqual([[driveItem('doxcn1')], [1, 0]])
+  })
+
+  test('nothing is removed when nothing could be sent', async () => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    faults.SendMessageBatch = () => ({ __type: 'com.amazonaws.sqs#AccessDeniedException' })
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('could not be sent (AccessDeniedException)')])
+    expect([calls.includes('DeleteMessageBatch'), await left()]).toEqual([false, [1, 0]])
+  })
+
+  test('what is no valid item or event of this stack is refused and stays', async () => {
+    const foreign = { ...offboardingEvent(EVENT), source: 'somebody.else' }
+    const item = JSON.parse(driveItem('doxcn1'))
+    const wrong = [
+      'no json',
+      '[1]',
+      JSON.stringify({ ...item, operation: 'toString' }),
+      JSON.stringify({ ...item, input: { file_token: 'a' } }),
+      JSON.stringify({ ...item, extra: 1 }),
+      JSON.stringify(foreign),
+      JSON.stringify(offboardingEvent({ ...EVENT, planted: 1 })),
+    ]
+    for (const body of wrong) await put(body, { kind: 'invalid_request' })
+    await put(driveItem('doxcn2'), { kind: 'invalid_request' })
+    const { code, stderr } = await run('redrive', '--kind', 'invalid_request', '--yes')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Redriven: 1.')])
+    const told = lineOf(stderr).join('\n')
+    for (const reason of [
+      /, \S{36} cannot be redriven: it is neither a work item nor an event/,
+      /it names no operation of this stack/,
+      /it is no valid item: input\.file_type is required/,
+      /it is no valid item: extra is not a known field/,
+      /it is no offboarding event of this stack/,
+      /it is an invalid event: write it to a file with "show --id ID --event FILE"/,
+    ])
+      expect(told).toMatch(reason)
+    expect([await left(), bus.events]).toEqual([[7, 0], []])
+  })
+
+  test('an event that no function took is sent again once, though several letters hold it', async () => {
+    const event = offboardingEvent(EVENT)
+    await putUndelivered(event, APPROVAL, 'eventbridge')
+    await putUndelivered(event, DRIVE, 'lambda')
+    const { code, stderr } = await run('redrive', '--kind', 'undelivered', '--yes')
+    expect([code, stderr]).toEqual([0, 'Redriven: 2.\nWhat becomes of it: npm run report -- hr-9\n'])
+    expect(bus.events).toMatchObject([
+      { event: { source: 'hr.offboarding', 'detail-type': 'User Offboarding', detail: EVENT } },
+    ])
+    expect(await left()).toEqual([0, 0])
+  })
+
+  test('an event that the bus refuses stays', async () => {
+    await putUndelivered(offboardingEvent(EVENT), APPROVAL, 'eventbridge')
+    bus.fail('partial')
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([1, expect.stringContaining('could not be sent: the bus bus refused the event')])
+    expect(await left()).toEqual([1, 0])
+  })
+})
+
+describe('discard', () => {
+  test('removes what was selected, from both queues', async () => {
+    const ids = [await put(driveItem('doxcn1'), FORBIDDEN), await putUndelivered({}, DRIVE, 'lambda')]
+    await put(driveItem('doxcn2'), FORBIDDEN)
+    const { code, stderr } = await run('discard', ...ids.flatMap((id) => ['--id', id]), '--yes')
+    expect([code, stderr]).toEqual([0, 'Discarded: 2.\n'])
+    expect([await bodies(DEAD), await left()]).toEqual([[driveItem('doxcn2')], [1, 0]])
+  })
+
+  test.each(['redrive', 'discard'])('%s does nothing where nobody can be asked', async (what) => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    const { code, stderr } = await run(what, '--all')
+    expect([code, stderr]).toEqual([2, expect.stringContaining('nobody can be asked here: give --yes')])
+    expect([await left(), await bodies(`${DRIVE}.fifo`)]).toEqual([[1, 0], []])
+  })
+
+  test('one unknown id stops it before anything is done', async () => {
+    const id = await put(driveItem('doxcn1'), FORBIDDEN)
+    expect((await run('discard', '--id', id, '--id', 'unknown', '--yes')).code).toBe(1)
+    expect(await left()).toEqual([1, 0])
+  })
+})
+
+test('the way back as the README tells it: found, mended, redriven, done', async () => {
+  const stack = startCommand('start', ['--port', '0'], {})
+  await vi.waitFor(() => expect(stack.said.stderr).toContain('Ctrl-C'), { timeout: 60_000 })
+  const local = /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? ''
+  const sandbox = /both vendors is at (http:\S+?),/.exec(stack.said.stderr)?.[1] ?? ''
+  const readme = readFileSync('README.md', 'utf8')
+  const [, mend = ''] = /curl 'SANDBOX\/_sandbox\/documents' -d '(.+?)'/.exec(readme) ?? []
+  const here = (name: string, ...args: string[]) => startCommand(name, [...args, '--local', local], {}).ended
+
+  const found = await here('dead-letters', 'list')
+  expect(found.stdout).toMatch(/^forbidden 1069603: 1 letter\n.+\n.+doxcnSandboxForbidden/)
+  const notMended = await here('dead-letters', 'redrive', '--kind', 'forbidden', '--yes')
+  expect(notMended.code).toBe(0)
+  await vi.waitFor(async () => expect((await here('dead-letters', 'list')).stdout).toContain('doxcnSandboxForbidden'), {
+    timeout: 30_000,
+    interval: 500,
+  })
+
+  await fetch(`${sandbox}/_sandbox/documents`, { method: 'POST', body: mend })
+  expect((await here('dead-letters', 'redrive', '--kind', 'forbidden', '--yes')).code).toBe(0)
+  await vi.waitFor(
+    async () =>
+      expect(await here('report', 'hr-2026-000123')).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('39 targets: 34 changed, 4 unchanged, 1 gone'),
+      }),
+    { timeout: 30_000, interval: 500 },
+  )
+  expect((await here('dead-letters', 'list')).stderr).toBe('No letters.\n')
+}, 180_000)
+
+test.each([
+  [[], 'say what to do: list, show, redrive or discard'],
+  [['toString'], 'say what to do'],
+  [['redrive', '--yes'], 'say which letters'],
+  [['discard'], 'say which letters'],
+  [['redrive', '--all', '--kind', 'forbidden'], '--all goes without'],
+  [['list', '--kind', 'bogus'], '--kind must be one of invalid_request'],
+  [['list', '--yes'], '--yes has no effect with list'],
+  [['show'], 'show needs one --id ID'],
+  [['list', '--bogus'], "Unknown option '--bogus'"],
+])('%j is one clear line and exit code 2', async (args, told) => {
+  const { code, stderr } = await run(...args)
+  expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
+})
+
+test('--help tells the options and an example', async () => {
+  const { code, stdout } = await run('--help')
+  expect([code, stdout]).toEqual([0, expect.stringContaining('npm run dead-letters -- redrive --kind forbidden')])
+})

@@ -1,0 +1,508 @@
+/** `npm run discover`, as an operator uses it: beside a stack, whose vendors are the sandbox. */
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { offboarding } from '../../lib/offboarding-event.ts'
+import { issuesOf } from '../../lib/schema.ts'
+import { close, listen } from '../../local/aws/json-server.ts'
+import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
+import { sampleSecrets } from '../../local/sample-secrets.ts'
+import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
+import { discoveryPolicy, permits } from '../docs/policies.ts'
+import { startCommand, stopCommands } from './operator.ts'
+
+const LEAVER = 'ou_leaver'
+const UNION_ID = 'sandboxUnionId01iE'
+const CALENDARS = '/open-apis/calendar/v4/calendars'
+const VARIABLES = {
+  FEISHU_APP_SECRET_ID: 'test/feishu/app',
+  FEISHU_USER_SECRET_PREFIX: 'test/feishu/user/',
+  DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
+  DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
+  MAX_TARGETS_PER_EVENT: '2000',
+}
+const folder = mkdtempSync(path.join(tmpdir(), 'discover-'))
+let files = 0
+const newFile = () => path.join(folder, `event${files++}.json`)
+
+let url = ''
+let description: StackDescription
+const server = createServer((request, response) => {
+  response.writeHead(request.url === STACK_PATH ? 200 : 404).end(JSON.stringify(description))
+})
+beforeAll(async () => {
+  url = await listen(server)
+})
+afterAll(() => close(server))
+
+let sandbox: Sandbox
+let secrets: SecretsManager
+/** A world and the stack beside it. */
+async function start(change: (world: World) => void = () => {}, { speed = 60, maxTargets = 2_000 } = {}) {
+  const world = sampleWorld()
+  change(world)
+  sandbox = await startSandbox({ world, speed })
+  secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const nowhere = 'http://127.0.0.1:9'
+  description = {
+    names: { bus: 'bus', source: '', deadLetterQueue: '', undeliveredEventsQueue: '', operations: {} },
+    region: 'ap-southeast-1',
+    endpoints: { sqs: nowhere, eventbridge: nowhere, secretsmanager: secrets.url, logs: nowhere },
+    variables: {
+      ...VARIABLES,
+      MAX_TARGETS_PER_EVENT: String(maxTargets),
+      FEISHU_BASE_URL: sandbox.url,
+      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
+      DINGTALK_BASE_URL: sandbox.url,
+    },
+    speed,
+  }
+}
+const heard: string[] = []
+afterEach(async () => {
+  stopCommands()
+  expect(heard.join('\n')).not.toMatch(/sandbox-(app|suite)-secret|u-sandbox|ur-sandbox|sandbox-ding-/)
+  heard.length = 0
+  await Promise.all([sandbox?.close(), secrets?.close()])
+})
+
+const command = (...args: string[]) => startCommand('discover', [...args, '--local', url], {})
+async function run(...args: string[]) {
+  const ended = await command(...args).ended
+  heard.push(ended.stdout, ended.stderr)
+  return ended
+}
+const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^ {2}[-+?] /.test(line))
+const eventOf = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
+const calls = (route: string) => sandbox.requests.filter(({ path }) => path.includes(route)).length
+
+test('the sample as the README tells it: found, reviewed, sent, done', async () => {
+  const stack = startCommand('start', ['--no-event', '--port', '0'], {})
+  await vi.waitFor(() => expect(stack.said.stderr).toContain('Ctrl-C'), { timeout: 60_000 })
+  const local = /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? ''
+  const [, line = ''] = /^npm run discover -- (.+?) --output event\.json/m.exec(readFileSync('README.md', 'utf8')) ?? []
+  const file = newFile()
+  const here = (name: string, ...args: string[]) => startCommand(name, [...args, '--local', local], {}).ended
+
+  const found = await here('discover', ...line.split(' '), '--output', file)
+  expect(found.stderr).toContain(`npm run offboard -- ${file} --local ${local}\n`)
+  expect(found.code).toBe(0)
+  const sent = await here('offboard', file)
+  expect(sent.stdout).toMatch(/\d+ targets: \d+ changed/)
+  const again = await here('discover', '--dingtalk-union-id', UNION_ID)
+  expect(linesOf(again.stdout)).toEqual(['  - sandboxCalendarPrimary=  primary  owner  My calendar'])
+}, 120_000)
+
+describe('DingTalk', () => {
+  test('calendars of type subscribed go into the event, others are shown', async () => {
+    await start()
+    const file = newFile()
+    const { code, stdout } = await run('--dingtalk-union-id', UNION_ID, '--id', 'hr-7', '--output', file)
+    expect([code, linesOf(stdout)]).toEqual([
+      0,
+      [
+        '  + sandboxCalendar01=  subscribed  reader  Holidays',
+        '  + sandboxCalendar02=  subscribed  owner  Releases  (perhaps their own; strike it if it is to stay)',
+        '  - sandboxCalendarPrimary=  primary  owner  My calendar',
+      ],
+    ])
+    expect(stdout).toContain('No vendor lists the approvals and documents that somebody is subscribed to')
+    expect(eventOf(file)).toEqual({
+      offboardingId: 'hr-7',
+      dingtalk: { unionId: UNION_ID, calendarIds: ['sandboxCalendar01=', 'sandboxCalendar02='] },
+    })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(sandbox.requests.filter(({ method, path }) => method !== 'GET' && !path.includes('oken'))).toEqual([])
+  })
+
+  test.each([{ response: { calendars: [] } }, { response: {} }, { response: { calendars: null } }])(
+    'nobody follows anything: %j',
+    async (json) => {
+      await start()
+      sandbox.answer({ path: /\/calendars$/ }, { status: 200, body: json })
+      const file = newFile()
+      const { code, stdout, stderr } = await run('--dingtalk-union-id', UNION_ID, '--output', file)
+      expect([code, linesOf(stdout), stderr]).toEqual([0, ['  - none'], 'Nothing was found to send.\n'])
+      expect(existsSync(file)).toBe(false)
+    },
+  )
+
+  test.each([[{}], [{ errcode: 404, errmsg: 'x' }], [{ response: { calendars: [{ id: 7 }] } }]])(
+    'an answer of another shape is not taken for an empty list: %j',
+    async (json) => {
+      await start()
+      sandbox.answer({ path: /\/calendars$/ }, { status: 200, body: json })
+      const { code, stdout } = await run('--dingtalk-union-id', UNION_ID)
+      expect([code, linesOf(stdout)]).toEqual([1, [expect.stringMatching(/^ {2}\? protocol: /)]])
+    },
+  )
+
+  test('a missing permission is told with its name, and what another vendor tells is still written', async () => {
+    await start((world) => Object.assign(world.dingtalk.apps[0] ?? {}, { scopes: ['Calendar.Calendar.Write'] }))
+    const file = newFile()
+    const { code, stdout, stderr } = await run(
+      '--dingtalk-union-id',
+      UNION_ID,
+      '--feishu-open-id',
+      LEAVER,
+      '--output',
+      file,
+    )
+    expect([code, stderr]).toEqual([1, expect.stringContaining('Not everything could be told')])
+    expect(linesOf(stdout)[0]).toMatch(
+      /^ {2}\? misconfigured: dingtalk answered Forbidden\.AccessDenied\.AccessTokenPermissionDenied .+ Grant the permission in the developer console\. Missing: Calendar\.Event\.Read, Calendar\.Calendar\.Read\. \(request [0-9A-F]+\)$/,
+    )
+    expect(eventOf(file)).toMatchObject({ feishu: { openId: LEAVER, calendar: true } })
+  })
+
+  test('somebody unknown', async () => {
+    await start()
+    const { code, stdout } = await run('--dingtalk-union-id', 'nobody')
+    expect([code, stdout]).toEqual([1, expect.stringContaining('? invalid_request: dingtalk answered paramIllegal')])
+    expect(stdout).toContain('Use the unionId, not the userid.')
+  })
+
+  test('what a vendor sends cannot command the terminal, nor become an id that no event may hold', async () => {
+    await start()
+    const calendars = [
+      { id: 'a/../b', summary: '\u001b[2J\u009b31m\u202e', type: 'subscribed', privilege: '\u0007' },
+      { id: 'good=', summary: 'x\r\n  + forged', type: 'subscribed', privilege: 'VIEW_DETAIL' },
+    ]
+    sandbox.answer({ path: /\/calendars$/ }, { status: 200, body: { response: { calendars } } })
+    const file = newFile()
+    const { code, stdout, stderr } = await run('--dingtalk-union-id', UNION_ID, '--output', file)
+    expect(`${stdout}${stderr}`.replaceAll('\n', '')).not.toMatch(/\p{C}/u)
+    expect([code, linesOf(stdout)]).toEqual([
+      1,
+      [
+        expect.stringMatching(/^ {2}\? a\/\.\.\/b .+\(no event can hold this id\)$/),
+        '  + good=  subscribed  VIEW_DETAIL  x  + forged',
+      ],
+    ])
+    expect(eventOf(file).dingtalk.calendarIds).toEqual(['good='])
+  })
+})
+
+describe('Feishu calendars', () => {
+  const CUSTODIAN = ['--custodian-open-id', 'ou_custodian']
+  const owned = (name: string) => `feishu.cn_${name}@group.calendar.feishu.cn`
+
+  test('those the leaver owns are to be watched; others are shown', async () => {
+    await start()
+    const file = newFile()
+    const { code, stdout } = await run('--feishu-open-id', LEAVER, ...CUSTODIAN, '--output', file)
+    expect([code, linesOf(stdout)]).toEqual([
+      0,
+      [
+        `  + ${owned('project')}  shared  owner  Project`,
+        `  + ${owned('team')}  shared  owner  Team`,
+        `  + ${owned('private')}  shared  owner  Private`,
+        `  - ${owned('deleted')}  shared  owner  deleted  Closed project`,
+        `  + ${owned('leaver')}  primary  owner  Leaver  (needs to be shared with the custodian; else strike it)`,
+        `  - ${owned('holidays')}  shared  reader  Holidays`,
+        '  + nobody tells whether they are subscribed; the event ends them in any case',
+      ],
+    ])
+    const calendarIds = ['project', 'team', 'private', 'leaver'].map(owned)
+    expect(eventOf(file).feishu).toEqual({
+      openId: LEAVER,
+      calendar: true,
+      calendarAcls: { openId: 'ou_custodian', calendarIds },
+    })
+  })
+
+  test('without a custodian they are shown, and not in the event', async () => {
+    await start()
+    const file = newFile()
+    const { stdout } = await run('--feishu-open-id', LEAVER, '--output', file)
+    expect(linesOf(stdout)[0]).toBe(
+      `  - ${owned('project')}  shared  owner  Project  (who is to watch it? --custodian-open-id)`,
+    )
+    expect(eventOf(file).feishu).toEqual({ openId: LEAVER, calendar: true })
+  })
+
+  test('to the end of the list, and no calendar twice; more targets than one event takes become several', async () => {
+    const more = (from: number, count: number) =>
+      Array.from({ length: count }, (_, index) => ({
+        calendarId: `c${from + index}@x`,
+        type: 'shared' as const,
+        owner: LEAVER,
+        access: [],
+        aclSubscribers: [],
+      }))
+    await start(({ feishu }) => feishu.calendars.push(...more(0, 1_200), ...more(1_199, 1)), { maxTargets: 500 })
+    const file = newFile()
+    const args = ['--feishu-open-id', LEAVER, ...CUSTODIAN, '--output', file, '--id', 'many']
+    const { code, stderr } = await run(...args)
+    expect([code, calls(CALENDARS)]).toEqual([0, 3])
+    const parts = [file, ...[2, 3].map((part) => file.replace('.json', `-${part}.json`))]
+    for (const part of parts) expect(stderr).toContain(`${part}: `)
+    const events = parts.map(eventOf)
+    for (const event of events) expect([event.offboardingId, issuesOf(offboarding, event)]).toEqual(['many', []])
+    const ids = events.flatMap(({ feishu }) => feishu.calendarAcls.calendarIds)
+    expect([ids.length, new Set(ids).size]).toEqual([1_204, 1_204])
+    expect(events.map(({ feishu }) => feishu.calendar)).toEqual([undefined, undefined, true])
+    expect(events.map(({ feishu }) => feishu.calendarAcls.calendarIds.length)).toEqual([500, 500, 204])
+
+    expect((await run(...args, '--id', 'again')).code).toBe(2)
+    writeFileSync(`${path.dirname(file)}/blocked-2.json`, 'mine')
+    const blocked = await run(...args.with(-3, path.join(folder, 'blocked.json')))
+    expect([blocked.code, existsSync(path.join(folder, 'blocked.json'))]).toEqual([2, false])
+  }, 30_000)
+
+  test.each([
+    [{ has_more: true, page_token: 'same', calendar_list: [] }, /has no end/],
+    [{ has_more: true }, /has no end/],
+  ])('a list without an end is not followed for ever: %j', async (data, told) => {
+    await start()
+    sandbox.answer({ path: CALENDARS }, { status: 200, body: { code: 0, msg: 'success', data } }, 100)
+    const { code, stdout } = await run('--feishu-open-id', LEAVER)
+    expect([code, linesOf(stdout)[0]]).toEqual([1, expect.stringMatching(/^ {2}\? protocol: /)])
+    expect(stdout).toMatch(told)
+    expect(calls(CALENDARS)).toBeLessThan(4)
+  })
+
+  test('what an earlier page told stays when a later one is refused', async () => {
+    await start()
+    const calendar = { calendar_id: 'c1@x', summary: '', type: 'shared', role: 'owner' }
+    const data = { has_more: true, page_token: 'gone', calendar_list: [calendar] }
+    sandbox.answer({ path: CALENDARS }, { status: 200, body: { code: 0, msg: 'success', data } })
+    const { code, stdout } = await run('--feishu-open-id', LEAVER, ...CUSTODIAN)
+    expect([code, linesOf(stdout).slice(0, 2)]).toEqual([
+      1,
+      [
+        '  + c1@x  shared  owner',
+        expect.stringMatching(/^ {2}\? unavailable: feishu answered 190008 .+ Begin again\./),
+      ],
+    ])
+  })
+
+  test.each([
+    ['the scope is not granted', 'reauthorization_required', '99991679', { scope: 'offline_access' }],
+    [
+      'the token was revoked',
+      'reauthorization_required',
+      '20064',
+      { expiresIn: -1, refreshStatus: 'revoked' as const },
+    ],
+  ])('%s', async (_, kind, code, change) => {
+    await start((world) => Object.assign(world.feishu.users[0]?.tokens?.[0] ?? {}, change))
+    const { code: exitCode, stdout } = await run('--feishu-open-id', LEAVER)
+    expect([exitCode, linesOf(stdout)[0]]).toEqual([1, expect.stringMatching(`^  \\? ${kind}: .*${code}`)])
+  })
+
+  test('who has left, and who has never consented', async () => {
+    await start()
+    const left = await run('--feishu-open-id', 'ou_resigned')
+    expect([left.code, linesOf(left.stdout)[0]]).toEqual([
+      1,
+      expect.stringContaining('? not_found: feishu answered 195100'),
+    ])
+    const never = await run('--feishu-open-id', 'ou_nobody')
+    expect([never.code, linesOf(never.stdout)[0]]).toEqual([
+      1,
+      expect.stringContaining('npm run authorize -- --vendor feishu --open-id ou_nobody'),
+    ])
+  })
+
+  test('a token that has expired is renewed, and stored before it is used', async () => {
+    await start((world) => Object.assign(world.feishu.users[0]?.tokens?.[0] ?? {}, { expiresIn: -1 }))
+    const before = secrets.count('PutSecretValue')
+    const { code } = await run('--feishu-open-id', LEAVER)
+    expect([code, secrets.count('PutSecretValue') > before]).toEqual([0, true])
+    expect((await run('--feishu-open-id', LEAVER)).code).toBe(0)
+    expect(sandbox.state.tokenCalls['/oauth/v3/token refresh_token']).toBe(1)
+  })
+
+  test('Ctrl-C meanwhile waits until the renewed token is stored, and asks no more', async () => {
+    await start((world) => Object.assign(world.feishu.users[0]?.tokens?.[0] ?? {}, { expiresIn: -1 }))
+    sandbox.answer({ path: '/oauth/v3/token' }, { slowMs: 1_500 })
+    const file = newFile()
+    const args = ['--feishu-open-id', LEAVER, '--file', 'doxcnSandbox01:docx', '--output', file]
+    const renewing = command(...args)
+    await vi.waitFor(() => expect(calls('/oauth/v3/token')).toBe(1), { timeout: 20_000 })
+    renewing.interrupt()
+    expect([(await renewing.ended).code, calls('/get_subscribe'), existsSync(file)]).toEqual([130, 0, false])
+    expect((await run('--feishu-open-id', LEAVER)).code).toBe(0)
+    expect(sandbox.state.tokenCalls['/oauth/v3/token refresh_token']).toBe(1)
+  }, 40_000)
+
+  test('waits as long as the vendor asks, and goes on', async () => {
+    await start()
+    const body = { code: 99991400, msg: 'request trigger frequency limit' }
+    sandbox.answer({ path: CALENDARS }, { status: 429, headers: { 'x-ogw-ratelimit-reset': '3' }, body })
+    const { code, stderr } = await run('--feishu-open-id', LEAVER)
+    expect([code, stderr]).toEqual([0, expect.stringContaining('The vendor asks to wait for 3 s …')])
+  })
+})
+
+describe('documents', () => {
+  const SAMPLES = ['docx', 'sheet', 'bitable']
+  const sample = (index: number) => `doxcnSandbox${String(index).padStart(2, '0')}:${SAMPLES[(index - 1) % 3]}`
+  const filesOf = (...tokens: string[]) => tokens.flatMap((file) => ['--file', file])
+
+  test.each(['false', 'refused'] as const)('each by what Feishu says, a "no" said either way (%s)', async (said) => {
+    await start((world) => {
+      world.unconfirmed = { feishuUnsubscribedStatus: said }
+    })
+    const tokens = [sample(1), sample(9), 'doxcnSandboxForbidden:docx', 'doxcnNone:docx', 'fldcnSandbox01:folder']
+    const file = newFile()
+    const { code, stdout } = await run(...filesOf(...tokens, sample(1)), '--output', file)
+    expect([code, linesOf(stdout)]).toEqual([
+      1,
+      [
+        '  + doxcnSandbox01 docx, the app: subscribed',
+        '  - doxcnSandbox09 bitable, the app: not subscribed',
+        expect.stringMatching(
+          /^ {2}\? doxcnSandboxForbidden docx, the app: forbidden: feishu answered 1069603 .+ Make the app /,
+        ),
+        expect.stringMatching(/^ {2}- doxcnNone docx, the app: not_found: feishu answered 1069604 /),
+        '  + fldcnSandbox01 folder, the app: subscribed',
+      ],
+    ])
+    expect(eventOf(file).feishu).toEqual({
+      files: [
+        { fileToken: 'doxcnSandbox01', fileType: 'docx' },
+        { fileToken: 'fldcnSandbox01', fileType: 'folder', eventType: 'file.created_in_folder_v1' },
+      ],
+    })
+  })
+
+  test('what every further document would meet as well is not asked again, as the same identity', async () => {
+    await start((world) => Object.assign(world.feishu.apps[0] ?? {}, { scopes: ['calendar:calendar'] }))
+    const args = ['--feishu-open-id', 'ou_nobody', ...filesOf(sample(1), sample(2)), '--user-file', sample(3)]
+    const { code, stdout } = await run(...args)
+    expect([code, calls('/get_subscribe')]).toEqual([1, 1])
+    expect(linesOf(stdout).slice(-3)).toEqual([
+      expect.stringMatching(
+        /^ {2}\? doxcnSandbox01 docx, the app: misconfigured: .+ Missing: docs:doc, docs:event:subscribe, /,
+      ),
+      '  ? doxcnSandbox02 sheet, the app: not asked',
+      expect.stringMatching(/^ {2}\? doxcnSandbox03 bitable, ou_nobody: misconfigured: Secret .+ does not exist\./),
+    ])
+  })
+
+  test("a user's subscription is asked for, and ended, in their name", async () => {
+    await start()
+    const file = newFile()
+    const args = ['--feishu-open-id', 'ou_custodian', '--user-file', 'doxcnSandboxForbidden:docx', '--output', file]
+    const { code, stdout } = await run(...args)
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining('+ doxcnSandboxForbidden docx, ou_custodian: subscribed'),
+    ])
+    expect(eventOf(file).feishu.files).toEqual([
+      { fileToken: 'doxcnSandboxForbidden', fileType: 'docx', openId: 'ou_custodian' },
+    ])
+  })
+
+  test('more than ten a minute are asked at the pace that Feishu allows, so that none is refused', async () => {
+    await start(undefined, { speed: 20 })
+    const { code, stderr } = await run(...filesOf(...Array.from({ length: 25 }, (_, index) => sample(index + 1))))
+    expect([code, calls('/get_subscribe')]).toEqual([0, 25])
+    expect(sandbox.requests.filter(({ status }) => status !== 200)).toEqual([])
+    expect(stderr).toContain('25 questions about documents, of which Feishu allows 10 a minute.')
+    expect(stderr.match(/\d+ asked; the vendor allows 10 a minute: on in \d s …/g)).not.toBeNull()
+  }, 60_000)
+
+  test('Ctrl-C ends the wait, writes nothing, and is exit code 130', async () => {
+    await start(undefined, { speed: 1 })
+    const file = newFile()
+    const tokens = filesOf(...Array.from({ length: 11 }, (_, index) => sample(index + 1)))
+    const waiting = command(...tokens, '--output', file)
+    await vi.waitFor(() => expect(waiting.said.stderr).toContain('on in'), { timeout: 20_000 })
+    waiting.interrupt()
+    const { code, stderr } = await waiting.ended
+    expect([code, stderr, existsSync(file)]).toEqual([
+      130,
+      expect.stringMatching(/Interrupted: nothing was written\.\n$/),
+      false,
+    ])
+  }, 40_000)
+})
+
+describe('the file', () => {
+  test('that is there already is left as it is, before anybody is asked; --force replaces it', async () => {
+    await start()
+    const file = newFile()
+    writeFileSync(file, 'mine', { mode: 0o644 })
+    const refused = await run('--dingtalk-union-id', UNION_ID, '--output', file)
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('exists already and was left as it is')])
+    expect([readFileSync(file, 'utf8'), sandbox.requests]).toEqual(['mine', []])
+    expect((await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')).code).toBe(0)
+    expect([eventOf(file).dingtalk.unionId, statSync(file).mode & 0o777]).toEqual([UNION_ID, 0o600])
+  })
+
+  test('that cannot be written is one clear line', async () => {
+    await start()
+    const { code, stderr } = await run(
+      '--dingtalk-union-id',
+      UNION_ID,
+      '--output',
+      path.join(folder, 'none/event.json'),
+    )
+    expect([code, stderr]).toEqual([2, expect.stringContaining('could not be written (ENOENT)')])
+  })
+})
+
+test('AWS settings of the caller are not used beside the local stack', async () => {
+  await start()
+  const env = { AWS_PROFILE: 'absent', AWS_SESSION_TOKEN: 'x', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }
+  const { ended } = startCommand('discover', ['--dingtalk-union-id', UNION_ID, '--local', url], env)
+  expect((await ended).code).toBe(0)
+})
+
+test('a secret that may not be read is told by its name', async () => {
+  await start()
+  secrets.fail('GetSecretValue', { type: 'AccessDeniedException' }, 100)
+  const { code, stdout } = await run('--dingtalk-union-id', UNION_ID)
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringContaining('? misconfigured: Secret "test/dingtalk/app" could not be read (AccessDeniedException).'),
+  ])
+})
+
+test.each([
+  [[], 'say whose'],
+  [['--feishu-open-id', 'a/b'], '--feishu-open-id may hold only'],
+  [['--dingtalk-union-id', ''], '--dingtalk-union-id may hold only'],
+  [['--custodian-open-id', 'ou_1', '--dingtalk-union-id', 'u'], '--custodian-open-id has no effect without'],
+  [['--user-file', 'a:docx'], '--user-file has no effect without'],
+  [['--file', 'a'], '--file must be TOKEN:TYPE'],
+  [['--file', 'a:pdf'], 'feishu.files[0].fileType'],
+  [['--file', 'a:docx', '--id', 'a b'], 'offboardingId'],
+  [['--file', 'a:docx', '--force'], '--force has no effect'],
+  [['--file', 'a:docx', '--bogus'], "Unknown option '--bogus'"],
+])('%j is told, and exit code 2', async (args, told) => {
+  const { code, stderr } = await run(...args)
+  expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
+})
+
+describe('docs/discovery-policy.json', () => {
+  const arn = (name: string) =>
+    `arn:aws:secretsmanager:ap-southeast-1:000000000000:secret:subscription-offboarding/${name}`
+  const [GET, PUT, TAG] = ['GetSecretValue', 'PutSecretValue', 'TagResource'].map((one) => `secretsmanager:${one}`)
+
+  test.each([
+    ['prod/feishu/app-Ab12Cd', [GET]],
+    ['prod/dingtalk/app-Ab12Cd', [GET]],
+    ['prod/feishu/user/ou_1-Ab12Cd', [GET, PUT, TAG]],
+    ['prod/dingtalk/user/u-Ab12Cd', [GET, PUT, TAG]],
+    ['prod/feishu/app-of-another-Ab12Cd', []],
+    ['dev/feishu/app-Ab12Cd', []],
+    ['dev/feishu/user/ou_1-Ab12Cd', []],
+  ])('of %s it allows %j', async (name, actions) => {
+    const policy = await discoveryPolicy('prod')
+    const all = new Set(policy.Statement.flatMap(({ Action }) => Action))
+    expect([...all].filter((action) => permits(policy, action, arn(name))).sort()).toEqual([...actions].sort())
+  })
+})
+
+test('--help tells the options, an example, and what it may change', async () => {
+  const { code, stdout } = await run('--help')
+  expect([code, stdout]).toEqual([0, expect.stringContaining('npm run discover -- --feishu-open-id ou_leaver')])
+  expect(stdout).toMatch(/is renewed and stored/)
+})

@@ -1,0 +1,187 @@
+/** `npm run offboard`, as an operator uses it: beside the stack that `npm start` runs in another terminal. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
+import { startEventBus } from '../../local/aws/event-bus.ts'
+import { close, listen } from '../../local/aws/json-server.ts'
+import { startCommand, stopCommands } from './operator.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'offboard-'))
+function write(name: string, content: unknown): string {
+  const file = path.join(folder, name)
+  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+  return file
+}
+
+afterAll(stopCommands)
+
+describe('beside a local stack', () => {
+  let local = ''
+  let sandboxUrl = ''
+  beforeAll(async () => {
+    const stack = startCommand('start', ['--no-event', '--port', '0'], {})
+    await vi.waitFor(() => expect(stack.said.stderr).toContain('Ctrl-C'), { timeout: 60_000 })
+    local = /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? ''
+    sandboxUrl = /its state at (http:\S+)/.exec(stack.said.stderr)?.[1] ?? ''
+  }, 70_000)
+
+  const run = (name: 'offboard' | 'report', ...args: string[]) =>
+    startCommand(name, [...args, '--local', local], {}).ended
+  const subscriptions = async () => {
+    const { subscriptions } = (await fetch(sandboxUrl).then((response) => response.json())) as { subscriptions: object }
+    return subscriptions
+  }
+
+  test('a dry run checks every target and changes nothing', async () => {
+    const before = await subscriptions()
+    const { code, stdout, stderr } = await run('offboard', 'local/events/offboarding.json', '--dry-run')
+    expect([code, stdout]).toEqual([0, expect.stringContaining('39 targets of a dry run: 39 planned')])
+    expect(stderr).toMatch(/^Sent hr-2026-000123 as event \S+\. Ctrl-C stops following it/)
+    expect(await subscriptions()).toEqual(before)
+  }, 60_000)
+
+  test('a run is followed to its end, reported, and can be reported and followed again', async () => {
+    const { code, stdout, stderr } = await run('offboard', 'local/events/offboarding.json')
+    const sum = '39 targets: 33 changed, 4 unchanged, 1 parked, 1 gone'
+    expect([code, stdout]).toEqual([1, expect.stringContaining(sum)])
+    expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}forbidden: \S/)
+    expect(stderr).toMatch(/deferred {3}feishu-drive-unsubscribe: \d+ items? until \d\d:\d\d:\d\d \(rate_limited\)/)
+    for (const again of [run('report', 'hr-2026-000123'), run('offboard', '--follow', 'hr-2026-000123')])
+      expect(await again).toMatchObject({ code: 1, stdout: expect.stringContaining(sum) })
+  }, 60_000)
+
+  test('more targets than the stack takes at once are not sent', async () => {
+    const approvalCodes = Array.from({ length: 20_000 }, (_, index) => `code-${index}`)
+    const file = write('many.json', { offboardingId: 'many', feishu: { approvalCodes } })
+    const { code, stderr } = await run('offboard', file)
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/names 20000 targets; at most \d+ are .* Nothing was sent\.\n/),
+    ])
+    expect((await run('report', 'many')).stderr).toContain('nothing is known')
+  }, 60_000)
+
+  test('flags stand for a file in small cases, and the command names the offboarding itself', async () => {
+    const { code, stdout, stderr } = await run(
+      'offboard',
+      ...['--feishu-open-id', 'ou_leaver', '--approval-code', '7C468A54-8745-2245-9675-08B7C63E7A85'],
+      ...['--file', 'doxcnSandbox01:docx', '--file', 'fldcnSandbox01:folder'],
+      ...['--acl-calendar-id', 'feishu.cn_team@group.calendar.feishu.cn', '--custodian-open-id', 'ou_custodian'],
+      ...['--dingtalk-union-id', 'sandboxUnionId01iE', '--dingtalk-calendar-id', 'sandboxCalendar01='],
+    )
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^6 targets: /m)])
+    expect(stdout).toMatch(/fldcnSandbox01 folder file\.created_in_folder_v1/)
+    const id = /^Sent (offboarding-\d{14}-[0-9a-f]{6}) as/.exec(stderr)?.[1] ?? ''
+    const { stdout: json } = await run('report', id, '--json')
+    expect(JSON.parse(json).targets).toHaveLength(6)
+  }, 60_000)
+})
+
+describe('where nothing answers for the functions', () => {
+  let server: Server
+  let local = ''
+  let put: () => unknown[]
+  let stop = async () => {}
+  beforeAll(async () => {
+    const [logs, bus] = [await startCloudWatchLogs(), await startEventBus({ buses: ['bus'] })]
+    logs.createGroup('group')
+    const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo', logGroup: 'group' } }
+    server = createServer((_, response) => {
+      const endpoints = { logs: logs.url, eventbridge: bus.url }
+      const variables = { MAX_TARGETS_PER_EVENT: '10' }
+      const names = { bus: 'bus', source: 'hr.offboarding', undeliveredEventsQueue: 'undelivered', operations }
+      response.end(JSON.stringify({ names, region: 'ap-southeast-1', endpoints, variables, speed: 1 }))
+    })
+    local = await listen(server)
+    put = () => bus.events.map(({ event }) => event)
+    stop = async () => void (await Promise.all([logs.close(), bus.close(), close(server)]))
+  })
+  afterAll(() => stop())
+
+  test('Ctrl-C stops following, tells how to go on, and is exit code 130', async () => {
+    const command = startCommand('offboard', ['--file', 'doxcn1:docx', '--id', "it's", '--local', local], {})
+    await vi.waitFor(() => expect(command.said.stderr).toContain('Sent '), { timeout: 10_000 })
+    command.interrupt()
+    const { code, stderr } = await command.ended
+    expect(code).toBe(130)
+    expect(stderr).toContain(`To go on following it: npm run offboard -- --follow 'it'\\''s' --local ${local}\n`)
+    expect(put()).toMatchObject([{ source: 'hr.offboarding', 'detail-type': 'User Offboarding' }])
+  }, 20_000)
+})
+
+describe('what is wrong with an event is told field by field, and nothing is sent', () => {
+  // Nothing listens there: whatever is sent would be told as a missing stack.
+  const offboard = (...args: string[]) => startCommand('offboard', [...args, '--local', 'http://127.0.0.1:1'], {}).ended
+
+  test('several at once', async () => {
+    const event = {
+      offboardingId: 'a b',
+      dryRun: 'no',
+      feishu: { approvalCode: 'x', calendar: true, files: [{ fileToken: 'planted-token', fileType: 'word' }] },
+    }
+    const { code, stderr } = await offboard(write('invalid.json', event))
+    expect(code).toBe(2)
+    expect(stderr.split('\n').slice(0, -3)).toEqual([
+      '  offboardingId             may not hold spaces, control characters or any of / \\ ? # %, nor be "." or ".."',
+      '  dryRun                    must be true or false',
+      '  feishu.files[0].fileType  must be one of doc, docx, sheet, bitable, file, folder, slides',
+      expect.stringMatching(
+        /^ {2}feishu\.approvalCode +is not a known field; known are tenantKey, openId, .*approvalCodes/,
+      ),
+    ])
+    expect(stderr).toMatch(/invalid\.json is not a valid offboarding event, see above\. Nothing was sent\.\n/)
+    expect(stderr).not.toContain('planted')
+  })
+
+  test.each([
+    [['--dingtalk-calendar-id', 'c'], /dingtalk\.unionId +is required/],
+    [['--acl-calendar-id', 'c'], /feishu\.calendarAcls\.openId +is required/],
+    [['--file', 'doxcn1:word'], /feishu\.files\[0\]\.fileType +must be one of/],
+    [['--id', 'o'], /input +selects nothing/],
+    [['--approval-code', 'a', '--id', '\u001b[2J'], /offboardingId +may not hold/],
+    [[write('empty.json', {})], /offboardingId +is required/],
+  ])('%j', async (args, told) => {
+    const { code, stderr } = await offboard(...args)
+    expect([code, stderr]).toEqual([2, expect.stringMatching(told)])
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's commands begin with it
+    expect(stderr).not.toMatch(/\u001b/)
+  })
+
+  test.each([
+    [[], 'give one EVENT.json, or targets, or --follow'],
+    [['nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
+    [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must hold a JSON object \(line 2 column 2\)$/],
+    [[write('list.json', '[1]')], 'must hold a JSON object'],
+    [[write('other.json', {}), '--approval-code', 'a'], 'give one EVENT.json, or targets'],
+    [['--follow', 'a', '--dry-run'], '--dry-run has no effect with --follow'],
+    [['--file', 'doxcn1'], '--file must be TOKEN:TYPE'],
+    [['--bogus'], "Unknown option '--bogus'"],
+  ])('%j is one clear line and exit code 2', async (args, told) => {
+    const { code, stderr } = await offboard(...args)
+    expect([code, stderr.split('\n')[0]]).toEqual([
+      2,
+      typeof told === 'string' ? expect.stringContaining(told) : expect.stringMatching(told),
+    ])
+    expect(stderr).not.toContain('planted')
+  })
+})
+
+test('without a stack it says how to have one', async () => {
+  const { code, stderr } = await startCommand('offboard', ['--approval-code', 'a', '--local', 'http://127.0.0.1:1'], {})
+    .ended
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringContaining('run "npm start" in another terminal, or name a deployed stage'),
+  ])
+})
+
+test('--help tells the options and an example', async () => {
+  const { code, stdout } = await startCommand('offboard', ['--help'], {}).ended
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringContaining('npm run offboard -- local/events/offboarding.json --dry-run'),
+  ])
+})

@@ -1,0 +1,91 @@
+/** How an operator's command reaches a stack: the local one, told by `npm start`, and a deployed stage. */
+
+import { createServer } from 'node:http'
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { afterAll, expect, test, vi } from 'vitest'
+import { connect } from '../../../cli/stack/connection.ts'
+import { close, listen } from '../../../local/aws/json-server.ts'
+import { startCommand, stopCommands } from '../operator.ts'
+
+afterAll(stopCommands)
+
+const NAMES = (stage: string) => ({
+  bus: `subscription-offboarding-${stage}`,
+  source: 'hr.offboarding',
+  deadLetterQueue: `${stage}-dead-letter.fifo`,
+  undeliveredEventsQueue: `${stage}-undelivered-events`,
+})
+const DRIVE = (stage: string) => ({
+  functionName: `${stage}-feishu-drive-unsubscribe`,
+  queue: `${stage}-feishu-drive-unsubscribe.fifo`,
+  logGroup: `/aws/lambda/${stage}-feishu-drive-unsubscribe`,
+})
+
+test('the stack of "npm start --no-event" is reached with the ordinary clients', async () => {
+  const stack = startCommand('start', ['--no-event', '--port', '0'], {})
+  const local = await vi.waitFor(
+    () => /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? Promise.reject(new Error(stack.said.stderr)),
+    { timeout: 60_000 },
+  )
+  const { names, settings, isLocal, speed, variables } = await connect({ local })
+  expect(names).toMatchObject(NAMES('local'))
+  expect(Object.keys(names.operations)).toHaveLength(5)
+  expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('local'))
+  expect([isLocal, speed, variables.FEISHU_BASE_URL]).toEqual([true, 60, expect.stringContaining('http://127.0.0.1:')])
+
+  const sqs = new SQSClient(settings('sqs'))
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: names.deadLetterQueue }))
+  await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
+  const Detail = JSON.stringify({
+    offboardingId: 'o-1',
+    feishu: { approvalCodes: ['7C468A54-8745-2245-9675-08B7C63E7A85'] },
+  })
+  const entry = { EventBusName: names.bus, Source: names.source, DetailType: 'User Offboarding', Detail }
+  await new EventBridgeClient(settings('eventbridge')).send(new PutEventsCommand({ Entries: [entry] }))
+
+  const logs = new CloudWatchLogsClient(settings('logs'))
+  const logGroupName = names.operations['feishu-approval-unsubscribe']?.logGroup
+  const filterPattern = '{ ($.offboardingId = "o-*") || ($.message = "deferred") }'
+  const lines = await vi.waitFor(
+    async () => {
+      const { events = [] } = await logs.send(new FilterLogEventsCommand({ logGroupName, filterPattern }))
+      const lines = events.map(({ message }) => JSON.parse(message ?? '').message)
+      expect(lines).toContain('finished')
+      return lines
+    },
+    { timeout: 30_000 },
+  )
+  expect(lines).toEqual(['planned', 'finished'])
+}, 120_000)
+
+test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
+  const { names, region, settings, isLocal } = await connect({
+    stage: 'qa',
+    param: ['source=hr.other'],
+    region: 'eu-west-1',
+  })
+  expect(names).toMatchObject({ ...NAMES('qa'), source: 'hr.other' })
+  expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('qa'))
+  expect(region).toBe('eu-west-1')
+  expect(isLocal).toBe(false)
+  expect(settings('logs')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })
+}, 60_000)
+
+test('whatever else answers on the port is no stack', async () => {
+  const server = createServer((_, response) => response.end('{"names":null}'))
+  const local = await listen(server)
+  await expect(connect({ local })).rejects.toThrow(`no local stack answers at ${local}`)
+  await close(server)
+})
+
+test.each([
+  [{ local: 'http://127.0.0.1:1' }, 'run "npm start" in another terminal, or name a deployed stage'],
+  [{ local: 'http://example.com' }, '--local must be an address on this machine'],
+  [{ region: 'eu-west-1' }, '--region and --param need --stage'],
+  [{ stage: 'qa', local: 'http://127.0.0.1:8787' }, 'either --stage or --local'],
+  [{ stage: 'qa', param: ['nosuch=1'] }, 'serverless.yml has no such parameter'],
+])('%j is told in one line', async (options, told) => {
+  await expect(connect(options)).rejects.toThrow(told)
+})

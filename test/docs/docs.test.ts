@@ -1,0 +1,39 @@
+/** What in docs/ is made from the code, and the commands that texts name. */
+import { execFileSync } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { generated } from '../../scripts/docs.ts'
+
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+test.each(Object.entries(await generated()))('%s is up to date: npm run docs', (file, text) => {
+  expect(readFileSync(file, 'utf8')).toBe(text)
+})
+
+// In manuals, in help texts and hints, and in what alarms say.
+test.each(globSync(['*.md', 'docs/**/*.md', '{lib,functions,local}/**/*.{ts,tsx}', '*.cjs']))(
+  'every command that %s names is in package.json',
+  (file) => {
+    const text = readFileSync(file, 'utf8')
+    const named = text.matchAll(/\bnpm run (?:--?[\w-]+ )*([a-z][\w:-]*\w)/g)
+    const unknown = [...named].map(([, name = '']) => name).filter((name) => !Object.hasOwn(scripts, name))
+    expect(unknown).toEqual([])
+  },
+)
+
+test('manuals, help texts and hints name commands', () => {
+  for (const file of ['README.md', 'docs/runbook.md', 'cli/offboard.ts', 'lib/feishu/tokens.ts'])
+    expect(readFileSync(file, 'utf8')).toMatch(/npm run \w/)
+})
+
+// Of those that are a program of this repository, started last; osls, vitest, biome and tsc have help of their own.
+describe('--help gives an example of', () => {
+  const own = Object.entries(scripts).flatMap(([name, script]) => {
+    const [, file] = /(?:^|&& )node (\S+\.ts)$/.exec(script) ?? []
+    return file ? [[name, file] as const] : []
+  })
+  test.each(own)('npm run %s', (name, file) => {
+    const help = execFileSync(process.execPath, [file, '--help'], { encoding: 'utf8', timeout: 30_000 })
+    expect(help).toMatch(new RegExp(`^ .*npm (run )?${name}\\b`, 'm'))
+  })
+})

@@ -1,0 +1,139 @@
+/** English and Chinese: which one a caller gets, and that there is always a Chinese text. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import * as dingtalkTables from '../../lib/dingtalk/codes.ts'
+import { KINDS, OperationError, type Text } from '../../lib/error.ts'
+import * as feishuTables from '../../lib/feishu/codes.ts'
+import { languageOf, problem } from '../../lib/handlers/problem.ts'
+import { byStatus, type CodeTable } from '../../lib/vendor/vendor.ts'
+import { codeSections } from '../../scripts/docs/codes-page.ts'
+
+describe('Accept-Language', () => {
+  test.each([
+    [undefined, 'en'],
+    ['', 'en'],
+    ['zh', 'zh'],
+    ['zh-CN', 'zh'],
+    ['ZH-cn', 'zh'],
+    ['zh-Hant-TW', 'zh'],
+    ['zho', 'en'],
+    ['zhx-CN', 'en'],
+    ['fr', 'en'],
+    ['fr, zh;q=0.1', 'zh'],
+    ['zh-CN,zh;q=0.9,en;q=0.8', 'zh'],
+    ['en-US,en;q=0.9,zh;q=0.8', 'en'],
+    ['en;q=0.8, zh;q=0.9', 'zh'],
+    ['en,zh', 'en'],
+    ['zh;q=0', 'en'],
+    ['en;q=0, zh;q=0.001', 'zh'],
+    ['zh ; q=0.5 , en ; q=0.4', 'zh'],
+    ['zh;level=1;q=0.5, en;q=0.4', 'zh'],
+    ['*', 'en'],
+    ['*, zh;q=0.5', 'en'],
+    ['zh, *;q=0.5', 'zh'],
+    ['en;q=0.2, *;q=0.5', 'zh'],
+    ['zh;q=0, *', 'en'],
+    ['zh;q=nonsense, en;q=0.1', 'en'],
+    ['zh;q=-1, en;q=0.1', 'en'],
+    ['zh;q=7, en', 'en'],
+    ['zh;q=Infinity, en', 'en'],
+    [';;;,,,q=1;zh', 'en'],
+    ['\u0000zh', 'en'],
+    [`${'en,'.repeat(10_000)}zh`, 'en'],
+  ])('%j is %s', (header, language) => {
+    expect(languageOf({ headers: header === undefined ? {} : { 'accept-language': header } })).toBe(language)
+  })
+
+  test.each(['en', 'zh'] as const)('decides title, detail and hint, and is told (%s)', (language) => {
+    const error = new OperationError(
+      'forbidden',
+      { en: 'Refused.', zh: '已拒绝。' },
+      { hint: { en: 'Ask.', zh: '请询问。' } },
+    )
+    const { headers, body } = problem(error, { operation: 'feishu-drive-unsubscribe', instance: 'r-1', language })
+    expect(headers).toMatchObject({ 'content-language': language, vary: 'accept-language' })
+    expect(JSON.parse(body ?? '')).toMatchObject(
+      language === 'en'
+        ? { title: 'Forbidden', detail: 'Refused.', hint: 'Ask.' }
+        : { title: '无权操作', detail: '已拒绝。', hint: '请询问。' },
+    )
+  })
+})
+
+/** Says something in Chinese, and in English in plain ASCII but for typography. */
+function expectBoth({ en, zh }: Text): void {
+  expect(zh).toMatch(/\p{Script=Han}/u)
+  expect(en).toMatch(/[A-Za-z]/)
+  expect(en).not.toMatch(/\p{Script=Han}/u)
+}
+
+describe('every text is there in both languages', () => {
+  test.each(Object.entries(KINDS))('kind %s', (_, { title, hint }) => {
+    expectBoth(title)
+    expectBoth(hint)
+  })
+
+  test('every row of every table', async () => {
+    const sections = await codeSections()
+    const meanings = sections.flatMap(({ codes }) => Object.entries(codes))
+    expect(meanings.length).toBeGreaterThan(90)
+    for (const [, { means, hint }] of meanings) {
+      expectBoth(means)
+      if (hint) expectBoth(hint)
+    }
+    for (const status of [200, 429, 500]) expectBoth(byStatus(status).means)
+  })
+
+  // Texts that are put together elsewhere: the type asks for both languages, this that the Chinese one is Chinese.
+  test.each(
+    ['lib', 'functions'].flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .map((file) => `${folder}/${file}`),
+    ),
+  )('%s', (file) => {
+    const literals = [...readFileSync(file, 'utf8').matchAll(/\bzh: (['"`])((?:(?!\1)[^\\]|\\.)*)\1/g)]
+    for (const [, , text = ''] of literals) if (text !== '') expect(text).toMatch(/\p{Script=Han}|zh/u)
+  })
+})
+
+test('docs/codes.md holds every code of every table', async () => {
+  const page = readFileSync('docs/codes.md', 'utf8')
+  const tables = [...Object.values(feishuTables), ...Object.values(dingtalkTables)] as CodeTable[]
+  expect(tables.length).toBeGreaterThanOrEqual(7)
+  for (const code of tables.flatMap((table) => Object.keys(table))) expect(page).toMatch(new RegExp(`\`${code}…?\``))
+})
+
+describe.each([
+  ['README.md', 'README.zh-CN.md'],
+  ['docs/runbook.md', 'docs/runbook.zh-CN.md'],
+])('%s is there in Chinese, whole', (english, chinese) => {
+  const [en, zh] = [english, chinese].map((file) => partsOf(readFileSync(file, 'utf8'))) as [Parts, Parts]
+
+  test('with the same headings', () => {
+    expect(zh.headings).toEqual(en.headings)
+  })
+
+  test('with the same commands and samples', () => {
+    expect(zh.samples).toEqual(en.samples)
+  })
+
+  test('with every name: fields, parameters, commands, files', () => {
+    expect(en.names.filter((name) => !zh.names.includes(name))).toEqual([])
+  })
+})
+
+type Parts = { headings: string[]; samples: string[]; names: string[] }
+
+/** What must be equal in both languages: how headings nest, lines to copy without their comments, words in backticks. */
+function partsOf(markdown: string): Parts {
+  const blocks = markdown.split(/^```\w*\n/m)
+  const prose = blocks.filter((_, index) => index % 2 === 0).join('')
+  return {
+    headings: [...prose.matchAll(/^(#+) /gm)].map(([, depth = '']) => depth),
+    samples: [...markdown.matchAll(/^```(?:sh|json)\n(.*?)^```/gms)].map(([, sample = '']) =>
+      sample.replace(/ +# .*$/gm, ''),
+    ),
+    names: [...prose.matchAll(/`([^`\n]+)`/g)].map(([, name = '']) => name),
+  }
+}

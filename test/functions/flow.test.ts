@@ -1,0 +1,174 @@
+/** The whole path from event to outcomes: the bundles of dist/, wired as the compiled template says. */
+import { randomUUID } from 'node:crypto'
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compileTemplate } from '../../infra/compile.ts'
+import { readTemplate } from '../../infra/wiring.ts'
+import { sampleSecrets } from '../../local/sample-secrets.ts'
+import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
+import { type Stack, startStack } from '../../local/stack.ts'
+import sample from '../../local/events/offboarding.json' with { type: 'json' }
+
+const DEAD_LETTERS = 'test-dead-letter.fifo'
+const TARGETS = 39
+
+let sandbox: Sandbox
+let stack: Stack
+const log: string[] = []
+beforeAll(async () => {
+  const template = await compileTemplate({ stage: 'test' })
+  const variables = Object.assign({}, ...readTemplate(template, { queueUrl: String }).functions.map(({ env }) => env))
+  sandbox = await startSandbox({ speed: 120 })
+  stack = await startStack({
+    template,
+    env: {
+      FEISHU_BASE_URL: sandbox.url,
+      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
+      DINGTALK_BASE_URL: sandbox.url,
+    },
+    secrets: sampleSecrets(sampleWorld(), variables),
+    httpPort: 0,
+    onLog: ({ line }) => log.push(line),
+  })
+})
+afterAll(async () => {
+  await stack.close()
+  await sandbox.close()
+})
+
+type Outcome = { type: string; outcome: string; operation: string; input: object; eventId: string; hint?: string }
+
+async function offboard(detail: object): Promise<{ eventId: string; outcomes: Outcome[] }> {
+  const [rule] = stack.wiring.rules
+  const client = new EventBridgeClient({
+    endpoint: stack.bus.url,
+    region: 'local',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  })
+  const { Entries = [] } = await client.send(
+    new PutEventsCommand({
+      Entries: [
+        {
+          EventBusName: rule?.bus,
+          Source: String(rule?.pattern.source),
+          DetailType: 'User Offboarding',
+          Detail: JSON.stringify(detail),
+        },
+      ],
+    }),
+  )
+  const eventId = Entries[0]?.EventId ?? ''
+  await stack.drained()
+  return { eventId, outcomes: outcomesOf(eventId) }
+}
+
+const outcomesOf = (eventId: string): Outcome[] =>
+  stack.bus.events.flatMap(({ event }) => {
+    const detail = event.detail as Outcome
+    return detail.eventId === eventId ? [{ ...detail, type: event['detail-type'] }] : []
+  })
+
+const count = (outcomes: Outcome[]) =>
+  Object.fromEntries([...Map.groupBy(outcomes, ({ outcome }) => outcome)].map(([key, some]) => [key, some.length]))
+const distinct = (outcomes: Outcome[]) =>
+  new Set(outcomes.map(({ operation, input }) => JSON.stringify([operation, input])))
+
+describe('an offboarding event', () => {
+  let first: Awaited<ReturnType<typeof offboard>>
+  beforeAll(async () => {
+    first = await offboard({ ...sample, dryRun: true })
+  })
+
+  test('as a dry run plans every target and changes nothing', async () => {
+    expect(count(first.outcomes)).toEqual({ planned: TARGETS })
+    const calls = sandbox.requests.filter(({ path }) => !/token/i.test(path))
+    expect(calls.filter(({ method }) => method !== 'GET')).toEqual([])
+  })
+
+  test('ends with an outcome for every target, across the limit of 10 a minute, and the vendors agree', async () => {
+    const { outcomes } = await offboard(sample)
+    expect(count(outcomes)).toEqual({ changed: 33, unchanged: 4, gone: 1, parked: 1 })
+    expect(distinct(outcomes).size).toBe(TARGETS)
+    expect(sandbox.requests.filter(({ status }) => status === 429).length).toBeGreaterThan(1)
+    const { documents, approvals, users, calendars } = sandbox.state.world.feishu
+    expect(documents.filter(({ subscribed, appManages }) => subscribed && appManages)).toEqual([])
+    expect(approvals.filter(({ subscribed }) => subscribed)).toEqual([])
+    expect(users.find(({ openId }) => openId === 'ou_leaver')?.calendarSubscribed).toBe(false)
+    for (const id of sample.feishu.calendarAcls.calendarIds)
+      expect(calendars.find(({ calendarId }) => calendarId === id)?.aclSubscribers).toContain('ou_custodian')
+    for (const { calendarId, subscribers } of sandbox.state.world.dingtalk.calendars)
+      if (sample.dingtalk.calendarIds.includes(calendarId)) expect(subscribers).not.toContain(sample.dingtalk.unionId)
+    const letters = await stack.queues.messages(DEAD_LETTERS)
+    expect(letters.map(({ body }) => JSON.parse(body).input.file_token)).toEqual(['doxcnSandboxForbidden'])
+  })
+
+  test('delivered again adds nothing', async () => {
+    await stack.bus.redeliver(first.eventId)
+    await stack.drained()
+    expect(outcomesOf(first.eventId)).toHaveLength(TARGETS)
+  })
+
+  test('sent anew for the same leaver ends as unchanged or changed', async () => {
+    const { outcomes } = await offboard({
+      ...sample,
+      feishu: { ...sample.feishu, files: sample.feishu.files.slice(0, 9) },
+    })
+    expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['changed', 'unchanged']))
+  })
+
+  test.each([
+    ['that selects nothing', {}],
+    ['with an unknown field', { ...sample, feishu: { ...sample.feishu, fiels: [] } }],
+    ['with one bad target among good ones', { ...sample, dingtalk: { unionId: 'u', calendarIds: ['ok', 'a/b'] } }],
+  ])('%s is rejected whole: one dead letter, one event, no item', async (_, detail) => {
+    const letters = (await stack.queues.messages(DEAD_LETTERS)).length
+    const calls = sandbox.requests.length
+    const sent = { ...detail, offboardingId: `hr-${randomUUID()}` }
+    const { eventId, outcomes } = await offboard(sent)
+    expect(outcomes).toMatchObject([
+      { type: 'Subscription Offboarding Rejected', outcome: 'rejected', operation: null },
+    ])
+    const [letter, ...others] = (await stack.queues.messages(DEAD_LETTERS)).slice(letters)
+    expect(others).toEqual([])
+    expect(JSON.parse(letter?.body ?? '')).toMatchObject({ id: eventId, detail: sent })
+    expect(letter?.messageAttributes).toMatchObject({
+      kind: { StringValue: 'invalid_request' },
+      hint: { StringValue: outcomes[0]?.hint },
+    })
+    expect(sandbox.requests).toHaveLength(calls)
+  })
+
+  test('leaves no secret in any line the functions wrote, event or dead letter', async () => {
+    const told = JSON.stringify([log, stack.bus.events, await stack.queues.messages(DEAD_LETTERS)])
+    expect(log.length).toBeGreaterThan(TARGETS)
+    const issued = sandbox.requests.flatMap(({ headers }) => [
+      headers.authorization?.replace('Bearer ', ''),
+      headers['x-acs-dingtalk-access-token'],
+    ])
+    for (const secret of new Set(['sandbox-app-secret', 'ur-sandbox-leaver', ...issued]))
+      if (secret) expect(told.includes(secret), secret.slice(0, 4)).toBe(false)
+  })
+})
+
+describe('the HTTP API', () => {
+  const api = (method: string, path: string) => fetch(stack.apiUrl + path, { method })
+
+  test.each([
+    ['POST', '/feishu/calendars/unsubscription?open_id=ou_leaver'],
+    ['POST', '/feishu/calendars/feishu.cn_team%40group.calendar.feishu.cn/acls/subscription?open_id=ou_custodian'],
+    ['POST', '/feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A85/unsubscribe'],
+    ['DELETE', '/feishu/files/doxcnSandbox01/delete_subscribe?file_type=docx'],
+    ['POST', '/dingtalk/users/sandboxUnionId01iE/calendars/sandboxCalendar01%3D/unsubscribe'],
+  ])('%s %s answers 200', async (method, path) => {
+    const response = await api(method, path)
+    expect(response.status).toBe(200)
+    const { operation } = (await response.json()) as { operation: string }
+    expect(stack.wiring.functions.map(({ name }) => name)).toContain(`test-${operation}`)
+  })
+
+  test('an encoded slash in an id is refused', async () => {
+    const response = await api('POST', '/feishu/approvals/a%2F..%2Fb/unsubscribe')
+    expect(response.status).toBe(400)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+  })
+})

@@ -1,0 +1,190 @@
+/** The scheduled renewal, over as many users as a company has. */
+import type { Context } from 'aws-lambda'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { createFunction } from '../../local/aws/lambda.ts'
+import { sampleWorld, type World } from '../../local/sandbox/sandbox.ts'
+import { type Harness, startHarness } from '../harness.ts'
+
+const TOKEN = '/oauth/v3/token'
+const PREFIX = 'test/feishu/user/'
+const DAY_MS = 24 * 60 * 60_000
+const at = (ms: number) => new Date(Date.now() + ms).toISOString()
+
+let harness: Harness
+afterEach(() => harness.close())
+
+/** Dead in every documented way; those who must consent again, and those who are gone. */
+const DEAD = {
+  20026: 'reauthorization-required',
+  20037: 'reauthorization-required',
+  20064: 'reauthorization-required',
+  20073: 'reauthorization-required',
+  20008: 'gone',
+  20021: 'gone',
+}
+
+/** Users as they are in Secrets Manager and at the vendor. */
+function seed(count: number, due: number) {
+  for (let n = 0; n < count; n++) {
+    const openId = `ou_${String(n).padStart(5, '0')}`
+    const endsAt = at(n < due ? 2 * DAY_MS : 6 * DAY_MS)
+    harness.secrets.seed(
+      PREFIX + openId,
+      {
+        accessToken: `u-${n}`,
+        accessTokenExpiresAt: at(-DAY_MS),
+        refreshToken: `ur-${n}`,
+        refreshTokenExpiresAt: endsAt,
+      },
+      { tags: { 'refresh-token-expires-at': endsAt, 'token-state': 'active' } },
+    )
+  }
+}
+
+function worldOf(due: number): World {
+  const world = sampleWorld()
+  for (let n = 0; n < due; n++)
+    world.feishu.users.push({
+      openId: `ou_${String(n).padStart(5, '0')}`,
+      status: 'present',
+      calendarSubscribed: true,
+      tokens: [{ accessToken: `u-${n}`, expiresIn: 1, refreshToken: `ur-${n}`, refreshExpiresIn: 2 * 86_400 }],
+    })
+  return world
+}
+
+async function run(remainingMs = 900_000): Promise<void> {
+  const deadline = Date.now() + remainingMs
+  harness.setEnv('feishu-calendar-unsubscribe')
+  process.env.RENEW_WITHIN_DAYS = '3'
+  const { handler } = await import('../../functions/user-token-renewal.ts')
+  const context = { functionName: 'test-user-token-renewal', getRemainingTimeInMillis: () => deadline - Date.now() }
+  await handler({}, context as Context)
+}
+
+const refreshes = () => harness.sandbox.requests.filter(({ path }) => path === TOKEN).length
+const states = () => Map.groupBy([...harness.secrets.secrets], ([, { tags }]) => tags.get('token-state') ?? 'none')
+const counts = (vendor: string) =>
+  harness.log.findLast((line) => line.Vendor === vendor) as Record<string, number> | undefined
+
+beforeEach(async () => {
+  harness = await startHarness({ world: worldOf(300) })
+  harness.secrets.secrets.clear()
+  harness.secrets.seed('test/feishu/app', { type: 'self_built', appId: 'cli_sandbox', appSecret: 'sandbox-app-secret' })
+})
+
+describe('10,000 users, 300 of them due, 20 of those dead', () => {
+  beforeEach(() => {
+    seed(10_000, 300)
+    const codes = Object.keys(DEAD)
+    for (let n = 0; n < 20; n++) {
+      const code = Number(codes[n % codes.length])
+      harness.sandbox.answer(
+        { path: TOKEN },
+        { status: 400, body: { code, error: 'invalid_grant', error_description: '' } },
+      )
+    }
+  })
+
+  test('one run renews 280 with 300 token calls, tags 20, and reads no value that is not due', async () => {
+    await run()
+    expect(refreshes()).toBe(300)
+    expect(counts('feishu')).toMatchObject({
+      Renewed: 280,
+      ReauthorizationRequired: 12,
+      Gone: 8,
+      Failed: 0,
+      Unfinished: 0,
+    })
+    expect(states().get('reauthorization-required')).toHaveLength(12)
+    expect(states().get('gone')).toHaveLength(8)
+    const read = new Set(
+      harness.secrets.requests.flatMap(({ operation, input }) =>
+        operation === 'GetSecretValue' && String(input.SecretId).startsWith(PREFIX) ? [String(input.SecretId)] : [],
+      ),
+    )
+    expect([...read].filter((id) => Number(id.slice(-5)) >= 300)).toEqual([])
+
+    // The next day nobody is due, and the dead are left alone but still counted.
+    await run()
+    expect(refreshes()).toBe(300)
+    expect(counts('feishu')).toMatchObject({ Renewed: 0, ReauthorizationRequired: 12, Gone: 8 })
+  }, 120_000)
+
+  test('stopped half way, the next run finishes the rest', async () => {
+    await expect(run(45_000)).rejects.toThrow('left to renew')
+    const first = refreshes()
+    expect(first).toBeGreaterThan(0)
+    expect(first).toBeLessThan(300)
+    await run()
+    expect(refreshes()).toBe(300)
+    expect(states().get('reauthorization-required')).toHaveLength(12)
+    expect(states().get('gone')).toHaveLength(8)
+  }, 120_000)
+})
+
+test('killed half way, the next run finishes the rest; at most those in its hands are lost', async () => {
+  seed(60, 60)
+  const doomed = createFunction({
+    name: 'renewal',
+    entry: 'dist/user-token-renewal/index.mjs',
+    env: { ...harness.variables('feishu-calendar-unsubscribe'), RENEW_WITHIN_DAYS: '3' },
+    timeoutMs: 900_000,
+  })
+  const killed = doomed.invoke({}).catch(() => 'killed')
+  await vi.waitUntil(() => refreshes() >= 25, { timeout: 20_000, interval: 5 })
+  await doomed.close()
+  expect(await killed).toBe('killed')
+  // By the next run the claims of the dead one have ended.
+  const real = Date.now.bind(Date)
+  vi.spyOn(Date, 'now').mockImplementation(() => real() + 30_000)
+  await run()
+  vi.restoreAllMocks()
+  const { Failed = 0, Unfinished = 0, ReauthorizationRequired = 0 } = counts('feishu') ?? {}
+  expect([Failed, Unfinished]).toEqual([0, 0])
+  expect(ReauthorizationRequired).toBeLessThanOrEqual(8)
+  const renewed = [...harness.secrets.secrets].filter(
+    ([id, { tags }]) =>
+      id.startsWith(PREFIX) && Date.parse(tags.get('refresh-token-expires-at') ?? '') > Date.now() + 3 * DAY_MS,
+  )
+  expect(renewed.length + ReauthorizationRequired).toBe(60)
+}, 60_000)
+
+test("keeps within the token endpoint's limit of 1000 a minute", async () => {
+  seed(40, 40)
+  await run()
+  const times = harness.sandbox.requests.filter(({ path }) => path === TOKEN).map(({ time }) => time)
+  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(39 * 60)
+})
+
+test('a user who fails keeps nobody else from being renewed, and is tried again by the next run', async () => {
+  seed(5, 5)
+  harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20010, error: 'e', error_description: '' } })
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 4, Failed: 1 })
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 1, Failed: 0 })
+})
+
+test('a secret that was stored by hand is read once and tagged', async () => {
+  harness.secrets.seed(`${PREFIX}ou_hand`, {
+    accessToken: 'u',
+    accessTokenExpiresAt: at(DAY_MS),
+    refreshToken: 'r',
+    refreshTokenExpiresAt: at(6 * DAY_MS),
+  })
+  await run()
+  expect(refreshes()).toBe(0)
+  expect(
+    states()
+      .get('active')
+      ?.map(([id]) => id),
+  ).toEqual([`${PREFIX}ou_hand`])
+})
+
+test('nothing secret is logged', async () => {
+  seed(3, 3)
+  await run()
+  const told = JSON.stringify(harness.log)
+  for (const secret of ['ur-0', 'u-0', 'sandbox-app-secret']) expect(told).not.toContain(secret)
+})

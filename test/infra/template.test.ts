@@ -1,0 +1,910 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders
+
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+// The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
+// proves nothing. Everything is asserted on what `osls package` writes, in an environment without credentials.
+
+const root = join(import.meta.dirname, '../..')
+const run = promisify(execFile)
+
+interface Resource {
+  Type: string
+  // biome-ignore lint/suspicious/noExplicitAny: CloudFormation is plain JSON of many shapes
+  Properties: any
+}
+interface Template {
+  Resources: Record<string, Resource>
+  Outputs: Record<string, { Value: unknown }>
+}
+interface Statement {
+  Sid?: string
+  Effect: string
+  Principal?: unknown
+  Action: string | string[]
+  Resource: string | string[]
+  Condition?: Record<string, Record<string, string | string[]>>
+}
+
+const operations = {
+  'feishu-calendar-unsubscribe': {
+    route: 'POST /feishu/calendars/unsubscription',
+    vendor: 'feishu',
+    actsAs: 'user',
+  },
+  'feishu-calendar-acl-subscribe': {
+    route: 'POST /feishu/calendars/{calendar_id}/acls/subscription',
+    vendor: 'feishu',
+    actsAs: 'user',
+  },
+  'feishu-approval-unsubscribe': {
+    route: 'POST /feishu/approvals/{approval_code}/unsubscribe',
+    vendor: 'feishu',
+    actsAs: 'app',
+  },
+  'feishu-drive-unsubscribe': {
+    route: 'DELETE /feishu/files/{file_token}/delete_subscribe',
+    vendor: 'feishu',
+    actsAs: 'user',
+  },
+  'dingtalk-calendar-unsubscribe': {
+    route: 'POST /dingtalk/users/{userId}/calendars/{calendarId}/unsubscribe',
+    vendor: 'dingtalk',
+    actsAs: 'user',
+  },
+} as const
+type Name = keyof typeof operations
+const names = Object.keys(operations) as Name[]
+
+const RENEWAL = 'user-token-renewal'
+const functionNames = [...names, RENEWAL]
+
+const withParams = [
+  'auth=jwt',
+  'jwtIssuer=https://login.example.com/tenant',
+  'jwtAudience=offboarding, hr',
+  'vpcSubnetIds=subnet-0a1, subnet-0b2',
+  'vpcSecurityGroupIds=sg-0c3',
+  'putEventsAccounts=111111111111, 222222222222',
+  'secretsKmsKeyArn=arn:aws:kms:eu-central-1:333333333333:key/11111111-2222-3333-4444-555555555555',
+  'source=com.example.hr',
+  'bus=people',
+  'alarmEmail=oncall@example.com',
+  'oldestMessageAlarmSeconds=600',
+  'logRetentionDays=30',
+  'runbookUrl=https://wiki.example.com/runbook.zh-CN',
+  'archiveRetentionDays=7',
+  'feishuBaseUrl=https://open.larksuite.com',
+  'feishuAppSecretId=lark/app',
+  'feishuUserSecretPrefix=lark/user/',
+  'renewalSchedule=rate(12 hours)',
+  'renewWithinDays=2',
+]
+
+let directory: string
+let output = ''
+let plain: Template
+let full: Template
+
+async function osls(cwd: string, into: string, stage: string[], params: string[] = []) {
+  const env = { PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`, HOME: join(directory, 'home') }
+  const args = ['package', '--package', into, ...stage, ...params.map((param) => `--param=${param}`)]
+  const { stdout, stderr } = await run('osls', args, { cwd, env, timeout: 60_000 })
+  const template: Template = JSON.parse(await readFile(join(into, 'cloudformation-template-update-stack.json'), 'utf8'))
+  return { template, output: stdout + stderr }
+}
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'template-'))
+  await mkdir(join(directory, 'home'))
+  if (!functionNames.every((name) => existsSync(join(root, 'dist', name, 'index.mjs')))) {
+    await run(process.execPath, ['scripts/build.ts'], { cwd: root })
+  }
+  const packaged = await osls(root, join(directory, 'plain'), [])
+  plain = packaged.template
+  output = packaged.output
+  full = (await osls(root, join(directory, 'full'), ['--stage', 'prod', '--region', 'eu-central-1'], withParams))
+    .template
+}, 120_000)
+
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+// --- reading a template ------------------------------------------------------------------------------------------
+
+/** Intrinsic functions as text, so that an ARN reads as an ARN: `<Id>` is a Ref, `<Id.Arn>` an attribute. */
+// biome-ignore lint/suspicious/noExplicitAny: see Resource
+function text(value: any): any {
+  if (Array.isArray(value)) return value.map(text)
+  if (value === null || typeof value !== 'object') return value
+  if ('Ref' in value) return `<${value.Ref}>`
+  if ('Fn::GetAtt' in value) return `<${value['Fn::GetAtt'].join('.')}>`
+  if ('Fn::Sub' in value) return value['Fn::Sub']
+  if ('Fn::Join' in value) return text(value['Fn::Join'][1]).join(value['Fn::Join'][0])
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, text(inner)]))
+}
+
+const ofType = (template: Template, type: string) =>
+  Object.entries(template.Resources)
+    .filter(([, resource]) => resource.Type === type)
+    .map(([id, resource]) => ({ id, ...text(resource.Properties) }))
+
+/** The only resource of a type that fits; none or two are a failure. */
+// biome-ignore lint/suspicious/noExplicitAny: see Resource
+function one(template: Template, type: string, fits: (properties: any) => boolean) {
+  const found = ofType(template, type).filter(fits)
+  expect(found, `one ${type}`).toHaveLength(1)
+  return found[0]
+}
+
+const lambdaOf = (template: Template, functionName: string) =>
+  one(template, 'AWS::Lambda::Function', (it) => it.FunctionName === functionName)
+const queueNamed = (template: Template, queueName: string) =>
+  one(template, 'AWS::SQS::Queue', (it) => it.QueueName === queueName)
+const alarmNamed = (template: Template, alarmName: string) =>
+  one(template, 'AWS::CloudWatch::Alarm', (it) => it.AlarmName === alarmName)
+const roleOf = (template: Template, functionName: string) => {
+  const roleId = lambdaOf(template, functionName).Role.match(/^<(\w+)\.Arn>$/)?.[1]
+  return one(template, 'AWS::IAM::Role', (it) => it.id === roleId)
+}
+const statementsOf = (template: Template, functionName: string): Statement[] =>
+  roleOf(template, functionName).Policies.flatMap(
+    (policy: { PolicyDocument: { Statement: Statement[] } }) => policy.PolicyDocument.Statement,
+  )
+const withoutSid = ({ Sid: _, ...statement }: Statement) => statement
+const policyOfQueue = (template: Template, queueId: string): Statement[] =>
+  one(template, 'AWS::SQS::QueuePolicy', (it) => it.Queues.includes(`<${queueId}>`)).PolicyDocument.Statement
+
+/** The paths in a zip archive, by its central directory. */
+function filesIn(zip: Buffer): string[] {
+  const end = zip.lastIndexOf('PK\x05\x06')
+  const paths: string[] = []
+  let at = zip.readUInt32LE(end + 16)
+  for (let left = zip.readUInt16LE(end + 10); left > 0; left--) {
+    const nameLength = zip.readUInt16LE(at + 28)
+    paths.push(zip.toString('utf8', at + 46, at + 46 + nameLength))
+    at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32)
+  }
+  return paths
+}
+
+const secret = (name: string) =>
+  `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:${name}`
+const fourteenDays = 1_209_600
+
+// --- the template ------------------------------------------------------------------------------------------------
+
+describe('packaging', () => {
+  it('asks, warns and deprecates nothing', () => {
+    expect(output).not.toMatch(/warning|deprecat|\?/i)
+  })
+
+  it('takes the functions from the operations, adds the renewal, and has no default role', () => {
+    expect(
+      ofType(plain, 'AWS::Lambda::Function')
+        .map((it) => it.FunctionName)
+        .sort(),
+    ).toEqual(functionNames.map((name) => `dev-${name}`).sort())
+    expect(ofType(plain, 'AWS::IAM::Role')).toHaveLength(functionNames.length)
+    expect(plain.Resources).not.toHaveProperty('IamRoleLambdaExecution')
+  })
+
+  it('has the outputs that a caller needs', () => {
+    expect(text(plain.Outputs)).toMatchObject({
+      HttpApiUrl: { Value: 'https://<HttpApi>.execute-api.<AWS::Region>.<AWS::URLSuffix>' },
+      EventBusName: { Value: '<EventBus>' },
+      DeadLetterQueueUrl: { Value: '<DeadLetterQueue>' },
+      UndeliveredEventsQueueUrl: { Value: '<UndeliveredEventsQueue>' },
+      AlarmTopicArn: { Value: '<AlarmTopic>' },
+    })
+    for (const name of names) {
+      const { id } = queueNamed(plain, `dev-${name}.fifo`)
+      expect(text(plain.Outputs[`${id}Url`])).toMatchObject({ Value: `<${id}>` })
+    }
+  })
+
+  it.each([
+    [['auth=none'], /auth=….*"iam" or "jwt"/],
+    [['auth=jwt', 'jwtAudience=a'], /jwtIssuer=….*https URL/],
+    [['auth=jwt', 'jwtIssuer=https://login.example.com'], /jwtAudience/],
+    [['vpcSubnetIds=subnet-0a1'], /needed together/],
+    [['putEventsAccounts=*'], /account ids/],
+    [['feishuUserSecretPrefix= '], /name of a secret/],
+    [['dingtalkAppSecretId=*'], /name of a secret/],
+    [['feishuBaseUrl=http://open.feishu.cn'], /https URL/],
+    [['logRetentionDays=31'], /logRetentionDays=….*one of 1, 3, .*400/],
+    [['runbookUrl=https://wiki.example.com/runbook#top'], /without "#"/],
+    [['bus=default'], /bus/],
+    [['source= '], /source=….*begin with "aws\."/],
+    [['source=aws.hr'], /source=….*begin with "aws\."/],
+    [['renewWithinDays=soon'], /renewWithinDays=….*a number of days/],
+    [['alarmMail=ops@example.com'], /no parameter "alarmMail"/],
+  ])('refuses %j', async (params, message) => {
+    const wrong = osls(root, join(directory, 'wrong'), [], params)
+    await expect(wrong).rejects.toMatchObject({ stdout: expect.stringMatching(message) })
+  })
+})
+
+describe.each(names)('%s', (name) => {
+  const { route, vendor, actsAs } = operations[name]
+  const stages = { dev: () => plain, prod: () => full }
+  const functionName = `dev-${name}`
+  const lambda = () => lambdaOf(plain, functionName)
+  const queue = () => queueNamed(plain, `${functionName}.fifo`)
+
+  it('runs its own bundle on Node 24, arm64', () => {
+    expect(lambda()).toMatchObject({
+      Handler: `dist/${name}/index.handler`,
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      MemorySize: 512,
+      Timeout: 29,
+      Code: { S3Key: expect.stringMatching(new RegExp(`/${name}\\.zip$`)) },
+    })
+    expect(lambda()).not.toHaveProperty('TracingConfig')
+  })
+
+  it('packages nothing but its own bundle', async () => {
+    const paths = filesIn(await readFile(join(directory, 'plain', `${name}.zip`)))
+    expect(paths.sort()).toEqual([`dist/${name}/index.mjs`, `dist/${name}/index.mjs.map`])
+  })
+
+  it.each(['dev', 'prod'] as const)('is told what it needs and nothing of the other vendor (%s)', (stage) => {
+    const ids = (of: string) => `subscription-offboarding/dev/${vendor}/${of}`
+    const lark = stage === 'prod' && vendor === 'feishu'
+    const vendorEnvironment = {
+      feishu: {
+        FEISHU_APP_SECRET_ID: lark ? 'lark/app' : ids('app'),
+        FEISHU_USER_SECRET_PREFIX: lark ? 'lark/user/' : ids('user/'),
+        FEISHU_BASE_URL: lark ? 'https://open.larksuite.com' : 'https://open.feishu.cn',
+        FEISHU_OAUTH_TOKEN_URL: 'https://accounts.feishu.cn/oauth/v3/token',
+      },
+      dingtalk: {
+        DINGTALK_APP_SECRET_ID: ids('app').replace('/dev/', `/${stage}/`),
+        DINGTALK_USER_SECRET_PREFIX: ids('user/').replace('/dev/', `/${stage}/`),
+        DINGTALK_BASE_URL: 'https://api.dingtalk.io',
+      },
+    }
+    const template = stages[stage]()
+    expect(lambdaOf(template, `${stage}-${name}`).Environment.Variables).toEqual({
+      ...vendorEnvironment[vendor],
+      WORK_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}.fifo`).id}>`,
+      DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
+      EVENT_BUS_NAME: '<EventBus>',
+      MAX_TARGETS_PER_EVENT: '2000',
+    })
+  })
+
+  it('has its HTTP route, for signed requests only', () => {
+    const found = one(plain, 'AWS::ApiGatewayV2::Route', (it) => it.RouteKey === route)
+    expect(found.AuthorizationType).toBe('AWS_IAM')
+    expect(found).not.toHaveProperty('AuthorizerId')
+    const integrationId = found.Target.match(/^integrations\/<(\w+)>$/)?.[1]
+    const integration = one(plain, 'AWS::ApiGatewayV2::Integration', (it) => it.id === integrationId)
+    expect(integration).toMatchObject({ IntegrationUri: `<${lambda().id}.Arn>`, PayloadFormatVersion: '2.0' })
+    expect(integration.TimeoutInMillis).toBeGreaterThan(lambda().Timeout * 1000)
+  })
+
+  it('has its HTTP route for tokens when auth is jwt', () => {
+    const found = one(full, 'AWS::ApiGatewayV2::Route', (it) => it.RouteKey === route)
+    const authorizer = one(full, 'AWS::ApiGatewayV2::Authorizer', () => true)
+    expect(found).toMatchObject({ AuthorizationType: 'JWT', AuthorizerId: `<${authorizer.id}>` })
+  })
+
+  it('is started by every offboarding event; what cannot be delivered is kept', () => {
+    const rule = one(plain, 'AWS::Events::Rule', (it) => it.Name === functionName)
+    expect(rule).toMatchObject({
+      EventBusName: '<EventBus>',
+      EventPattern: { source: ['hr.offboarding'], 'detail-type': ['User Offboarding'] },
+      State: 'ENABLED',
+    })
+    expect(Object.keys(rule.EventPattern)).toEqual(['source', 'detail-type'])
+    expect(rule.Targets).toEqual([
+      {
+        Id: expect.any(String),
+        Arn: `<${lambda().id}.Arn>`,
+        RetryPolicy: { MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 },
+        DeadLetterConfig: { Arn: '<UndeliveredEventsQueue.Arn>' },
+      },
+    ])
+  })
+
+  it('retries an event that it threw on, then keeps it', () => {
+    const config = one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${lambda().id}>`)
+    expect(config).toMatchObject({
+      MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 21_600,
+      DestinationConfig: { OnFailure: { Destination: '<UndeliveredEventsQueue.Arn>' } },
+    })
+  })
+
+  it('works on its own queue, item by item', () => {
+    const mapping = one(
+      plain,
+      'AWS::Lambda::EventSourceMapping',
+      (it) => it.FunctionName === `<${lambda().id}.Arn>` && it.Enabled,
+    )
+    expect(mapping).toMatchObject({
+      EventSourceArn: `<${queue().id}.Arn>`,
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+    })
+  })
+
+  it('has a FIFO queue whose groups are independent, encrypted, kept for 14 days', () => {
+    expect(queue()).toEqual({
+      id: queue().id,
+      QueueName: `${functionName}.fifo`,
+      FifoQueue: true,
+      ContentBasedDeduplication: false,
+      DeduplicationScope: 'messageGroup',
+      FifoThroughputLimit: 'perMessageGroupId',
+      VisibilityTimeout: 180,
+      MessageRetentionPeriod: fourteenDays,
+      SqsManagedSseEnabled: true,
+      RedrivePolicy: { deadLetterTargetArn: '<DeadLetterQueue.Arn>', maxReceiveCount: 1000 },
+    })
+    expect(queue().VisibilityTimeout).toBeGreaterThanOrEqual(6 * lambda().Timeout)
+  })
+
+  it.each(['dev', 'prod'] as const)('may do its own work and nothing else (%s)', (stage) => {
+    const template = stages[stage]()
+    const queueArn = `<${queueNamed(template, `${stage}-${name}.fifo`).id}.Arn>`
+    const prefix = stage === 'prod' && vendor === 'feishu' ? 'lark' : `subscription-offboarding/${stage}/${vendor}`
+    const networkInterfaces = [
+      'ec2:CreateNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+      'ec2:DeleteNetworkInterface',
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:UnassignPrivateIpAddresses',
+    ]
+    const allowed = [
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/${stage}-${name}:*`,
+      },
+      {
+        Effect: 'Allow',
+        Action: [
+          'sqs:SendMessage',
+          'sqs:ReceiveMessage',
+          'sqs:DeleteMessage',
+          'sqs:ChangeMessageVisibility',
+          'sqs:GetQueueAttributes',
+        ],
+        Resource: queueArn,
+      },
+      {
+        Effect: 'Allow',
+        Action: 'sqs:SendMessage',
+        Resource: ['<DeadLetterQueue.Arn>', '<UndeliveredEventsQueue.Arn>'],
+      },
+      { Effect: 'Allow', Action: 'events:PutEvents', Resource: '<EventBus.Arn>' },
+      { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: secret(`${prefix}/app-??????`) },
+    ]
+    const asUser = {
+      Effect: 'Allow',
+      Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+      Resource: secret(`${prefix}/user/*`),
+    }
+    const onlyInProd = [
+      {
+        Effect: 'Allow',
+        Action: actsAs === 'user' ? ['kms:Decrypt', 'kms:GenerateDataKey'] : 'kms:Decrypt',
+        Resource: 'arn:aws:kms:eu-central-1:333333333333:key/11111111-2222-3333-4444-555555555555',
+        Condition: { StringEquals: { 'kms:ViaService': 'secretsmanager.${AWS::Region}.${AWS::URLSuffix}' } },
+      },
+      { Effect: 'Allow', Action: networkInterfaces, Resource: '*' },
+      {
+        Effect: 'Deny',
+        Action: networkInterfaces,
+        Resource: '*',
+        Condition: {
+          ArnEquals: {
+            'lambda:SourceFunctionArn': `arn:\${AWS::Partition}:lambda:\${AWS::Region}:\${AWS::AccountId}:function:prod-${name}`,
+          },
+        },
+      },
+    ]
+    const expected = [...allowed, ...(actsAs === 'user' ? [asUser] : []), ...(stage === 'prod' ? onlyInProd : [])]
+    const statements = statementsOf(template, `${stage}-${name}`).map(withoutSid)
+    const sorted = (list: unknown[]) => list.map((item) => JSON.stringify(item)).sort()
+    expect(sorted(statements)).toEqual(sorted(expected))
+  })
+
+  it('joins the VPC only when there is one', () => {
+    expect(lambda()).not.toHaveProperty('VpcConfig')
+    expect(lambdaOf(full, `prod-${name}`).VpcConfig).toEqual({
+      SubnetIds: ['subnet-0a1', 'subnet-0b2'],
+      SecurityGroupIds: ['sg-0c3'],
+    })
+  })
+
+  it('rings when its queue is late, when it fails and when it is throttled', () => {
+    expect(alarmNamed(plain, `${functionName}-oldest-message`)).toMatchObject({
+      Namespace: 'AWS/SQS',
+      MetricName: 'ApproximateAgeOfOldestMessage',
+      Dimensions: [{ Name: 'QueueName', Value: `<${queue().id}.QueueName>` }],
+      Threshold: 21_600,
+      Statistic: 'Maximum',
+      Period: 300,
+      EvaluationPeriods: 1,
+    })
+    expect(alarmNamed(full, `prod-${name}-oldest-message`).Threshold).toBe(600)
+    for (const [suffix, MetricName] of [
+      ['errors', 'Errors'],
+      ['throttles', 'Throttles'],
+    ]) {
+      expect(alarmNamed(plain, `${functionName}-${suffix}`)).toMatchObject({
+        Namespace: 'AWS/Lambda',
+        MetricName,
+        Dimensions: [{ Name: 'FunctionName', Value: `<${lambda().id}>` }],
+        Threshold: 0,
+        Statistic: 'Sum',
+        Period: 300,
+        EvaluationPeriods: 1,
+      })
+    }
+  })
+
+  it('rings when its vendor fails or is slow for a quarter of an hour, by what its log lines say', () => {
+    for (const [suffix, MetricName, Statistic, Threshold] of [
+      ['vendor-faults', 'VendorFaults', 'Sum', 0],
+      ['vendor-slow', 'CallMs', 'Average', 5_000],
+    ]) {
+      const filter = one(
+        plain,
+        'AWS::Logs::MetricFilter',
+        (it) =>
+          it.LogGroupName === `<${lambda().id.replace('LambdaFunction', 'LogGroup')}>` &&
+          it.MetricTransformations[0].MetricName === MetricName,
+      )
+      expect(filter.MetricTransformations[0].MetricNamespace).toBe('SubscriptionOffboarding/dev')
+      expect(alarmNamed(plain, `${functionName}-${suffix}`)).toMatchObject({
+        Namespace: 'SubscriptionOffboarding/dev',
+        MetricName,
+        Dimensions: [{ Name: 'operation', Value: name }],
+        Statistic,
+        Threshold,
+        Period: 300,
+        EvaluationPeriods: 3,
+      })
+    }
+  })
+})
+
+describe('policies', () => {
+  // Where a policy says "*", and why AWS or the meaning of the statement allows no less.
+  const wide: Record<string, string> = {
+    'AWS::IAM::Role LetLambdaJoinVpc': 'network interfaces do not exist yet when Lambda is asked to make them',
+    'AWS::IAM::Role RefuseVpcToCode': 'a denial: wide is strict',
+    'AWS::IAM::Role ListUsers': 'Secrets Manager lists all or nothing; names and tags only',
+    'AWS::KMS::Key AccountDecidesByIam':
+      'in a key policy "*" is the key itself, and without it nobody could administer it',
+    'AWS::KMS::Key OurLogGroups': 'in a key policy "*" is the key itself',
+    'AWS::KMS::Key OurAlarms': 'in a key policy "*" is the key itself',
+    'AWS::SQS::QueuePolicy OnlyOverTls': 'a denial: wide is strict',
+    'AWS::SNS::TopicPolicy OnlyOverTls': 'a denial: wide is strict',
+    'AWS::S3::BucketPolicy undefined': 'the denial of plain HTTP that osls writes for its deployment bucket',
+  }
+  const list = (value: string | string[] | undefined) => (value === undefined ? [] : [value].flat())
+
+  it.each(['plain', 'full'] as const)('use "*" only where a reason is written down (%s)', (which) => {
+    const template = which === 'plain' ? plain : full
+    const found = new Set<string>()
+    // biome-ignore lint/suspicious/noExplicitAny: walks any JSON
+    const walk = (type: string, value: any) => {
+      if (value === null || typeof value !== 'object') return
+      if (value.Effect !== undefined && value.Action !== undefined) {
+        const isWide =
+          list(value.Resource).includes('*') ||
+          list(value.Action).some(
+            (action) => action.endsWith('*') && !/^kms:(ReEncrypt|GenerateDataKey)\*$/.test(action),
+          ) ||
+          value.Principal === '*'
+        if (isWide) found.add(`${type} ${value.Sid}`)
+        if (value.Principal === '*') expect(value.Effect, `${type} ${value.Sid}`).toBe('Deny')
+      }
+      for (const inner of Object.values(value)) walk(type, inner)
+    }
+    for (const { Type, Properties } of Object.values(template.Resources)) walk(Type, text(Properties))
+    expect(found).toContain('AWS::SQS::QueuePolicy OnlyOverTls')
+    expect([...found].filter((statement) => !(statement in wide))).toEqual([])
+    expect(found.has('AWS::IAM::Role LetLambdaJoinVpc')).toBe(which === 'full')
+  })
+
+  it.each(['plain', 'full'] as const)('are inline in roles that Lambda alone may take (%s)', (which) => {
+    const roles = ofType(which === 'plain' ? plain : full, 'AWS::IAM::Role')
+    expect(roles).toHaveLength(functionNames.length)
+    for (const role of roles) {
+      expect(Object.keys(role).sort()).toEqual(['AssumeRolePolicyDocument', 'Path', 'Policies', 'RoleName', 'id'])
+      expect(role.AssumeRolePolicyDocument.Statement, role.id).toEqual([
+        { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+      ])
+    }
+  })
+
+  it.each(['dev', 'prod'] as const)(
+    'let the API, the rules and the schedule start their functions, and nobody else (%s)',
+    (stage) => {
+      const template = stage === 'dev' ? plain : full
+      const allow = (functionName: string, Principal: string, SourceArn: string) => ({
+        FunctionName: `<${lambdaOf(template, functionName).id}.Arn>`,
+        Action: 'lambda:InvokeFunction',
+        Principal,
+        SourceArn,
+      })
+      const place = '<AWS::Region>:<AWS::AccountId>'
+      const ofOperations = names.flatMap((name) => [
+        allow(`${stage}-${name}`, 'apigateway.amazonaws.com', `arn:<AWS::Partition>:execute-api:${place}:<HttpApi>/*`),
+        allow(
+          `${stage}-${name}`,
+          'events.amazonaws.com',
+          `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${name}`,
+        ),
+      ])
+      const schedule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
+      const expected = [...ofOperations, allow(`${stage}-${RENEWAL}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)]
+      const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
+      expect(found).toHaveLength(expected.length)
+      expect(found).toEqual(expect.arrayContaining(expected))
+    },
+  )
+
+  it('let nobody use a queue without TLS, and only our rules send undelivered events', () => {
+    const queues = ofType(plain, 'AWS::SQS::Queue')
+    expect(queues).toHaveLength(names.length + 2)
+    for (const { id } of queues) {
+      const [overTls, ...others] = policyOfQueue(plain, id).toReversed()
+      expect(overTls).toEqual({
+        Sid: 'OnlyOverTls',
+        Effect: 'Deny',
+        Principal: '*',
+        Action: 'sqs:*',
+        Resource: `<${id}.Arn>`,
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      })
+      expect(others.map(withoutSid)).toEqual(
+        id !== 'UndeliveredEventsQueue'
+          ? []
+          : [
+              {
+                Effect: 'Allow',
+                Principal: { Service: 'events.amazonaws.com' },
+                Action: 'sqs:SendMessage',
+                Resource: '<UndeliveredEventsQueue.Arn>',
+                Condition: {
+                  ArnEquals: {
+                    'aws:SourceArn': names.map(
+                      (name) =>
+                        `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/subscription-offboarding-dev/dev-${name}`,
+                    ),
+                  },
+                },
+              },
+            ],
+      )
+    }
+  })
+
+  it('let other accounts put events only when they are named, and only offboarding events', () => {
+    expect(ofType(plain, 'AWS::Events::EventBusPolicy')).toEqual([])
+    expect(one(full, 'AWS::Events::EventBusPolicy', () => true)).toMatchObject({
+      EventBusName: '<EventBus>',
+      Statement: {
+        Effect: 'Allow',
+        Principal: {
+          AWS: ['arn:${AWS::Partition}:iam::111111111111:root', 'arn:${AWS::Partition}:iam::222222222222:root'],
+        },
+        Action: 'events:PutEvents',
+        Resource: '<EventBus.Arn>',
+        Condition: {
+          'ForAllValues:StringEquals': {
+            'events:source': ['com.example.hr'],
+            'events:detail-type': ['User Offboarding'],
+          },
+        },
+      },
+    })
+  })
+})
+
+describe('what all operations share', () => {
+  it('is one bus, whose offboarding events are archived', () => {
+    expect(plain.Resources.EventBus?.Properties.Name).toBe('subscription-offboarding-dev')
+    expect(full.Resources.EventBus?.Properties.Name).toBe('people')
+    expect(one(plain, 'AWS::Events::Archive', () => true)).toMatchObject({
+      SourceArn: '<EventBus.Arn>',
+      EventPattern: { source: ['hr.offboarding'], 'detail-type': ['User Offboarding'] },
+      RetentionDays: 90,
+    })
+    expect(one(full, 'AWS::Events::Archive', () => true)).toMatchObject({
+      EventPattern: { source: ['com.example.hr'] },
+      RetentionDays: 7,
+    })
+    for (const rule of ofType(full, 'AWS::Events::Rule').filter(({ EventPattern }) => EventPattern))
+      expect(rule.EventPattern.source).toEqual(['com.example.hr'])
+  })
+
+  it('is one dead-letter queue, where equal letters of different operations become one', () => {
+    expect(queueNamed(plain, 'dev-dead-letter.fifo')).toMatchObject({
+      id: 'DeadLetterQueue',
+      FifoQueue: true,
+      ContentBasedDeduplication: false,
+      DeduplicationScope: 'queue',
+      FifoThroughputLimit: 'perQueue',
+      MessageRetentionPeriod: fourteenDays,
+      SqsManagedSseEnabled: true,
+    })
+  })
+
+  it('is one standard queue for undelivered events', () => {
+    const queue = queueNamed(plain, 'dev-undelivered-events')
+    expect(queue).toMatchObject({
+      id: 'UndeliveredEventsQueue',
+      MessageRetentionPeriod: fourteenDays,
+      SqsManagedSseEnabled: true,
+    })
+    expect(queue).not.toHaveProperty('FifoQueue')
+  })
+
+  it('is one authorizer, and none with IAM', () => {
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Authorizer')).toEqual([])
+    expect(one(full, 'AWS::ApiGatewayV2::Authorizer', () => true)).toMatchObject({
+      AuthorizerType: 'JWT',
+      IdentitySource: ['$request.header.Authorization'],
+      JwtConfiguration: { Issuer: 'https://login.example.com/tenant', Audience: ['offboarding', 'hr'] },
+    })
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+  })
+
+  it.each([
+    ['plain', 400],
+    ['full', 30],
+  ] as const)('is logs that expire and are encrypted (%s)', (which, days) => {
+    const template = which === 'plain' ? plain : full
+    const groups = ofType(template, 'AWS::Logs::LogGroup')
+    expect(groups).toHaveLength(functionNames.length + 1)
+    for (const group of groups) {
+      expect(group).toMatchObject({ RetentionInDays: days, KmsKeyId: '<ObservabilityKey.Arn>' })
+    }
+    const key = one(template, 'AWS::KMS::Key', () => true)
+    expect(key.EnableKeyRotation).toBe(true)
+    const stage = which === 'plain' ? 'dev' : 'prod'
+    const arn = (service: string, name: string) =>
+      `arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${name}`
+    // Whole statements: in a key policy each word decides who may read the logs.
+    expect(key.KeyPolicy.Statement.map(withoutSid)).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { AWS: 'arn:${AWS::Partition}:iam::${AWS::AccountId}:root' },
+        Action: 'kms:*',
+        Resource: '*',
+      },
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'logs.${AWS::Region}.${AWS::URLSuffix}' },
+        Action: ['kms:Encrypt', 'kms:Decrypt', 'kms:ReEncrypt*', 'kms:GenerateDataKey*', 'kms:DescribeKey'],
+        Resource: '*',
+        Condition: {
+          ArnEquals: {
+            'kms:EncryptionContext:aws:logs:arn': groups.map(({ LogGroupName }) =>
+              arn('logs', `log-group:${LogGroupName.replace(`offboarding-${stage}`, '${AWS::StackName}')}`),
+            ),
+          },
+        },
+      },
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: ['kms:Decrypt', 'kms:GenerateDataKey*'],
+        Resource: '*',
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': '<AWS::AccountId>' },
+          ArnLike: { 'aws:SourceArn': arn('cloudwatch', `alarm:${stage}-*`) },
+        },
+      },
+    ])
+  })
+
+  it('is an access log that names routes, not people', () => {
+    const { AccessLogSettings } = one(plain, 'AWS::ApiGatewayV2::Stage', () => true)
+    expect(AccessLogSettings.DestinationArn).toBe('<HttpApiLogGroup.Arn>')
+    const format = JSON.parse(AccessLogSettings.Format)
+    expect(format).toMatchObject({ routeKey: '$context.routeKey', status: '$context.status' })
+    expect(Object.values(format)).not.toContain('$context.path')
+  })
+
+  it('is alarms on letters and undelivered events', () => {
+    for (const [alarm, queue] of [
+      ['dev-dead-letters', 'DeadLetterQueue'],
+      ['dev-undelivered-events', 'UndeliveredEventsQueue'],
+    ] as const) {
+      expect(alarmNamed(plain, alarm)).toMatchObject({
+        Namespace: 'AWS/SQS',
+        MetricName: 'ApproximateNumberOfMessagesVisible',
+        Dimensions: [{ Name: 'QueueName', Value: `<${queue}.QueueName>` }],
+        Threshold: 0,
+        Statistic: 'Maximum',
+        Period: 60,
+        EvaluationPeriods: 1,
+      })
+    }
+  })
+
+  it('is alarms that reach one topic and say what to do', () => {
+    const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
+    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 3 * 2)
+    for (const alarm of alarms) {
+      expect(alarm, alarm.AlarmName).toMatchObject({
+        AlarmActions: ['<AlarmTopic>'],
+        ComparisonOperator: 'GreaterThanThreshold',
+        TreatMissingData: 'notBreaching',
+      })
+      expect(alarm.AlarmDescription.split(/[.:] /).length, alarm.AlarmName).toBeGreaterThan(1)
+      expect(alarm.AlarmDescription, alarm.AlarmName).toMatch(/ Runbook: docs\/runbook\.md#[a-z-]+$/)
+    }
+    for (const { AlarmName, AlarmDescription } of ofType(full, 'AWS::CloudWatch::Alarm')) {
+      expect(AlarmDescription, AlarmName).toMatch(/ Runbook: https:\/\/wiki\.example\.com\/runbook\.zh-CN#[a-z-]+$/)
+      // What a parameter may make of it: its URL has 300 characters at most.
+      expect(AlarmDescription.length, AlarmName).toBeLessThanOrEqual(1024 - 300)
+    }
+  })
+
+  it('is a topic that CloudWatch can publish to although it is encrypted', () => {
+    const topic = one(plain, 'AWS::SNS::Topic', () => true)
+    expect(topic.KmsMasterKeyId).toBe('<ObservabilityKey>')
+    expect(topic).not.toHaveProperty('Subscription')
+    expect(one(full, 'AWS::SNS::Topic', () => true).Subscription).toEqual([
+      { Protocol: 'email', Endpoint: 'oncall@example.com' },
+    ])
+    expect(one(plain, 'AWS::SNS::TopicPolicy', () => true)).toMatchObject({
+      Topics: ['<AlarmTopic>'],
+      PolicyDocument: {
+        Statement: [
+          {
+            Effect: 'Allow',
+            Principal: { Service: 'cloudwatch.amazonaws.com' },
+            Action: 'sns:Publish',
+            Resource: '<AlarmTopic>',
+            Condition: {
+              StringEquals: { 'aws:SourceAccount': '<AWS::AccountId>' },
+              ArnLike: {
+                'aws:SourceArn': 'arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:dev-*',
+              },
+            },
+          },
+          {
+            Effect: 'Deny',
+            Principal: '*',
+            Action: 'sns:Publish',
+            Resource: '<AlarmTopic>',
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          },
+        ],
+      },
+    })
+  })
+})
+
+describe(RENEWAL, () => {
+  it('runs on its schedule, for long enough, and again when its time did not suffice', () => {
+    for (const [template, stage, rate, days] of [
+      [plain, 'dev', 'rate(1 day)', '3'],
+      [full, 'prod', 'rate(12 hours)', '2'],
+    ] as const) {
+      const { id, ...lambda } = lambdaOf(template, `${stage}-${RENEWAL}`)
+      expect(lambda).toMatchObject({ Timeout: 900, MemorySize: 256, Handler: `dist/${RENEWAL}/index.handler` })
+      expect(Object.keys(lambda.Environment.Variables)).toEqual(
+        expect.arrayContaining([
+          'FEISHU_APP_SECRET_ID',
+          'FEISHU_USER_SECRET_PREFIX',
+          'FEISHU_OAUTH_TOKEN_URL',
+          'DINGTALK_APP_SECRET_ID',
+          'DINGTALK_USER_SECRET_PREFIX',
+          'DINGTALK_BASE_URL',
+        ]),
+      )
+      expect(String(lambda.Environment.Variables.RENEW_WITHIN_DAYS)).toBe(days)
+      const rule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
+      expect(rule).toMatchObject({ ScheduleExpression: rate, State: 'ENABLED', Targets: [{ Arn: `<${id}.Arn>` }] })
+      expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
+        MaximumRetryAttempts: 2,
+        MaximumEventAgeInSeconds: 21_600,
+      })
+    }
+  })
+
+  it('has neither a route nor a queue', () => {
+    const { id } = lambdaOf(plain, `dev-${RENEWAL}`)
+    for (const type of ['AWS::ApiGatewayV2::Integration', 'AWS::Lambda::EventSourceMapping'])
+      expect(JSON.stringify(ofType(plain, type))).not.toContain(id)
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+  })
+
+  it('may list names and tags, read the app secrets and renew the users, and nothing else', () => {
+    const prefix = 'subscription-offboarding/dev'
+    const vendors = ['feishu', 'dingtalk']
+    expect(statementsOf(plain, `dev-${RENEWAL}`).map(withoutSid)).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+        Resource: `arn:\${AWS::Partition}:logs:\${AWS::Region}:\${AWS::AccountId}:log-group:/aws/lambda/dev-${RENEWAL}:*`,
+      },
+      { Effect: 'Allow', Action: 'secretsmanager:ListSecrets', Resource: '*' },
+      {
+        Effect: 'Allow',
+        Action: 'secretsmanager:GetSecretValue',
+        Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/app-??????`)),
+      },
+      {
+        Effect: 'Allow',
+        Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+        Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/user/*`)),
+      },
+    ])
+  })
+
+  it.each(['feishu', 'dingtalk'])('has alarms on what it counts (%s)', (vendor) => {
+    for (const metric of ['ReauthorizationRequired', 'Gone', 'Failed'])
+      expect(alarmNamed(plain, `dev-${RENEWAL}-${vendor}-${metric}`)).toMatchObject({
+        Namespace: 'SubscriptionOffboarding',
+        MetricName: metric,
+        Dimensions: [
+          { Name: 'FunctionName', Value: `dev-${RENEWAL}` },
+          { Name: 'Vendor', Value: vendor },
+        ],
+        Threshold: 0,
+        Statistic: 'Maximum',
+        Period: 86_400,
+      })
+  })
+})
+
+describe('growing', () => {
+  it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
+    const copy = join(directory, 'copy')
+    await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
+    for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
+      await mkdir(join(copy, 'dist', name), { recursive: true })
+      await writeFile(join(copy, 'dist', name, 'index.mjs'), '')
+    }
+    const source = await readFile(join(root, 'serverless.yml'), 'utf8')
+    const grown = source
+      .replace(
+        /^ {2}operations:\n/m,
+        '$&    feishu-task-unsubscribe: { route: POST /feishu/tasks/unsubscribe, vendor: feishu, actsAs: app }\n',
+      )
+      .replace(
+        /^functions:\n/m,
+        `$&  - nightly:
+      name: dev-nightly
+      handler: dist/nightly/index.handler
+      package: { patterns: [dist/nightly/**] }
+      role: FeishuDriveUnsubscribeRole
+`,
+      )
+    await writeFile(join(copy, 'serverless.yml'), grown)
+
+    const { template } = await osls(copy, join(directory, 'grown'), [])
+    const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
+    const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
+    const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))
+    expect(ofTask.sort()).toEqual(ofDrive.map((id) => plain.Resources[id]?.Type).sort())
+    const ofNightly = added.filter((id) => /nightly/i.test(id)).map((id) => template.Resources[id]?.Type)
+    expect(ofNightly.sort()).toEqual([
+      'AWS::CloudWatch::Alarm',
+      'AWS::CloudWatch::Alarm',
+      'AWS::Lambda::Function',
+      'AWS::Logs::LogGroup',
+    ])
+    expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
+  }, 60_000)
+})

@@ -1,0 +1,301 @@
+/** Users' tokens: renewed once whoever asks, never lost, never asked for in vain twice. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { sampleWorld } from '../../../local/sandbox/sandbox.ts'
+import { type Harness, SAMPLES, startHarness } from '../../harness.ts'
+
+const calendar = 'feishu-calendar-unsubscribe' as const
+const acl = 'feishu-calendar-acl-subscribe' as const
+const leaver = 'test/feishu/user/ou_leaver'
+const custodian = 'test/feishu/user/ou_custodian'
+const TOKEN = '/oauth/v3/token'
+const CLAIM_MS = 30_000
+const tokens = {
+  accessToken: 'u-expired',
+  accessTokenExpiresAt: '2020-01-01T00:00:00Z',
+  refreshToken: 'ur-sandbox-leaver',
+  refreshTokenExpiresAt: '2099-01-01T00:00:00Z',
+  authorizedAt: '2026-01-01T00:00:00Z',
+}
+
+let harness: Harness
+beforeEach(async () => {
+  harness = await startHarness()
+  harness.secrets.seed(leaver, tokens)
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await harness.close()
+})
+
+const refreshes = () => harness.sandbox.requests.filter(({ path }) => path === TOKEN)
+const stored = (id = leaver) => {
+  const current = [...(harness.secrets.secrets.get(id)?.versions.values() ?? [])].find(({ stages }) =>
+    [...stages].includes('AWSCURRENT'),
+  )
+  return JSON.parse(current?.content.SecretString ?? 'null') as typeof tokens
+}
+/** Lets this process' clock run ahead; the sandbox keeps its own. */
+const passTime = (ms: number) => {
+  const real = Date.now.bind(Date)
+  vi.spyOn(Date, 'now').mockImplementation(() => real() + ms)
+}
+const told = async () => JSON.stringify([harness.log, harness.outcomes(), await harness.deadLetters()])
+
+describe('an expired token', () => {
+  test('that looks valid is found out by a dry run, and renewed', async () => {
+    harness.secrets.seed(leaver, { ...tokens, accessToken: 'u-revoked', accessTokenExpiresAt: '2099-01-01T00:00:00Z' })
+    const dryRun = { queryStringParameters: { ...SAMPLES[calendar].query, dry_run: 'true' } }
+    expect((await harness.http(calendar, dryRun)).body.outcome).toBe('planned')
+    expect(refreshes()).toHaveLength(1)
+    expect(stored().refreshToken).not.toBe(tokens.refreshToken)
+    expect(harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)).toEqual([])
+  })
+
+  test('is renewed, stored and then used; the rest of the secret is kept', async () => {
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(1)
+    const now = stored()
+    expect(now.refreshToken).not.toBe(tokens.refreshToken)
+    expect(now.authorizedAt).toBe(tokens.authorizedAt)
+    expect(Date.parse(now.accessTokenExpiresAt)).toBeGreaterThan(Date.now() + 3_600_000)
+    const [call] = harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)
+    expect(call?.headers.authorization).toBe(`Bearer ${now.accessToken}`)
+    const put = harness.secrets.requests.findIndex(
+      ({ operation, input }) => operation === 'PutSecretValue' && String(input.VersionStages).includes('AWSCURRENT'),
+    )
+    expect(put).toBeGreaterThan(-1)
+    expect(harness.secrets.requests[put]?.at).toBeLessThanOrEqual(call?.time ?? 0)
+  })
+
+  test('is not used when its successor could not be stored; the successor is kept and stored by the next call', async () => {
+    // Reads go on, the claim gets through, and then the store fails until the caller's time is up.
+    const first = harness.http(calendar, {}, 9_000)
+    await vi.waitUntil(() => refreshes().length === 1, { interval: 1 })
+    harness.secrets.fail('PutSecretValue', { type: 'InternalServiceError', status: 500 }, 100)
+    expect((await first).body.kind).toBe('unavailable')
+    expect(stored()).toEqual(tokens)
+    harness.secrets.heal()
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(1)
+    expect(stored().refreshToken).not.toBe(tokens.refreshToken)
+  })
+
+  test.each([99991668, 99991677])(
+    'is renewed when the vendor calls a valid-looking one %i, and replayed once',
+    async (code) => {
+      harness.secrets.seed(leaver, {
+        ...tokens,
+        accessToken: 'u-revoked',
+        accessTokenExpiresAt: '2099-01-01T00:00:00Z',
+      })
+      harness.sandbox.answer({ path: SAMPLES[calendar].route }, { status: 400, body: { code, msg: '' } })
+      expect((await harness.http(calendar)).body.outcome).toBe('changed')
+      expect(refreshes()).toHaveLength(1)
+    },
+  )
+
+  test('20 concurrent rejections of one token cause one renewal', async () => {
+    harness.secrets.seed(leaver, { ...tokens, accessToken: 'u-revoked', accessTokenExpiresAt: '2099-01-01T00:00:00Z' })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => harness.http(calendar)))
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(refreshes()).toHaveLength(1)
+  })
+
+  test('still valid for a minute is used when the renewal fails', async () => {
+    harness.secrets.seed(leaver, {
+      ...tokens,
+      accessToken: 'u-sandbox-leaver',
+      accessTokenExpiresAt: new Date(Date.now() + 60_000).toISOString(),
+    })
+    harness.sandbox.answer({ path: TOKEN }, { status: 503, body: { code: 20072, error: 'temporarily_unavailable' } }, 9)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(stored().refreshToken).toBe(tokens.refreshToken)
+  })
+})
+
+describe('many containers', () => {
+  test('100 of them with one expired token refresh it once, and all succeed', async () => {
+    const containers = harness.containers(calendar, 100)
+    const hundred = (event?: object) => Promise.all(Array.from({ length: 100 }, () => containers.request(event)))
+    const started = await hundred({ queryStringParameters: {} })
+    expect(new Set(started.map(({ status }) => status))).toEqual(new Set([400]))
+    const answers = await hundred()
+    expect(containers.started()).toBe(100)
+    await containers.close()
+    expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([])
+    expect(refreshes()).toHaveLength(1)
+    expect(stored().refreshToken).not.toBe(tokens.refreshToken)
+    const used = harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)
+    expect(new Set(used.map(({ headers }) => headers.authorization))).toEqual(
+      new Set([`Bearer ${stored().accessToken}`]),
+    )
+  }, 120_000)
+
+  /** A container that dies while the vendor keeps it waiting for the new tokens. */
+  async function dieRenewing(consumed: boolean) {
+    harness.sandbox.answer({ path: TOKEN }, { stall: 'headers', handled: consumed })
+    const doomed = harness.containers(calendar, 1)
+    const request = doomed.request().catch(() => 'killed')
+    await vi.waitUntil(() => refreshes().length === 1, { timeout: 10_000, interval: 5 })
+    await doomed.close()
+    expect(await request).toBe('killed')
+  }
+
+  test('while the claim of a dead owner lasts, who cannot wait is told when to come back', async () => {
+    await dieRenewing(false)
+    const startedAt = Date.now()
+    const { status, body } = await harness.http(calendar, {}, 4_000)
+    expect(Date.now() - startedAt).toBeLessThan(4_000)
+    expect([status, body.kind, body.retryable]).toEqual([503, 'unavailable', true])
+    expect(body.retryAfterMs).toBeGreaterThan(1_000)
+    expect(body.retryAfterMs).toBeLessThanOrEqual(CLAIM_MS)
+    expect(refreshes()).toHaveLength(1)
+  })
+
+  test('after the claim has ended another takes over', async () => {
+    await dieRenewing(false)
+    passTime(CLAIM_MS)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(2)
+  })
+
+  test('when the owner died after the vendor used the refresh token up, the user must consent again, told once', async () => {
+    await dieRenewing(true)
+    passTime(CLAIM_MS)
+    const answers = await Promise.all(Array.from({ length: 20 }, () => harness.http(calendar)))
+    for (const { status, body } of answers) {
+      expect([status, body.kind]).toEqual([409, 'reauthorization_required'])
+      expect(body.hint).toContain('npm run authorize -- --vendor feishu --open-id ou_leaver')
+    }
+    // Another container, as cold as can be, asks nobody either.
+    const another = harness.containers(calendar, 1)
+    expect((await another.request()).body.kind).toBe('reauthorization_required')
+    await another.close()
+    expect(refreshes()).toHaveLength(2)
+    expect(stored()).toEqual(tokens)
+    const tags = harness.secrets.secrets.get(leaver)?.tags
+    expect(Object.fromEntries(tags ?? [])).toMatchObject({ 'token-state': 'reauthorization-required' })
+  })
+
+  test('new tokens from an operator end the refusal', async () => {
+    await dieRenewing(true)
+    passTime(CLAIM_MS)
+    await harness.http(calendar)
+    harness.secrets.seed(leaver, {
+      ...tokens,
+      accessToken: 'u-sandbox-leaver',
+      accessTokenExpiresAt: '2099-01-01T00:00:00Z',
+    })
+    expect((await harness.http(calendar)).status).toBe(200)
+  })
+
+  test('a refresh token that a peer has used up meanwhile is no refusal when the peer stored its successor', async () => {
+    harness.sandbox.answer(
+      { path: TOKEN },
+      { status: 400, body: { code: 20073, error: 'invalid_grant' }, delayMs: 300 },
+    )
+    const request = harness.http(calendar)
+    await vi.waitUntil(() => refreshes().length === 1, { interval: 1 })
+    harness.secrets.seed(leaver, {
+      ...tokens,
+      accessToken: 'u-sandbox-leaver',
+      accessTokenExpiresAt: '2099-01-01T00:00:00Z',
+    })
+    expect((await request).body.outcome).toBe('changed')
+  })
+})
+
+describe('the refresh endpoint', () => {
+  const failure = (code: number) => ({ status: 400, body: { code, error: 'e', error_description: 'd' } })
+
+  test.each([
+    [20050, 500],
+    [20072, 503],
+  ])('%i is tried again with the same token', async (code, status) => {
+    harness.sandbox.answer({ path: TOKEN }, { ...failure(code), status }, 2)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(3)
+  })
+
+  test('a dropped connection is tried again', async () => {
+    harness.sandbox.answer({ path: TOKEN }, { reset: 'before' })
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+  })
+
+  test('a fault that lasts is unavailable, and keeps nobody waiting afterwards', async () => {
+    harness.sandbox.answer({ path: TOKEN }, { ...failure(20050), status: 500 }, 9)
+    expect((await harness.http(calendar)).body.kind).toBe('unavailable')
+    harness.sandbox.answer({ path: TOKEN }, { slowMs: 1 })
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+  })
+
+  test.each([
+    [20026, 'reauthorization_required'],
+    [20037, 'reauthorization_required'],
+    [20064, 'reauthorization_required'],
+    [20073, 'reauthorization_required'],
+    [20008, 'not_found'],
+    [20021, 'not_found'],
+    [20066, 'forbidden'],
+  ])('%i is %s, and is not asked again', async (code, kind) => {
+    harness.sandbox.answer({ path: TOKEN }, failure(code), 9)
+    const told = (await harness.http(calendar)).body
+    const remembered = (await harness.http(calendar)).body
+    expect([told.kind, remembered.kind]).toEqual([kind, kind])
+    expect(remembered.hint).toBe(told.hint)
+    if (kind === 'forbidden') expect(told.hint).toMatch(/^If the user has left, .* if frozen, unfreeze/)
+    expect(refreshes()).toHaveLength(1)
+    expect(stored()).toEqual(tokens)
+  })
+
+  test.each([
+    [20002, 'misconfigured'],
+    [20009, 'misconfigured'],
+    [20010, 'misconfigured'],
+    [20024, 'misconfigured'],
+    [20048, 'misconfigured'],
+    [20069, 'misconfigured'],
+    [20074, 'misconfigured'],
+    [20001, 'internal'],
+    [20036, 'internal'],
+    [20063, 'internal'],
+    [20067, 'internal'],
+    [20068, 'internal'],
+    [20070, 'internal'],
+    [20999, 'protocol'],
+  ])('%i is %s, and may be mended', async (code, kind) => {
+    harness.sandbox.answer({ path: TOKEN }, failure(code), 2)
+    expect((await harness.http(calendar)).body.kind).toBe(kind)
+    const left = 2 - refreshes().length
+    for (let n = 0; n < left; n++) await fetch(harness.sandbox.url + TOKEN, { method: 'POST' })
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+  })
+
+  test('a custodian who has left is forbidden, not gone: somebody must take over', async () => {
+    harness.secrets.seed(custodian, tokens)
+    harness.sandbox.answer({ path: TOKEN }, failure(20008))
+    expect((await harness.http(acl)).body.kind).toBe('forbidden')
+  })
+
+  test('a refresh token past its end is not even sent', async () => {
+    harness.secrets.seed(leaver, { ...tokens, refreshTokenExpiresAt: '2021-01-01T00:00:00Z' })
+    expect((await harness.http(calendar)).body.kind).toBe('reauthorization_required')
+    expect(refreshes()).toEqual([])
+  })
+})
+
+test('no token appears in any log, error, event or dead letter', async () => {
+  const texts = [(await harness.http(calendar)).text]
+  harness.secrets.seed(leaver, tokens)
+  const echo = 'ur-sandbox-leaver sandbox-app-secret'
+  harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20073, error: echo, error_description: echo } })
+  passTime(3 * 3_600_000)
+  texts.push((await harness.http(calendar)).text)
+  await sleep(1)
+  const all = JSON.stringify(texts) + (await told())
+  const { accessToken, refreshToken } = stored()
+  for (const secret of [accessToken, refreshToken, 'ur-sandbox-leaver', 'sandbox-app-secret'])
+    expect(all).not.toContain(secret)
+  expect(sampleWorld().feishu.users.length).toBeGreaterThan(0)
+})

@@ -1,0 +1,297 @@
+/**
+ * Whatever breaks, every target ends as an outcome or as a dead letter with its reason, and nothing is told done that is
+ * not. On a virtual clock, with the functions' own code. `CHAOS_SEED=random` draws another seed and prints it.
+ */
+import { describe, expect, test } from 'vitest'
+import {
+  type AwsFault,
+  type Faults,
+  type Outcome,
+  startSimulation,
+  type VendorFault,
+} from '../../../local/simulation/simulation.ts'
+import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../../../local/simulation/world.ts'
+import { OPERATIONS } from '../../harness.ts'
+
+const FIXED_SEED = 20261121
+const given = process.env.CHAOS_SEED
+const SEED = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given ?? FIXED_SEED)
+if (!Number.isSafeInteger(SEED)) throw new Error('CHAOS_SEED must be "random" or a whole number')
+if (given) process.stderr.write(`CHAOS_SEED=${SEED}\n`)
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300 }
+
+/** mulberry32: the same numbers for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const limited = { code: 99991400, msg: 'request trigger frequency limit' }
+const anyVendor: VendorFault[] = [
+  { fault: 'reset', handled: false },
+  { fault: 'reset', handled: true },
+  { fault: 'stall', handled: false },
+  { fault: 'stall', handled: true },
+  { fault: 'killed', handled: false },
+  { fault: 'killed', handled: true },
+  { fault: 'truncated' },
+  { fault: 'html' },
+  { fault: 'answer', status: 502, body: 'bad gateway' },
+  { fault: 'answer', status: 429, body: {} },
+]
+const feishuFaults: VendorFault[] = [
+  ...anyVendor,
+  { fault: 'answer', status: 429, headers: { 'x-ogw-ratelimit-reset': '3' }, body: limited },
+  { fault: 'answer', status: 400, headers: { 'x-ogw-ratelimit-reset': '2' }, body: limited },
+  { fault: 'answer', status: 400, body: limited },
+  { fault: 'answer', status: 500, body: { code: 1500, msg: 'internal' } },
+  { fault: 'answer', status: 400, body: { code: 99991663, msg: 'token invalid' } },
+]
+const dingtalkFaults: VendorFault[] = [
+  ...anyVendor,
+  { fault: 'code', code: 'Forbidden.AccessDenied.QpsLimitForApi' },
+  { fault: 'code', code: 'systemError' },
+  { fault: 'code', code: 'InvalidAuthentication' },
+]
+const awsFaults: AwsFault[] = ['throttled', 'failed', 'partial', 'killed-before', 'killed-after']
+
+const CALLS_BETWEEN_OUTAGES = 400
+
+/** Faults in `share` of the vendor's answers and a third as many at AWS, besides outages of ten seconds. */
+function storm(random: () => number, share: number): Faults {
+  // Every AWS call fails now and then for longer than anybody tries again.
+  const calls = new Map<string, number>()
+  const outages = new Map<string, number>()
+  const oneOf = <T>(all: T[]) => all[Math.floor(random() * all.length)]
+  return {
+    vendor: (path) => (random() < share ? oneOf(path.startsWith('/v1.0/') ? dingtalkFaults : feishuFaults) : undefined),
+    aws: (operation, nowMs) => {
+      const call = (calls.get(operation) ?? 0) + 1
+      calls.set(operation, call)
+      if (call % CALLS_BETWEEN_OUTAGES === 0) outages.set(operation, nowMs + 10_000)
+      if (nowMs < (outages.get(operation) ?? 0)) return 'failed'
+      return random() < share / 3 ? oneOf(awsFaults) : undefined
+    },
+    delete: () => (random() < share / 3 ? 'lost' : undefined),
+    batch: () => (random() < share ? 'shuffled' : undefined),
+    skewMs: () => (random() - 0.5) * MINUTE_MS,
+  }
+}
+
+type Simulation = Awaited<ReturnType<typeof startSimulation>>
+
+async function start(leavers: number, faults: Faults = {}, tenants = 1) {
+  const { world, secrets, event } = makeCompany(leavers, tenants)
+  const random = randomFrom(SEED + 1)
+  const options = { operations: OPERATIONS, world, secrets, env: ENV, latencies: LATENCIES, faults, random }
+  const simulation = await startSimulation(options)
+  for (let index = 0; index < leavers; index++) simulation.offboard(event(index), `event-${index}`)
+  return simulation
+}
+
+const targetOf = ({ operation, input }: Pick<Outcome, 'operation' | 'input'>) => JSON.stringify([operation, input])
+
+/** What each target ended as: its last outcome. */
+const endings = ({ outcomes }: Simulation) => new Map(outcomes.map((outcome) => [targetOf(outcome), outcome]))
+
+/** Whether the vendors' own state agrees that the target was done. */
+function isDone({ vendors }: Simulation, { operation, input }: Outcome): boolean {
+  const { feishu, dingtalk } = vendors.state.world
+  const { open_id, calendar_id, approval_code, file_token, userId = '', calendarId } = input ?? {}
+  switch (operation) {
+    case 'feishu-calendar-unsubscribe':
+      return feishu.users.find(({ openId }) => openId === open_id)?.calendarSubscribed === false
+    case 'feishu-calendar-acl-subscribe':
+      return !!feishu.calendars.find((one) => one.calendarId === calendar_id)?.aclSubscribers.includes(open_id ?? '')
+    case 'feishu-approval-unsubscribe':
+      return feishu.approvals.find(({ code }) => code === approval_code)?.subscribed === false
+    case 'feishu-drive-unsubscribe':
+      return feishu.documents.find(({ token }) => token === file_token)?.subscribed === false
+    default:
+      return !dingtalk.calendars.find((one) => one.calendarId === calendarId)?.subscribers.includes(userId)
+  }
+}
+
+const lettersOf = ({ deadLetters }: Simulation) => [...deadLetters.groups.values()].flat()
+
+/** Events that could not be planned in three tries are on the queue for undelivered ones; an operator sends them again. */
+async function finishAll(simulation: Simulation): Promise<void> {
+  await simulation.finish()
+  for (let round = 0; simulation.undelivered.length > 0; round++) {
+    expect(round).toBeLessThan(20)
+    for (const { operation, event } of simulation.undelivered.splice(0)) simulation.deliver(operation, event)
+    await simulation.finish()
+  }
+}
+
+describe('10,000 targets with faults in 30 % of the answers', () => {
+  const LEAVERS = 358
+
+  test('are all accounted for: none lost, none told done that is not, every dead letter with its reason', async () => {
+    const simulation = await start(LEAVERS, storm(randomFrom(SEED), 0.3))
+    await finishAll(simulation)
+    const ended = endings(simulation)
+    expect(ended.size).toBe(LEAVERS * TARGETS_PER_LEAVER)
+    expect([...simulation.queues.values()].map(({ groups, expired }) => [groups.size, expired])).toEqual(
+      OPERATIONS.map(() => [0, 0]),
+    )
+
+    const told = [...ended.values()]
+    const done = told.filter(({ outcome }) => outcome !== 'parked')
+    expect(done.filter((outcome) => !isDone(simulation, outcome))).toEqual([])
+
+    const letters = lettersOf(simulation)
+    const parked = told.filter(({ outcome }) => outcome === 'parked')
+    const inLetters = new Set(letters.map(({ body }) => targetOf(JSON.parse(body))))
+    expect(parked.filter((outcome) => !inLetters.has(targetOf(outcome)))).toEqual([])
+    expect(letters.length).toBeGreaterThan(0)
+    // Each letter gives the reason that was told of its target; where the vendor gave nothing, it says so.
+    const reasonOf = ({ kind, code, hint, requestId }: Partial<Outcome>) =>
+      [kind, code, hint, requestId].map((value) => value || 'none')
+    const toldReasons = new Set(
+      simulation.outcomes.map((outcome) => JSON.stringify([targetOf(outcome), reasonOf(outcome)])),
+    )
+    const reasons = letters.map(({ body, attributes }) =>
+      JSON.stringify([targetOf(JSON.parse(body)), reasonOf(attributes)]),
+    )
+    expect(reasons.filter((reason) => !toldReasons.has(reason))).toEqual([])
+    expect(letters.filter(({ attributes }) => !attributes.kind || !attributes.hint)).toEqual([])
+    // The sandbox signs each of Feishu's answers, whatever is in it.
+    const unreadable = parked.filter(({ kind, operation }) => kind === 'protocol' && operation?.startsWith('feishu-'))
+    expect(unreadable.length).toBeGreaterThan(0)
+    expect(unreadable.filter(({ requestId }) => !requestId)).toEqual([])
+    // The storm raged in every way it can.
+    expect(done.length).toBeGreaterThan(told.length / 2)
+    expect([...simulation.counts.values()].every(({ deferrals }) => deferrals > 0)).toBe(true)
+  }, 180_000)
+})
+
+describe('an outage of the vendors of six hours', () => {
+  test.each<[string, VendorFault]>([
+    ['that answers 503', { fault: 'answer', status: 503, body: 'down' }],
+    ['without an answer', { fault: 'stall', handled: false }],
+    ['without a connection', { fault: 'reset', handled: false }],
+  ])(
+    '%s loses and parks nothing; work goes on within five minutes of its end',
+    async (_, fault) => {
+      const fromMs = 5_000
+      const endsMs = fromMs + 6 * HOUR_MS
+      let startedAtMs = 0
+      const faults: Faults = {
+        vendor: (_path, nowMs) => {
+          const atMs = nowMs - startedAtMs
+          return atMs >= fromMs && atMs < endsMs ? fault : undefined
+        },
+      }
+      const simulation = await start(20, faults)
+      startedAtMs = simulation.startedAtMs
+      await simulation.finish()
+      const ended = [...endings(simulation).values()]
+      expect(ended).toHaveLength(20 * TARGETS_PER_LEAVER)
+      expect(ended.filter(({ outcome }) => outcome !== 'changed')).toEqual([])
+      expect(lettersOf(simulation)).toEqual([])
+      const after = simulation.outcomes.map(({ atMs }) => atMs - startedAtMs - endsMs).filter((ms) => ms > 0)
+      expect(Math.min(...after)).toBeLessThan(5 * MINUTE_MS)
+      // The rest then takes as long as it would have: 380 documents at ten a minute.
+      expect(Math.max(...after)).toBeLessThan(5 * MINUTE_MS + 39 * 62_000)
+    },
+    60_000,
+  )
+})
+
+describe('one item that the vendor never manages', () => {
+  const poison = 'doxcn0000000000000000000030'
+  const poisoned: Faults = {
+    vendor: (path) =>
+      path.includes(poison) ? { fault: 'answer', status: 500, body: { code: 1069601, msg: 'fail' } } : undefined,
+  }
+  const finishedAtMs = (simulation: Simulation, tenant: number, tenants: number) =>
+    Math.max(
+      ...simulation.outcomes
+        .filter(
+          ({ operation, offboardingId }) => operation === 'feishu-drive-unsubscribe' && offboardingId !== 'leaver-1',
+        )
+        .filter(({ offboardingId }) => Number(offboardingId?.split('-')[1]) % tenants === tenant)
+        .map(({ atMs }) => atMs - simulation.startedAtMs),
+    )
+
+  test("is parked, after minutes, and delays nobody else's tenant", async () => {
+    const calm = await start(8, {}, 2)
+    await calm.finish()
+    const simulation = await start(8, poisoned, 2)
+    await simulation.finish()
+    const [letter, ...more] = lettersOf(simulation)
+    expect(more).toEqual([])
+    expect(JSON.parse(letter?.body ?? '').input.file_token).toBe(poison)
+    expect(letter?.attributes).toMatchObject({ kind: 'unavailable', code: '1069601' })
+    // Leaver 1, whose document it is, belongs to the second tenant.
+    expect(finishedAtMs(simulation, 0, 2)).toBeLessThan(finishedAtMs(calm, 0, 2) + 2_000)
+    expect(finishedAtMs(simulation, 1, 2)).toBeLessThan(finishedAtMs(calm, 1, 2) + 10 * MINUTE_MS)
+  }, 60_000)
+})
+
+describe('planning that is killed half way', () => {
+  const large = {
+    offboardingId: 'leaver-0',
+    feishu: {
+      files: Array.from({ length: 1_000 }, (_, n) => ({
+        fileToken: `doxcn${String(n).padStart(22, '0')}`,
+        fileType: 'docx',
+      })),
+    },
+  }
+  const drive = 'feishu-drive-unsubscribe'
+
+  /** Killed after 50 of the 100 batches, `times` in a row. */
+  async function offboardLarge(times: number) {
+    let sent = 0
+    const faults: Faults = {
+      aws: (operation) => {
+        if (operation !== 'SendMessageBatch') return undefined
+        sent++
+        return sent % 50 === 0 && sent / 50 <= times ? 'killed-after' : undefined
+      },
+    }
+    const { world, secrets } = makeCompany(50, 1)
+    const simulation = await startSimulation({
+      operations: [drive],
+      world,
+      secrets,
+      env: ENV,
+      latencies: LATENCIES,
+      faults,
+    })
+    simulation.offboard(large, 'event-0')
+    return simulation
+  }
+
+  test('and done again within five minutes adds nothing', async () => {
+    const simulation = await offboardLarge(1)
+    await simulation.finish()
+    expect(simulation.outcomes).toHaveLength(1_000)
+    expect(endings(simulation).size).toBe(1_000)
+  }, 60_000)
+
+  test('and done again later ends what was done as unchanged, each target counted once', async () => {
+    const simulation = await offboardLarge(3)
+    await simulation.finish()
+    expect(simulation.undelivered).toHaveLength(1)
+    const before = simulation.outcomes.length
+    for (const { operation, event } of simulation.undelivered.splice(0)) simulation.deliver(operation, event)
+    await simulation.finish()
+    const ended = [...endings(simulation).values()]
+    expect(ended).toHaveLength(1_000)
+    expect(simulation.outcomes.slice(before).length).toBeGreaterThan(500)
+    expect(ended.filter((outcome) => !isDone(simulation, outcome))).toEqual([])
+    const again = simulation.outcomes.slice(before).filter(({ outcome }) => outcome === 'unchanged')
+    expect(simulation.outcomes.length - 1_000).toBe(again.length)
+  }, 60_000)
+})

@@ -5,8 +5,8 @@ import { operation as aclSubscribe } from '../../functions/feishu-calendar-acl-s
 import { operation as driveUnsubscribe } from '../../functions/feishu-drive-unsubscribe.ts'
 import { FILE_TYPES } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
-import { urlOf } from '../../lib/operation.ts'
 import { parse } from '../../lib/schema.ts'
+import { urlOf } from '../../lib/vendor/vendor-call.ts'
 
 process.env.FEISHU_BASE_URL = 'https://open.feishu.cn'
 

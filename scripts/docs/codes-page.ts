@@ -1,29 +1,23 @@
 /** docs/codes.md: every vendor code with what it means and what to do, out of the tables that the functions judge by. */
-import { readdirSync } from 'node:fs'
 import { dingtalkCalendarList, feishuCalendarList } from '../../cli/discovery/vendor-lists.ts'
+import { loadOperations } from '../../infra/operations.ts'
 import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../../lib/dingtalk/codes.ts'
 import { KINDS, type Kind, type Text } from '../../lib/error.ts'
 import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../../lib/feishu/codes.ts'
-import type { Operation, VendorCall } from '../../lib/operation.ts'
+import type { VendorCall } from '../../lib/operation.ts'
 import { byStatus, type CodeTable, type Meaning } from '../../lib/vendor/vendor.ts'
 
 /** A heading, and the codes under it. */
 export type Section = { title: Text; codes: CodeTable }
 
-const functions = new URL('../../functions/', import.meta.url)
-
 /** Every table, those of one operation first: the order in which a code is looked up. */
 export async function codeSections(): Promise<Section[]> {
-  const modules: { operation?: Operation }[] = await Promise.all(
-    readdirSync(functions)
-      .sort()
-      .map((file) => import(new URL(file, functions).href)),
-  )
   const ownCodes = ({ codes }: VendorCall) =>
     Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
-  const ofOperations = modules.flatMap(({ operation }) =>
-    operation ? [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: ownCodes(operation) }] : [],
-  )
+  const ofOperations = (await loadOperations()).map(({ name, operation }) => ({
+    title: { en: `\`${name}\``, zh: '' },
+    codes: ownCodes(operation),
+  }))
   const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
   return [
     ...ofOperations,

@@ -71,6 +71,7 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   },
   samples: {
     changed: { file_token: 'doxcnSandbox01', file_type: 'docx' },
+    unchanged: { file_token: 'doxcnSandbox25' },
     forbidden: { file_token: 'doxcnSandboxForbidden' },
     not_found: { file_token: 'doxcnSandboxMissing' },
   },

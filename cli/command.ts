@@ -1,6 +1,7 @@
 /** What the operators' commands share: one clear line for each failure, and the exit codes 0, 1 and 2. */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
+import { IncompleteOperation } from '../infra/operation.ts'
 import { framesOf } from '../lib/audit.ts'
 import { OperationError } from '../lib/error.ts'
 
@@ -29,7 +30,8 @@ const isUsage = (error: unknown): boolean =>
 /** The message of what is known to hold no secret; of anything else its name and where it came from. */
 function lineOf(error: unknown): string {
   if (error instanceof OperationError) return `${error.detail.en} ${error.hint.en}`
-  if (error instanceof CommandError || isUsage(error)) return (error as Error).message.split('\n')[0] ?? ''
+  if (error instanceof CommandError || error instanceof IncompleteOperation || isUsage(error))
+    return (error as Error).message.split('\n')[0] ?? ''
   return `failed unexpectedly: ${framesOf(error).slice(0, 3).join(' ')}`
 }
 

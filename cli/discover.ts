@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
+import type { EventPart } from '../lib/operation-docs.ts'
 import { nameId } from '../lib/schema.ts'
 import { failed, runCommand, say, UsageError } from './command.ts'
 import {
@@ -11,11 +12,10 @@ import {
   type EventFile,
   type Finding,
   feishuFindings,
-  type Target,
 } from './discovery/findings.ts'
 import { paced, patient } from './discovery/pace.ts'
 import { feishuDocumentStatus } from './discovery/vendor-lists.ts'
-import { assertEvent, fileOf, newOffboardingId } from './event/event-detail.ts'
+import { assertEvent, fileOf, mergeParts, newOffboardingId } from './event/event-detail.ts'
 import { writeEventFile } from './event/event-file.ts'
 import {
   CONNECTION_HELP,
@@ -67,23 +67,6 @@ type Leaver = {
   files: EventFile[]
 }
 
-/** The event's detail that asks for these targets. */
-function detailOf(offboardingId: string, { unionId, openId, custodianId, tenantKey }: Leaver, targets: Target[]) {
-  const aclCalendarIds = targets.flatMap((one) => ('aclCalendarId' in one ? [one.aclCalendarId] : []))
-  const files = targets.flatMap((one) => ('file' in one ? [one.file] : []))
-  const calendarIds = targets.flatMap((one) => ('dingtalkCalendarId' in one ? [one.dingtalkCalendarId] : []))
-  const feishu = {
-    ...(targets.some((one) => 'calendar' in one) && { openId, calendar: true }),
-    ...(aclCalendarIds.length > 0 && { calendarAcls: { openId: custodianId, calendarIds: aclCalendarIds } }),
-    ...(files.length > 0 && { files }),
-  }
-  return {
-    offboardingId,
-    ...(Object.keys(feishu).length > 0 && { feishu: { ...(tenantKey && { tenantKey }), ...feishu } }),
-    ...(calendarIds.length > 0 && { dingtalk: { unionId, calendarIds } }),
-  }
-}
-
 /** `event.json`, and for the second of several `event-2.json`. */
 const partOf = (file: string, index: number) => (index === 0 ? file : file.replace(/(\.[^./]*)?$/, `-${index + 1}$1`))
 
@@ -109,7 +92,7 @@ async function discover(leaver: Leaver, { speed }: Connection, signal: AbortSign
   if (openId !== undefined) {
     await show(`Feishu calendars of ${openId}`, feishuFindings(openId, custodianId, ask))
     const told = 'nobody tells whether they are subscribed; the event ends them in any case'
-    await show(`Feishu calendar change events of ${openId}`, [{ told, target: { calendar: true } }])
+    await show(`Feishu calendar change events of ${openId}`, [{ told, target: { feishu: { openId, calendar: true } } }])
   }
   if (files.length > 0) {
     const { perMinute = 1 } = feishuDocumentStatus.pace
@@ -183,7 +166,7 @@ await runCommand('discover', async (args) => {
     await aws.config.credentials().catch(failed('secretsmanager:GetSecretValue'))
     const findings = await discover(leaver, connection, stopping.signal)
     const isWhole = !findings.some(({ isUntold }) => isUntold)
-    const targets = findings.flatMap(({ target = [] }) => target)
+    const targets = findings.flatMap(({ target }) => (target ? [target] : []))
     const missing = isWhole ? '' : ' Not everything could be told: see the lines that begin with "?".'
     if (targets.length === 0) say(`Nothing was found to send.${missing}`)
     else if (output === undefined) say(`${targets.length} targets; --output FILE writes the event.${missing}`)
@@ -195,8 +178,10 @@ await runCommand('discover', async (args) => {
       }))
       stopping.signal.throwIfAborted()
       if (!force) for (const { file } of parts) assertNew(file)
+      const isFeishu = (part: EventPart) => 'feishu' in part
       for (const { file, some } of parts) {
-        const detail = detailOf(offboardingId, leaver, some)
+        const tenant = leaver.tenantKey && some.some(isFeishu) ? [{ feishu: { tenantKey: leaver.tenantKey } }] : []
+        const detail = mergeParts([{ offboardingId }, ...tenant, ...some])
         assertEvent(detail, 'what was found')
         writeEventFile(file, detail, { mayReplace: force })
         say(`${file}: ${some.length} targets. Review it, then: ${commandLine('offboard', [file], options)}`)

@@ -1,10 +1,12 @@
 /** `npm run offboard -- EVENT.json`: checks an offboarding event, sends it, follows it to its end and reports. */
 import { parseArgs } from 'node:util'
+import { loadOperations } from '../infra/operations.ts'
 import { OperationError } from '../lib/error.ts'
 import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
+import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
 import { readObject, runCommand, say, UsageError } from './command.ts'
-import { assertEvent, fileOf, newOffboardingId } from './event/event-detail.ts'
+import { assertEvent, mergeParts, newOffboardingId } from './event/event-detail.ts'
 import { AuditLog } from './progress/audit-log.ts'
 import { exitCodeOf, follow, sendEvent } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
@@ -17,7 +19,9 @@ import {
   connect,
 } from './stack/connection.ts'
 
-const HELP = `Checks an offboarding event, sends it, shows what becomes of every target, and ends with the report.
+const help = (
+  options: EventOption[],
+) => `Checks an offboarding event, sends it, shows what becomes of every target, and ends with the report.
 
   npm run offboard -- EVENT.json [options]
   npm run offboard -- TARGET … [options]
@@ -28,14 +32,7 @@ const HELP = `Checks an offboarding event, sends it, shows what becomes of every
   --follow OFFBOARDING_ID         send nothing: go on following what was sent
 
 Targets, where there is no file; those with … may be given more than once:
-  --feishu-open-id OPEN_ID        end this person's calendar change events
-  --approval-code CODE …          end the events of an approval
-  --file TOKEN:TYPE …             end the events of a document; TYPE as in doc, docx, sheet, bitable, file, folder, slides
-  --acl-calendar-id ID …          watch access to a calendar, with
-  --custodian-open-id OPEN_ID     as whom
-  --tenant-key KEY                for store apps
-  --dingtalk-union-id UNION_ID    end this person's subscriptions to the calendars
-  --dingtalk-calendar-id ID …
+${options.map(({ name, value, help }) => `  ${`--${name} ${value}`.padEnd(30)}  ${help}`.trimEnd()).join('\n')}
   --id OFFBOARDING_ID             what to call it (default: a name with the time in it)
 
 ${CONNECTION_HELP}
@@ -48,40 +45,26 @@ was sent. 130: no longer followed, which stops nothing.
   AWS_PROFILE=ops npm run offboard -- --approval-code 7C468A54-8745-2245-9675-08B7C63E7A85 --file doxcnXXXX:docx --stage prod
 `
 
-const TARGET_OPTIONS = {
-  'feishu-open-id': { type: 'string' },
-  'approval-code': { type: 'string', multiple: true },
-  file: { type: 'string', multiple: true },
-  'acl-calendar-id': { type: 'string', multiple: true },
-  'custodian-open-id': { type: 'string' },
-  'tenant-key': { type: 'string' },
-  'dingtalk-union-id': { type: 'string' },
-  'dingtalk-calendar-id': { type: 'string', multiple: true },
-  id: { type: 'string' },
-} as const
+/** The one option for targets that is no operation's own. */
+const TENANT_KEY: EventOption = {
+  name: 'tenant-key',
+  value: 'KEY',
+  help: 'for store apps',
+  part: (tenantKey) => ({ feishu: { tenantKey } }),
+}
 
-type Targets = { [name in keyof typeof TARGET_OPTIONS]?: string | string[] }
+const isMultiple = ({ value }: EventOption): boolean => value.endsWith('…')
 
 /** The event's detail that the options ask for. What is missing or wrong in it the event's schema tells. */
-function detailOf(targets: Targets): Record<string, unknown> {
-  const all = (name: keyof Targets) => targets[name] as string[] | undefined
-  const openId = targets['feishu-open-id']
-  const feishu = {
-    tenantKey: targets['tenant-key'],
-    ...(openId !== undefined && { openId, calendar: true }),
-    ...((all('acl-calendar-id') ?? targets['custodian-open-id']) && {
-      calendarAcls: { openId: targets['custodian-open-id'], calendarIds: all('acl-calendar-id') },
+function detailOf(options: EventOption[], given: Record<string, unknown>): Record<string, unknown> {
+  const parts = options.flatMap(({ name, value, part, example }) =>
+    [given[name] ?? []].flat().map((text) => {
+      const asked = part(String(text))
+      if (asked) return asked
+      throw new UsageError(`--${name} must be ${value.replace(' …', '')}, as in ${example}`)
     }),
-    approvalCodes: all('approval-code'),
-    files: all('file')?.map((file) => fileOf(file)),
-  }
-  const dingtalk = { unionId: targets['dingtalk-union-id'], calendarIds: all('dingtalk-calendar-id') }
-  const isGiven = (part: object) => Object.values(part).some((value) => value !== undefined)
-  return {
-    offboardingId: targets.id ?? newOffboardingId(),
-    ...(isGiven(feishu) && { feishu }),
-    ...(isGiven(dingtalk) && { dingtalk }),
-  }
+  )
+  return mergeParts([{ offboardingId: given.id ?? newOffboardingId() }, ...parts])
 }
 
 /** Throws for more targets than the stack takes at once. */
@@ -99,26 +82,31 @@ const DAY_MS = 86_400_000
 const LONGEST_MS = 42 * DAY_MS
 
 await runCommand('offboard', async (args) => {
+  const ofOperations = (await loadOperations()).flatMap(({ docs }) => docs.event.options ?? [])
+  const targetOptions = [...ofOperations, TENANT_KEY]
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
     options: {
       ...CONNECTION_OPTIONS,
-      ...TARGET_OPTIONS,
+      ...(Object.fromEntries(
+        targetOptions.map((option) => [option.name, { type: 'string', multiple: isMultiple(option) }]),
+      ) as Record<string, { type: 'string'; multiple: boolean }>),
+      id: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
       follow: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
-  const { stage, region, param, local, follow: followed, 'dry-run': isDryRun, help, ...targets } = values
+  const { stage, region, param, local, follow: followed, 'dry-run': isDryRun, help: isHelp, ...targets } = values
   const options: ConnectionOptions = {
     ...(stage && { stage }),
     ...(region && { region }),
     ...(param && { param }),
     ...(local && { local }),
   }
-  if (help) {
-    process.stdout.write(HELP)
+  if (isHelp) {
+    process.stdout.write(help(targetOptions))
     return 0
   }
   const [file, ...others] = positionals
@@ -129,7 +117,10 @@ await runCommand('offboard', async (args) => {
 
   let detail: Record<string, unknown> | undefined
   if (followed === undefined) {
-    detail = { ...(file === undefined ? detailOf(targets) : readObject(file)), ...(isDryRun && { dryRun: true }) }
+    detail = {
+      ...(file === undefined ? detailOf(targetOptions, targets) : readObject(file)),
+      ...(isDryRun && { dryRun: true }),
+    }
     assertEvent(detail, file ?? 'this')
   }
   const offboardingId = followed ?? String(detail?.offboardingId)

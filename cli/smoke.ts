@@ -4,10 +4,11 @@
  * It invokes Lambda, not the HTTP API, whose routes may require bearer tokens of another company's issuer. So API Gateway is
  * not part of the check, and `lambda:InvokeFunction`, which the deployer has, is all it needs.
  */
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import { parse } from 'yaml'
+import * as v from 'valibot'
+import type { Operation } from '../infra/operation.ts'
+import { loadOperations } from '../infra/operations.ts'
 import { printable } from '../lib/schema.ts'
 import { failed, nameOf, runCommand } from './command.ts'
 import { checkDeployment } from './stack/deployment.ts'
@@ -29,12 +30,6 @@ One line for each operation with what was proved. Exit code 0: all passed. 1: on
   AWS_PROFILE=ops npm run smoke -- --stage prod --open-id ou_custodian
 `
 
-/** What an operation wants beyond its path; a user is filled in by `--open-id` or `--union-id`. */
-const QUERIES: Record<string, Record<string, string>> = {
-  'feishu-calendar-unsubscribe': { open_id: '' },
-  'feishu-calendar-acl-subscribe': { open_id: '' },
-  'feishu-drive-unsubscribe': { file_type: 'docx' },
-}
 /** Stands for every id that a dry run does not look up. */
 const NOBODY = 'smoke-check'
 
@@ -51,25 +46,32 @@ const OPTIONS = {
 
 type Users = { 'open-id': string; 'union-id': string }
 
-/** The event of an HTTP call of the operation, with `dry_run=true`. */
-function dryRun(operation: string, route: string, users: Users) {
+/** The event of an HTTP call of the operation, with `dry_run=true`: the sample's fields, its values only where no other will do. */
+function dryRun({ route, operation, docs }: Operation, users: Users) {
   const [method = '', rawPath = ''] = route.split(' ')
   const named: Record<string, string> = { open_id: users['open-id'], userId: users['union-id'] }
-  const names = [...rawPath.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
-  const query = Object.entries(QUERIES[operation] ?? {}).map(([name, value]) => [name, value || named[name]])
+  const fields = Object.entries(docs.samples.changed).map(([name, sample]) => {
+    const schema = operation.input.entries[name]
+    return [name, named[name] ?? (schema && v.is(schema, NOBODY) ? NOBODY : sample)] as const
+  })
+  const [ofPath = [], ofQuery = []] = [true, false].map((is) =>
+    fields.filter(([name]) => rawPath.includes(`{${name}}`) === is),
+  )
   return {
     version: '2.0',
     routeKey: route,
     rawPath,
     headers: {},
-    pathParameters: Object.fromEntries(names.map((name) => [name, named[name] ?? NOBODY])),
-    queryStringParameters: { ...Object.fromEntries(query), dry_run: 'true' },
+    pathParameters: Object.fromEntries(ofPath),
+    queryStringParameters: { ...Object.fromEntries(ofQuery), dry_run: 'true' },
     requestContext: { http: { method, path: rawPath } },
     isBase64Encoded: false,
   }
 }
 
-async function check(lambda: LambdaClient, FunctionName: string, event: ReturnType<typeof dryRun>): Promise<Line> {
+async function check(lambda: LambdaClient, stage: string, operation: Operation, users: Users): Promise<Line> {
+  const FunctionName = `${stage}-${operation.name}`
+  const event = dryRun(operation, users)
   try {
     const { FunctionError, Payload } = await lambda.send(
       new InvokeCommand({ FunctionName, Payload: JSON.stringify(event) }),
@@ -105,22 +107,13 @@ await runCommand('smoke', async (args) => {
     return 0
   }
   const { used: region } = checkDeployment(values)
-  const { custom } = parse(readFileSync('serverless.yml', 'utf8'), {
-    logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
-  }) as {
-    custom: { operations: Record<string, { route: string }> }
-  }
   const lambda = new LambdaClient({ region, maxAttempts: 2 })
-  const operations = Object.entries(custom.operations)
-  const width = Math.max(...operations.map(([operation]) => operation.length))
-  const lines = await Promise.all(
-    operations.map(([operation, { route }]) =>
-      check(lambda, `${values.stage}-${operation}`, dryRun(operation, route, values)),
-    ),
-  )
+  const operations = await loadOperations()
+  const width = Math.max(...operations.map(({ name }) => name.length))
+  const lines = await Promise.all(operations.map((operation) => check(lambda, values.stage, operation, values)))
   for (const [index, { passed, told }] of lines.entries())
     process.stdout.write(
-      `${passed ? 'ok  ' : 'FAIL'}  ${operations[index]?.[0].padEnd(width)}  ${printable(told.trim(), 1_000)}\n`,
+      `${passed ? 'ok  ' : 'FAIL'}  ${operations[index]?.name.padEnd(width)}  ${printable(told.trim(), 1_000)}\n`,
     )
   return lines.every(({ passed }) => passed) ? 0 : 1
 })

@@ -7,6 +7,7 @@ import { feishuCalendarCodes } from '../lib/feishu/codes.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
+import type { OperationDocs } from '../lib/operation-docs.ts'
 import { id, nameId } from '../lib/schema.ts'
 
 const input = v.strictObject({
@@ -61,6 +62,43 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
       open_id: feishu?.calendarAcls?.openId ?? '',
       tenant_key: feishu?.tenantKey,
     })),
+}
+
+export const docs: OperationDocs<v.InferOutput<typeof input>> = {
+  summary: {
+    en: "Watch who gains access to a calendar, in a custodian's name",
+    zh: '以接管人身份关注日历的权限变更',
+  },
+  fields: { calendar_id: { en: 'The calendar to watch.', zh: '要关注的日历。' } },
+  samples: {
+    changed: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
+    forbidden: { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
+    not_found: { calendar_id: 'feishu.cn_deleted@group.calendar.feishu.cn' },
+  },
+  event: {
+    sample: {
+      feishu: { calendarAcls: { openId: 'ou_custodian', calendarIds: ['feishu.cn_team@group.calendar.feishu.cn'] } },
+    },
+    fields: {
+      'feishu.calendarAcls': "Watches who gains access to the leaver's calendars while they change hands.",
+      'feishu.calendarAcls.openId': 'open_id of the custodian, who is told of the changes.',
+      'feishu.calendarAcls.calendarIds': 'The calendars to watch.',
+    },
+    options: [
+      {
+        name: 'acl-calendar-id',
+        value: 'ID …',
+        help: 'watch access to a calendar, with',
+        part: (calendarId) => ({ feishu: { calendarAcls: { calendarIds: [calendarId] } } }),
+      },
+      {
+        name: 'custodian-open-id',
+        value: 'OPEN_ID',
+        help: 'as whom',
+        part: (openId) => ({ feishu: { calendarAcls: { openId } } }),
+      },
+    ],
+  },
 }
 
 export const handler = lambda(operation)

@@ -36,6 +36,8 @@ export async function compileTemplate(
     const from = options.cwd ?? process.cwd()
     for (const name of ['serverless.yml', 'infra'])
       await cp(path.join(from, name), path.join(service, name), { recursive: true })
+    // So that Node takes infra/*.ts for the modules they are.
+    await writeFile(path.join(service, 'package.json'), '{ "type": "module" }')
     for (const file of await readdir(path.join(from, 'functions'))) {
       const bundle = path.join(service, 'dist', path.basename(file, '.ts'))
       await mkdir(bundle, { recursive: true })

@@ -45,15 +45,16 @@ export const offboarding = v.pipe(
     feishu: v.optional(feishu),
     dingtalk: v.optional(exactly({ unionId: nameId, calendarIds: v.array(id) })),
   }),
-  v.check(
-    ({ feishu, dingtalk }) =>
-      feishu?.calendar === true ||
-      [feishu?.calendarAcls?.calendarIds, feishu?.approvalCodes, feishu?.files, dingtalk?.calendarIds].some(
-        (targets) => targets !== undefined && targets.length > 0,
-      ),
-    'no_target',
-  ),
+  v.check(({ feishu, dingtalk }) => countTargets({ feishu, dingtalk }) > 0, 'no_target'),
 )
+
+/** Everything below a vendor that is `true` or an item of a list is one target. */
+function countTargets(fields: object): number {
+  return Object.values(fields).reduce((sum, value) => {
+    if (Array.isArray(value)) return sum + value.length
+    return sum + (typeof value === 'object' && value !== null ? countTargets(value) : Number(value === true))
+  }, 0)
+}
 
 export type Offboarding = v.InferOutput<typeof offboarding>
 
@@ -63,8 +64,7 @@ export type Offboarding = v.InferOutput<typeof offboarding>
  */
 export function withinTargets(event: Offboarding, maxTargets: number): Offboarding {
   const { feishu, dingtalk } = event
-  const lists = [feishu?.calendarAcls?.calendarIds, feishu?.approvalCodes, feishu?.files, dingtalk?.calendarIds]
-  const targets = lists.reduce((sum, list) => sum + (list?.length ?? 0), feishu?.calendar ? 1 : 0)
+  const targets = countTargets({ feishu, dingtalk })
   if (targets <= maxTargets) return event
   throw new OperationError(
     'invalid_request',

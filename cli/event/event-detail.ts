@@ -1,7 +1,8 @@
 /** An offboarding event's detail as an operator makes one: from options, and checked before anything is sent. */
 import { randomBytes } from 'node:crypto'
-import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
+import { readFile } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
+import type { EventPart } from '../../lib/operation-docs.ts'
 import { issuesOf, printable } from '../../lib/schema.ts'
 import { say, UsageError } from '../command.ts'
 
@@ -13,10 +14,24 @@ export function newOffboardingId(): string {
 
 /** What the option `--file TOKEN:TYPE` means in the event. */
 export function fileOf(option: string, name = 'file') {
-  const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(option) ?? []
-  if (fileToken === undefined) throw new UsageError(`--${name} must be TOKEN:TYPE, as in doxcnXXXX:docx`)
-  return { fileToken, fileType, ...(fileType === 'folder' && { eventType: FOLDER_EVENT_TYPE }) }
+  const file = readFile(option)
+  if (file === undefined) throw new UsageError(`--${name} must be TOKEN:TYPE, as in doxcnXXXX:docx`)
+  return file
 }
+
+/** The event's detail that asks for all that its parts ask for: lists are joined, of anything else the last counts. */
+export function mergeParts(parts: EventPart[]): EventPart {
+  const whole: EventPart = {}
+  for (const [field, value] of parts.flatMap(Object.entries)) {
+    const known = whole[field]
+    if (Array.isArray(known) && Array.isArray(value)) whole[field] = [...known, ...value]
+    else whole[field] = isPart(known) && isPart(value) ? mergeParts([known, value]) : value
+  }
+  return whole
+}
+
+const isPart = (value: unknown): value is EventPart =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Throws after telling every wrong field. */
 export function assertEvent(detail: unknown, source: string): void {

@@ -8,3 +8,10 @@ export const FOLDER_EVENT_TYPE = 'file.created_in_folder_v1'
 
 export const eventTypeFits = (fileType: (typeof FILE_TYPES)[number], eventType: string | null | undefined): boolean =>
   (eventType ?? undefined) === (fileType === 'folder' ? FOLDER_EVENT_TYPE : undefined)
+
+/** The document of an event that `TOKEN:TYPE` means; undefined when the text has another form. */
+export function readFile(text: string) {
+  const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(text) ?? []
+  if (fileToken === undefined) return undefined
+  return { fileToken, fileType, ...(fileType === 'folder' && { eventType: FOLDER_EVENT_TYPE }) }
+}

@@ -7,7 +7,7 @@ import { feishuCodes, feishuOAuthCodes } from './codes.ts'
 import type { AccessToken } from './tokens.ts'
 import { choices, type FeishuApp, type FeishuUser, type World } from './world.ts'
 
-/** `{code: 0, msg: "success", data: {}}`, the success of all four operations. */
+/** `{code: 0, msg: "success", data: {}}`, the success of every operation. */
 export const feishuOk = (data: Record<string, unknown> = {}): Answer => ({
   status: 200,
   json: { code: 0, msg: 'success', data },

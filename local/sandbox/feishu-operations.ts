@@ -1,4 +1,4 @@
-/** The four Feishu operations as their contracts describe them: target, refusals in order, effect. And what only reads. */
+/** The Feishu operations as their contracts describe them: target, refusals in order, effect. And what only reads. */
 
 import { type AdmittedCall, firstRefusal, type GuardedRoute, type Rule } from './call.ts'
 import type { FeishuCode } from './codes.ts'

@@ -1,4 +1,4 @@
-/** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the five operations, limits, failures. */
+/** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the operations, limits, failures. */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { close, listen, readBody } from '../../cli/loopback.ts'

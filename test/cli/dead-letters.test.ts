@@ -8,9 +8,10 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { operationNames } from '../../infra/operations.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
-import { itemOf, type Name, OPERATIONS, offboardingEvent } from '../harness.ts'
+import { itemOf, offboardingEvent } from '../harness.ts'
 import { startCommand, stopCommands } from './operator.ts'
 
 const DRIVE = 'feishu-drive-unsubscribe'
@@ -55,7 +56,7 @@ const description = (): StackDescription => ({
     deadLetterQueue: DEAD,
     undeliveredEventsQueue: UNDELIVERED,
     operations: Object.fromEntries(
-      OPERATIONS.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo`, logGroup: '' }]),
+      operationNames.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo`, logGroup: '' }]),
     ),
   },
   region: 'ap-southeast-1',
@@ -74,7 +75,7 @@ beforeEach(async () => {
   bus = await startEventBus({ buses: ['bus'] })
   queues = await startQueues()
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-  for (const name of [DEAD, ...OPERATIONS.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
+  for (const name of [DEAD, ...operationNames.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
   await queues.create(UNDELIVERED)
 })
 afterEach(async () => {
@@ -108,7 +109,7 @@ const FORBIDDEN = { kind: 'forbidden', code: '1069603', hint: 'Make the app a ma
 const driveItem = (token: string) => itemOf(DRIVE, { file_token: token, file_type: 'docx' })
 
 /** What EventBridge writes when a function could not be reached, and Lambda when a function failed. */
-async function putUndelivered(event: object, operation: Name, by: 'eventbridge' | 'lambda'): Promise<string> {
+async function putUndelivered(event: object, operation: string, by: 'eventbridge' | 'lambda'): Promise<string> {
   const arn = `arn:aws:lambda:ap-southeast-1:000000000000:function:local-${operation}`
   const record = {
     version: '1.0',

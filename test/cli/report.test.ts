@@ -6,6 +6,7 @@ import type { LoggedLine } from '../../cli/progress/audit-log.ts'
 import { Ledger } from '../../cli/progress/ledger.ts'
 import { Progress } from '../../cli/progress/progress.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { operationNames } from '../../infra/operations.ts'
 import { type CloudWatchLogs, startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
 import { startCommand, stopCommands } from './operator.ts'
 
@@ -232,10 +233,7 @@ test('reads 5,000 targets among others through empty pages and throttling, in on
 }, 60_000)
 
 test('a deployed stage is read with the same code', async () => {
-  logs.createGroup('/aws/lambda/qa-feishu-drive-unsubscribe')
-  for (const name of ['calendar-unsubscribe', 'calendar-acl-subscribe', 'approval-unsubscribe'])
-    logs.createGroup(`/aws/lambda/qa-feishu-${name}`)
-  logs.createGroup('/aws/lambda/qa-dingtalk-calendar-unsubscribe')
+  for (const name of operationNames) logs.createGroup(`/aws/lambda/qa-${name}`)
   logs.write('/aws/lambda/qa-feishu-drive-unsubscribe', JSON.stringify(lineOf({ input: file('a') })))
   const env = { AWS_ENDPOINT_URL: logs.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
   const { code, stdout } = await startCommand('report', ['hr-1', '--stage', 'qa'], env).ended

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadOperations, operationNames } from '../../infra/operations.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
 // proves nothing. Everything is asserted on what `osls package` writes, in an environment without credentials.
@@ -32,37 +33,10 @@ interface Statement {
   Condition?: Record<string, Record<string, string | string[]>>
 }
 
-const operations = {
-  'feishu-calendar-unsubscribe': {
-    route: 'POST /feishu/calendars/unsubscription',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'feishu-calendar-acl-subscribe': {
-    route: 'POST /feishu/calendars/{calendar_id}/acls/subscription',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'feishu-approval-unsubscribe': {
-    route: 'POST /feishu/approvals/{approval_code}/unsubscribe',
-    vendor: 'feishu',
-    actsAs: 'app',
-  },
-  'feishu-drive-unsubscribe': {
-    route: 'DELETE /feishu/files/{file_token}/delete_subscribe',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'dingtalk-calendar-unsubscribe': {
-    route: 'POST /dingtalk/users/{userId}/calendars/{calendarId}/unsubscribe',
-    vendor: 'dingtalk',
-    actsAs: 'user',
-  },
-} as const
-type Name = keyof typeof operations
-const names = Object.keys(operations) as Name[]
+const operations = await loadOperations()
 
 const RENEWAL = 'user-token-renewal'
+const names = operationNames
 const functionNames = [...names, RENEWAL]
 
 const withParams = [
@@ -230,8 +204,8 @@ describe('packaging', () => {
   })
 })
 
-describe.each(names)('%s', (name) => {
-  const { route, vendor, actsAs } = operations[name]
+describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
+  const vendor = operation.vendor.name
   const stages = { dev: () => plain, prod: () => full }
   const functionName = `dev-${name}`
   const lambda = () => lambdaOf(plain, functionName)
@@ -872,6 +846,7 @@ describe('growing', () => {
   it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
     const copy = join(directory, 'copy')
     await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
+    await writeFile(join(copy, 'package.json'), '{ "type": "module" }')
     for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
       await mkdir(join(copy, 'dist', name), { recursive: true })
       await writeFile(join(copy, 'dist', name, 'index.mjs'), '')

@@ -4,9 +4,9 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { OPERATIONS } from '../harness.ts'
+import { operationNames } from '../../infra/operations.ts'
 
-const FUNCTIONS = [...OPERATIONS, 'user-token-renewal']
+const FUNCTIONS = [...operationNames, 'user-token-renewal']
 
 const MAX_BYTES = 300_000
 /** Without Lambda's runtime client, which adds to both sides. Measured: 2.1 to 2.5, and once 3.4 beside other tests. */

@@ -7,6 +7,7 @@ import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-s
 import { afterAll, expect, test, vi } from 'vitest'
 import { close, listen } from '../../../cli/loopback.ts'
 import { connect } from '../../../cli/stack/connection.ts'
+import { operationNames } from '../../../infra/operations.ts'
 import { startCommand, stopCommands } from '../operator.ts'
 
 afterAll(stopCommands)
@@ -31,7 +32,7 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
   )
   const { names, settings, isLocal, speed, variables } = await connect({ local })
   expect(names).toMatchObject(NAMES('local'))
-  expect(Object.keys(names.operations)).toHaveLength(5)
+  expect(Object.keys(names.operations)).toHaveLength(operationNames.length)
   expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('local'))
   expect([isLocal, speed, variables.FEISHU_BASE_URL]).toEqual([true, 60, expect.stringContaining('http://127.0.0.1:')])
 

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sampleWorld } from '../../../local/sandbox/sandbox.ts'
-import { type Harness, SAMPLES, startHarness } from '../../harness.ts'
+import { type Harness, sampleOf, startHarness } from '../../harness.ts'
 
 const calendar = 'feishu-calendar-unsubscribe' as const
 const acl = 'feishu-calendar-acl-subscribe' as const
@@ -45,11 +45,11 @@ const told = async () => JSON.stringify([harness.log, harness.outcomes(), await 
 describe('an expired token', () => {
   test('that looks valid is found out by a dry run, and renewed', async () => {
     harness.secrets.seed(leaver, { ...tokens, accessToken: 'u-revoked', accessTokenExpiresAt: '2099-01-01T00:00:00Z' })
-    const dryRun = { queryStringParameters: { ...SAMPLES[calendar].query, dry_run: 'true' } }
+    const dryRun = { queryStringParameters: { ...sampleOf(calendar).query, dry_run: 'true' } }
     expect((await harness.http(calendar, dryRun)).body.outcome).toBe('planned')
     expect(refreshes()).toHaveLength(1)
     expect(stored().refreshToken).not.toBe(tokens.refreshToken)
-    expect(harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)).toEqual([])
+    expect(harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)).toEqual([])
   })
 
   test('is renewed, stored and then used; the rest of the secret is kept', async () => {
@@ -59,7 +59,7 @@ describe('an expired token', () => {
     expect(now.refreshToken).not.toBe(tokens.refreshToken)
     expect(now.authorizedAt).toBe(tokens.authorizedAt)
     expect(Date.parse(now.accessTokenExpiresAt)).toBeGreaterThan(Date.now() + 3_600_000)
-    const [call] = harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)
+    const [call] = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
     expect(call?.headers.authorization).toBe(`Bearer ${now.accessToken}`)
     const put = harness.secrets.requests.findIndex(
       ({ operation, input }) => operation === 'PutSecretValue' && String(input.VersionStages).includes('AWSCURRENT'),
@@ -89,7 +89,7 @@ describe('an expired token', () => {
         accessToken: 'u-revoked',
         accessTokenExpiresAt: '2099-01-01T00:00:00Z',
       })
-      harness.sandbox.answer({ path: SAMPLES[calendar].route }, { status: 400, body: { code, msg: '' } })
+      harness.sandbox.answer({ path: sampleOf(calendar).route }, { status: 400, body: { code, msg: '' } })
       expect((await harness.http(calendar)).body.outcome).toBe('changed')
       expect(refreshes()).toHaveLength(1)
     },
@@ -126,7 +126,7 @@ describe('many containers', () => {
     expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([])
     expect(refreshes()).toHaveLength(1)
     expect(stored().refreshToken).not.toBe(tokens.refreshToken)
-    const used = harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)
+    const used = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
     expect(new Set(used.map(({ headers }) => headers.authorization))).toEqual(
       new Set([`Bearer ${stored().accessToken}`]),
     )

@@ -75,7 +75,7 @@ const dingCalendar = (calendar: string, user = 'sandboxUnionId01iE') =>
 const leaver = bearer('u-sandbox-leaver')
 const custodian = bearer('u-sandbox-custodian')
 
-describe('the five operations', () => {
+describe('the operations', () => {
   test('each ends or starts its subscription and answers with its vendor’s success', async () => {
     await start()
     const tenant = bearer(await tenantToken())

@@ -19,7 +19,7 @@ const root = path.join(import.meta.dirname, '../')
 
 /** Modules by what a function uses of them. */
 const MODULES: Record<string, string> = {
-  // 0.2: Lambda puts the credentials of a function's role into the environment, and nowhere else.
+  // 0.1: Lambda puts the credentials of a function's role into the environment, and nowhere else.
   '@aws-sdk/credential-provider-node': `export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env'`,
   // 1.7, with the next rule: of undici the HTTP/1.1 agent, without request(), fetch, WebSocket, caches, mocks and proxies.
   undici: `exports.Agent = require('undici/lib/dispatcher/agent.js')`,

@@ -60,7 +60,7 @@ async function taskRootWithAll(): Promise<string> {
   const taskRoot = await mkdtemp(path.join(tmpdir(), 'bench-'))
   for (const name of names) await symlink(path.join(root, 'dist', name), path.join(taskRoot, name))
   const inPeers = (name: string) => path.join(peers, `${name}.mjs`)
-  // With all that build.ts saves.
+  // By the rules of our own functions.
   await bundleAll([inPeers('floor')], taskRoot)
   // As a project bundles them.
   await build({

@@ -38,7 +38,9 @@ export function startClock(startMs = Date.now()) {
   return {
     /** Every wait so far. */
     waits,
-    pass: (ms: number) => void vi.setSystemTime(Date.now() + ms),
+    pass: (ms: number) => void vi.advanceTimersByTime(ms),
+    /** From now on `setTimeout` waits for `pass` too. */
+    takeTimers: () => void vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'], now: Date.now() }),
     /** Gives the process its own time back. What still waits, waits for good. */
     stop: () => {
       stopped = true

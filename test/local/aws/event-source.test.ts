@@ -1,19 +1,38 @@
 /** Lambda's event source mapping: batches, groups, failures. */
 
 import { ChangeMessageVisibilityCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
-import type { SQSEvent } from 'aws-lambda'
 import { expect, test } from 'vitest'
 import { type Batch, failedIds } from '../../../local/aws/event-source.ts'
+import type { Queues } from '../../../local/aws/queues.ts'
 import { fifo } from './clients.ts'
 
-const until = async (condition: () => boolean) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
+type Consumed = {
+  batches: Batch[] /** Resolves when so many batches have ended. */
+  ended(count: number): Promise<void>
 }
-const bodies = (event: SQSEvent) => event.Records.map(({ body }) => body)
+
+/** Consumes a queue and keeps the batches. */
+function consume(queues: Queues, name: string, options: Parameters<Queues['consume']>[1]): Consumed {
+  const batches: Batch[] = []
+  const waiting = new Map<number, () => void>()
+  queues.consume(name, {
+    ...options,
+    onBatch(batch) {
+      batches.push(batch)
+      waiting.get(batches.length)?.()
+    },
+  })
+  const ended = (count: number) =>
+    new Promise<void>((resolve) => {
+      waiting.set(count, resolve)
+      if (batches.length >= count) resolve()
+    })
+  return { batches, ended }
+}
+const bodiesOf = ({ records }: Batch) => records.map(({ body }) => body)
 
 test('hands records over in the shape of AWS and keeps the order within a group', async () => {
   const { queues, QueueUrl } = await fifo()
-  const seen: SQSEvent[] = []
   const entry = (id: string) => ({
     Id: id,
     MessageBody: id,
@@ -22,10 +41,10 @@ test('hands records over in the shape of AWS and keeps the order within a group'
     MessageAttributes: { kind: { DataType: 'String', StringValue: 'timeout' } },
   })
   await queues.client.send(new SendMessageBatchCommand({ QueueUrl, Entries: ['1', '2', '3'].map(entry) }))
-  queues.consume('work.fifo', { invoke: async (event) => seen.push(event) })
-  await until(() => seen.length === 3)
-  expect(seen.map(bodies)).toEqual([['1'], ['2'], ['3']])
-  expect(seen[0]?.Records[0]).toEqual({
+  const { batches, ended } = consume(queues, 'work.fifo', { invoke: async () => undefined })
+  await ended(3)
+  expect(batches.map(bodiesOf)).toEqual([['1'], ['2'], ['3']])
+  expect(batches[0]?.records[0]).toEqual({
     messageId: expect.stringMatching(/^[\w-]{36}$/),
     receiptHandle: expect.any(String),
     body: '1',
@@ -47,7 +66,7 @@ test('hands records over in the shape of AWS and keeps the order within a group'
     eventSourceARN: 'arn:aws:sqs:ap-southeast-1:000000000000:work.fifo',
     awsRegion: 'ap-southeast-1',
   })
-  await expect.poll(async () => (await queues.counts('work.fifo')).total).toBe(0)
+  expect((await queues.counts('work.fifo')).total).toBe(0)
 })
 
 test('one group never has two invocations, other groups go on', async () => {
@@ -55,48 +74,51 @@ test('one group never has two invocations, other groups go on', async () => {
   for (const group of ['a', 'b']) for (const n of [1, 2, 3]) await send(`${group}${n}`, group)
   const active = new Set<string>()
   const overlaps: string[] = []
-  let together = 0
-  let done = 0
-  queues.consume('work.fifo', {
+  const both = Promise.withResolvers<void>()
+  const { ended } = consume(queues, 'work.fifo', {
     async invoke(event) {
       const group = event.Records[0]?.attributes.MessageGroupId ?? ''
       if (active.has(group)) overlaps.push(group)
       active.add(group)
-      together = Math.max(together, active.size)
-      await new Promise((resolve) => setTimeout(resolve, 30))
+      if (active.size === 2) both.resolve()
+      await both.promise
       active.delete(group)
-      done++
     },
   })
-  await until(() => done === 6)
+  await ended(6)
   expect(overlaps).toEqual([])
-  expect(together).toBe(2)
 })
 
 test('a failed message keeps the visibility the function gave it, blocks its group, and comes back at once after', async () => {
   const { queues, QueueUrl, send } = await fifo()
-  const seen: { body: string; count: string; at: number }[] = []
   await send('slow', 'a')
   await send('behind', 'a')
   await send('other', 'b')
-  let deferredAt = 0
-  queues.consume('work.fifo', {
+  const show = (ReceiptHandle: string, VisibilityTimeout: number) =>
+    queues.client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout }))
+  const visibilities = [600, 0]
+  const { batches, ended } = consume(queues, 'work.fifo', {
     reportBatchItemFailures: true,
     async invoke({ Records: [record] }) {
-      if (!record) return
-      seen.push({ body: record.body, count: record.attributes.ApproximateReceiveCount, at: Date.now() })
-      if (record.body !== 'slow' || deferredAt) return {}
-      const change = { QueueUrl, ReceiptHandle: record.receiptHandle, VisibilityTimeout: 1 }
-      await queues.client.send(new ChangeMessageVisibilityCommand(change))
-      deferredAt = Date.now()
+      const visibility = record?.body === 'slow' ? visibilities.shift() : undefined
+      if (!record || visibility === undefined) return {}
+      await show(record.receiptHandle, visibility)
       return { batchItemFailures: [{ itemIdentifier: record.messageId }] }
     },
   })
-  await until(() => seen.length === 4)
-  expect(seen.map(({ body, count }) => `${body} ${count}`).slice(2)).toEqual(['slow 2', 'behind 1'])
-  const waited = (seen[2]?.at ?? 0) - deferredAt
-  expect(waited).toBeGreaterThanOrEqual(980)
-  expect(waited).toBeLessThan(1200)
+  await ended(2)
+  await send('later', 'b')
+  await ended(3)
+  const seen = () =>
+    batches.flatMap(({ records }) =>
+      records.map(({ body, attributes }) => `${body} ${attributes.ApproximateReceiveCount}`),
+    )
+  expect(seen().sort()).toEqual(['later 1', 'other 1', 'slow 1'])
+  expect(await queues.counts('work.fifo')).toMatchObject({ inFlight: 1, visible: 1 })
+
+  await show(batches.flatMap(({ records }) => records).find(({ body }) => body === 'slow')?.receiptHandle ?? '', 0)
+  await ended(6)
+  expect(seen().slice(3)).toEqual(['slow 2', 'slow 3', 'behind 1'])
 })
 
 test('deletes the successes of a batch, and moves a message that fails too often to the dead letters', async () => {
@@ -108,28 +130,26 @@ test('deletes the successes of a batch, and moves a message that fails too often
   const MessageAttributes = { why: { DataType: 'String', StringValue: 'test' } }
   const Entries = ['ok', 'bad'].map((Id) => ({ Id, MessageBody: Id, MessageAttributes }))
   await queues.client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
-  const batches: Batch[] = []
-  queues.consume('plain', {
+  const { batches } = consume(queues, 'plain', {
     reportBatchItemFailures: true,
-    onBatch: (batch) => batches.push(batch),
     invoke: async ({ Records }) => ({
       batchItemFailures: Records.filter(({ body }) => body === 'bad').map((r) => ({ itemIdentifier: r.messageId })),
     }),
   })
-  await expect
-    .poll(() => queues.messages('dead'))
-    .toMatchObject([{ body: 'bad', messageAttributes: MessageAttributes }])
-  expect(batches.map(({ records }) => records.map(({ body }) => body))).toEqual([['ok', 'bad'], ['bad']])
+  const dead = consume(queues, 'dead', { invoke: async () => undefined })
+  await dead.ended(1)
+  expect(dead.batches[0]?.records).toMatchObject([
+    { body: 'bad', messageAttributes: { why: { dataType: 'String', stringValue: 'test' } } },
+  ])
+  expect(batches.map(bodiesOf)).toEqual([['ok', 'bad'], ['bad']])
   expect((await queues.counts('plain')).total).toBe(0)
 })
 
 test('a batch whose invocation throws stays on the queue', async () => {
   const { queues, send } = await fifo()
   await send('1')
-  const batches: Batch[] = []
-  const invoke = () => Promise.reject(new Error('no'))
-  queues.consume('work.fifo', { invoke, onBatch: (batch) => batches.push(batch) })
-  await until(() => batches.length === 1)
+  const { batches, ended } = consume(queues, 'work.fifo', { invoke: () => Promise.reject(new Error('no')) })
+  await ended(1)
   expect(batches[0]).toMatchObject({ error: { message: 'no' }, failed: [expect.any(String)] })
   expect(await queues.counts('work.fifo')).toMatchObject({ inFlight: 1 })
 })

@@ -3,7 +3,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createFunction, type FunctionOptions } from '../../../local/aws/lambda.ts'
 import type { LogLine } from '../../../local/aws/lambda-container.ts'
 
@@ -12,13 +12,25 @@ beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'local-aws-'))
 })
 
+/** Deadlines pass when the test lets them; containers have timers of their own. */
+function stopTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+}
+
 let files = 0
 /** A function around a module that is written for the test. */
 async function lambda(source: string, options: Partial<FunctionOptions> = {}) {
   const entry = path.join(folder, `function-${files++}.mjs`)
   await writeFile(entry, source)
   const lines: LogLine[] = []
-  const subject = createFunction({ name: 'test', entry, onLine: (line) => lines.push(line), ...options })
+  const subject = createFunction({
+    name: 'test',
+    entry,
+    timeoutMs: 60_000,
+    onLine: (line) => lines.push(line),
+    ...options,
+  })
   onTestFinished(() => subject.close())
   return { subject, lines }
 }
@@ -27,8 +39,10 @@ test('gives the function its own environment and a context with a running deadli
   process.env.LEAKED = 'yes'
   onTestFinished(() => void delete process.env.LEAKED)
   const source = `export const handler = async (event, context) => {
+    const now = Date.now()
+    Date.now = () => now
     const before = context.getRemainingTimeInMillis()
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    Date.now = () => now + 30
     return { event, env: process.env, before, after: context.getRemainingTimeInMillis(), context }
   }`
   const { subject } = await lambda(source, { env: { MINE: 'yes' }, timeoutMs: 5000 })
@@ -45,7 +59,7 @@ test('gives the function its own environment and a context with a running deadli
   })
   expect(Object.keys(result.env as never).filter((name) => ['LEAKED', 'PATH', 'HOME'].includes(name))).toEqual([])
   expect(result.before).toBeLessThanOrEqual(5000)
-  expect(Number(result.before) - Number(result.after)).toBeGreaterThanOrEqual(25)
+  expect(Number(result.before) - Number(result.after)).toBe(30)
   expect(await other.invoke({})).toBeNull()
   expect(process.env.MINE).toBeUndefined()
 })
@@ -75,26 +89,29 @@ test('kills the container of an invocation that takes too long, and starts a new
     if (event.hang) for (;;);
     return calls
   }`
-  const { subject } = await lambda(source, { timeoutMs: 200 })
+  const { subject } = await lambda(source, { timeoutMs: 4_200 })
   expect(await subject.invoke({})).toBe(1)
-  await expect(subject.invoke({ hang: true })).rejects.toMatchObject({
+  stopTime()
+  const hanging = subject.invoke({ hang: true })
+  vi.advanceTimersByTime(4_200)
+  await expect(hanging).rejects.toMatchObject({
     name: 'Sandbox.Timedout',
-    message: 'Task timed out after 0.20 seconds',
+    message: 'Task timed out after 4.20 seconds',
   })
   expect(await subject.invoke({})).toBe(1)
   expect(subject.containers).toEqual({ alive: 1, started: 2 })
 })
 
 test('lets a bundle that loads slowly have the time of the invocation too', async () => {
-  const source = `await new Promise((resolve) => setTimeout(resolve, 500))
-  export const handler = async () => 1`
-  const { subject } = await lambda(source, { initTimeoutMs: 100, timeoutMs: 20_000 })
-  expect(await subject.invoke({})).toBe(1)
-  const { subject: endless } = await lambda('setInterval(() => {}, 1000); await new Promise(() => {})', {
-    initTimeoutMs: 100,
-    timeoutMs: 200,
-  })
-  await expect(endless.invoke({})).rejects.toMatchObject({ message: 'Task timed out after 0.30 seconds' })
+  const limits = { initTimeoutMs: 10_000, timeoutMs: 5_000 }
+  const { subject } = await lambda('export const handler = async () => 1', limits)
+  const { subject: endless } = await lambda('setInterval(() => {}, 1000); await new Promise(() => {})', limits)
+  stopTime()
+  const [slow, never] = [subject.invoke({}), endless.invoke({})]
+  vi.advanceTimersByTime(14_999)
+  expect(await slow).toBe(1)
+  vi.advanceTimersByTime(1)
+  await expect(never).rejects.toMatchObject({ message: 'Task timed out after 15.00 seconds' })
 })
 
 test('rejects with the error of the handler and keeps the container', async () => {
@@ -121,7 +138,7 @@ test('one invocation per container: more are started up to the limit, idle ones 
   const source = `let active = 0, most = 0
   export const handler = async () => {
     most = Math.max(most, ++active)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise(setImmediate)
     active--
     return most
   }`
@@ -132,21 +149,31 @@ test('one invocation per container: more are started up to the limit, idle ones 
 })
 
 test('runs nothing behind a response until the next invocation', async () => {
-  const source = `let ticks = 0
-  setInterval(() => ticks++, 5)
-  export const handler = async () => ticks`
-  const { subject } = await lambda(source)
+  // A container that goes on counting while another one stands still.
+  const { subject: running } = await lambda(`export const handler = () => new Promise((resolve) => {
+    let ticks = 0
+    setInterval(() => ++ticks === 100 && resolve(), 1)
+  })`)
+  const { subject } = await lambda(`let ticks = 0
+    setInterval(() => ticks++, 1)
+    export const handler = async () => ticks`)
   const before = Number(await subject.invoke({}))
-  await new Promise((resolve) => setTimeout(resolve, 300))
+  await running.invoke({})
+  // A turn of the event loop is left on either side.
   expect(Number(await subject.invoke({})) - before).toBeLessThan(10)
 })
 
 test('closing rejects what is still running', async () => {
-  const { subject } = await lambda('export const handler = () => new Promise((r) => setTimeout(r, 60_000))', {
-    timeoutMs: 60_000,
-  })
+  const begun = Promise.withResolvers<void>()
+  const { subject } = await lambda(
+    `export const handler = () => {
+      console.log('begun')
+      return new Promise((resolve) => setTimeout(resolve, 60_000))
+    }`,
+    { onLine: () => begun.resolve() },
+  )
   const running = expect(subject.invoke({})).rejects.toThrow()
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await begun.promise
   await subject.close()
   await running
 })

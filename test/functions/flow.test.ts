@@ -4,10 +4,10 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileTemplate } from '../../infra/compile.ts'
 import { readTemplate } from '../../infra/wiring.ts'
+import sample from '../../local/events/offboarding.json' with { type: 'json' }
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
 import { type Stack, startStack } from '../../local/stack.ts'
-import sample from '../../local/events/offboarding.json' with { type: 'json' }
 
 const DEAD_LETTERS = 'test-dead-letter.fifo'
 const TARGETS = 39

@@ -1,5 +1,9 @@
 /** The suites: `npm test` runs quick and whole, `npm run test:quick` quick alone, `npm run test:long` long. */
+import path from 'node:path'
 import { defineConfig } from 'vitest/config'
+
+// Processes that tests start find their modules compiled.
+process.env.NODE_COMPILE_CACHE ??= path.resolve('node_modules/.cache/compiled')
 
 const ALL = 'test/**/*.test.ts'
 /** Simulations and property runs of more than two seconds. */
@@ -7,7 +11,7 @@ const LONG = 'test/**/*.long.test.ts'
 /** What starts a process, a container or the local stack. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
-  'test/infra/*.test.ts',
+  'test/infra/{compile,observability,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs}.test.ts',
   'test/functions/flow.test.ts',

@@ -29,9 +29,11 @@ describe.each(FUNCTIONS)('%s', (name) => {
   test('says where in our sources an unexpected error came from', () => {
     const script = `const { handler } = await import(${JSON.stringify(path.resolve(`dist/${name}/index.mjs`))})
       await handler(null, {}).catch(({ stack }) => process.stdout.write(stack))`
-    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8' })
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+      encoding: 'utf8',
+    })
     const [message, ...frames] = stdout.split('\n')
-    expect(message).toMatch(/^\w+Error: /)
+    expect(message, stderr).toMatch(/^\w+Error: /)
     const [, file = '', line] = /^ {4}at (lib\/[\w/-]+\.ts):(\d+):\d+$/.exec(frames[0] ?? '') ?? []
     expect(readFileSync(file, 'utf8').split('\n')[Number(line) - 1]).toMatch(/'requestContext' in|new OperationError/)
   })

@@ -1,5 +1,33 @@
 /** The plot of a scale run: time to finish over the number of leavers, both logarithmic, beside the limit's own floor. */
-import type { Scenario } from './scale.ts'
+
+/** What became of one operation in a run. */
+export type OperationResult = {
+  operation: string
+  targets: number
+  parked: number
+  finishSeconds: number
+  floorSeconds: number
+  /** Time to finish over the floor; null where the limit does not bind. */
+  ratio: number | null
+  calls: number
+  refused: number
+  windows: number
+  deferrals: number
+  invocations: number
+  sqsRequests: number
+  eventsPut: number
+  usdPer1000Leavers: number
+}
+
+/** One run: so many leavers at once, of so many tenants. */
+export type Scenario = {
+  leavers: number
+  tenants: number
+  targets: number
+  invocationsPerLeaver: number
+  usdPer1000Leavers: number
+  operations: OperationResult[]
+}
 
 const WIDTH = 760
 const HEIGHT = 420

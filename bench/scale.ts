@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { CommandError, runCommand, say, UsageError } from '../cli/command.ts'
 import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
 import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
-import { plotOf } from './scale-plot.ts'
+import { plotOf, type Scenario } from './scale-plot.ts'
 
 const HELP = `Plans and executes mass leaves with the functions' own code on a virtual clock, against both vendors' documented limits,
 and writes docs/scale.json and docs/scale.svg.
@@ -65,10 +65,7 @@ const costOf = (counts: Counts): number =>
 
 const round = (value: number, digits = 3): number => Number(value.toPrecision(digits))
 
-export type Row = Awaited<ReturnType<typeof simulate>>['operations'][number]
-export type Scenario = Awaited<ReturnType<typeof simulate>>
-
-async function simulate(leavers: number, tenants: number) {
+async function simulate(leavers: number, tenants: number): Promise<Scenario> {
   const company = makeCompany(PEOPLE, tenants)
   const { world, secrets } = company
   const planners = Math.min(100, leavers)

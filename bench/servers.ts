@@ -1,7 +1,6 @@
 /** What the measured functions talk to: the AWS pieces of `local/`, and both vendors answering success as fast as Node can. */
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { close, listen } from '../cli/loopback.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
@@ -24,14 +23,7 @@ async function startVendors() {
       response.writeHead(200, headers).end(body)
     })
   })
-  server.keepAliveTimeout = 60_000
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const close = async () => {
-    server.closeAllConnections()
-    server.close()
-  }
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+  return { url: await listen(server), close: () => close(server) }
 }
 
 const IDS = {

@@ -28,7 +28,7 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
     as: 'user',
     userId: open_id,
     tenantKey: tenant_key,
-    mustExist: true,
+    mustBeActive: true,
   }),
   codes: {
     ...feishuCalendarCodes,

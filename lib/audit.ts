@@ -1,6 +1,6 @@
 /** The log: one JSON line for each thing done, made of ids and codes alone. */
 import type { OperationError } from './error.ts'
-import type { Input } from './operation.ts'
+import type { Input } from './schema.ts'
 
 /** What a line may hold. There is no field for a token, a secret, a name or a body. */
 export type AuditLine = {

@@ -2,6 +2,9 @@
 import * as v from 'valibot'
 import { OperationError, type Text } from './error.ts'
 
+/** The parameters of a call, by the vendor's own field names. */
+export type Input = { [field: string]: string | undefined }
+
 /**
  * A text for each way an input can be wrong, by valibot's issue type or by the message a check gives. None repeats the
  * value received: somebody may have pasted a token into the wrong field.

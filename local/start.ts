@@ -4,13 +4,14 @@ import { CommandError, readObject, say, UsageError } from '../cli/command.ts'
 import { AuditLog } from '../cli/progress/audit-log.ts'
 import { exitCodeOf, follow, sendEvent } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
-import { describe, LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
+import { LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
 import { compileTemplate } from '../infra/compile.ts'
 import { readTemplate } from '../infra/wiring.ts'
 import { createPage } from './page/server.ts'
 import { sampleSecrets } from './sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from './sandbox/sandbox.ts'
 import { startStack } from './stack.ts'
+import { describeStack } from './stack-description.ts'
 
 const HELP = `Runs the functions of dist/ on this machine: queues, event bus and HTTP API as serverless.yml describes
 them, against a sandbox of both vendors. Sends an offboarding event, shows what becomes of every target, and
@@ -118,7 +119,7 @@ async function main(): Promise<number> {
       if (event.id === eventId) stopping.abort(new CommandError('not every function could take the event'))
     },
   })
-  const description = () => describe(stack, { speed: sandbox ? speed : 1, env })
+  const description = () => describeStack(stack, { speed: sandbox ? speed : 1, env })
 
   try {
     let exitCode = 0

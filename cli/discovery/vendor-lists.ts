@@ -7,8 +7,9 @@ import { dingtalk } from '../../lib/dingtalk/dingtalk.ts'
 import { OperationError } from '../../lib/error.ts'
 import { feishuCalendarCodes, feishuDocumentCodes } from '../../lib/feishu/codes.ts'
 import { feishu } from '../../lib/feishu/feishu.ts'
-import type { Input, VendorCall } from '../../lib/operation.ts'
+import type { Input } from '../../lib/schema.ts'
 import { execute, type Limits, type Result } from '../../lib/vendor/execute.ts'
+import type { VendorCall } from '../../lib/vendor/vendor-call.ts'
 
 /** A calendar in somebody's list; texts are the vendor's own. */
 export type Calendar = {

@@ -1,10 +1,11 @@
 /** A letter: a message that was set aside, read as what it is, why it was, and what sending it again means. */
 import type { Message } from '@aws-sdk/client-sqs'
 import * as v from 'valibot'
-import { bucketOf, fingerprint, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
+import { fingerprint } from '../../lib/fingerprint.ts'
+import { bucketOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
-import type { Input, Operation } from '../../lib/operation.ts'
-import { issuesOf, printable } from '../../lib/schema.ts'
+import type { Operation } from '../../lib/operation.ts'
+import { type Input, issuesOf, printable } from '../../lib/schema.ts'
 import type { Names } from '../stack/connection.ts'
 
 /** What a letter says of itself; its texts are fit for a terminal. Times in ISO 8601. */

@@ -1,7 +1,6 @@
 /** How an operator's command reaches a stack: the local one that `npm start` runs, or a deployed stage. */
 
 import type { Wiring } from '../../infra/wiring.ts'
-import type { Stack } from '../../local/stack.ts'
 import { CommandError, UsageError } from '../command.ts'
 import { compileStage, DEPLOYMENT_OPTIONS, type DeploymentOptions } from './deployment.ts'
 
@@ -72,9 +71,9 @@ export async function connect({ local, ...deployment }: ConnectionOptions): Prom
   if (local !== undefined) throw new UsageError('either --stage or --local')
   const { region, wiring } = await compileStage(deployment)
   return {
-    names: namesOf(wiring),
+    names: getStackNames(wiring),
     region,
-    variables: variablesOf(wiring.functions.map(({ env }) => env)),
+    variables: getVendorVariables(wiring.functions.map(({ env }) => env)),
     isLocal: false,
     speed: 1,
     settings: () => ({ region, maxAttempts: MAX_ATTEMPTS }),
@@ -102,25 +101,6 @@ export function commandLine(name: string, words: string[], { stage, region, para
   const all = [...words, ...given, ...param.flatMap((one) => ['--param', one])]
   const quoted = all.map((word) => (/^[\w.:/@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
   return `npm run ${name} -- ${quoted.join(' ')}`
-}
-
-/** What `npm start` serves at `STACK_PATH`; `env` is what it sets over the template's variables. */
-export function describe(
-  stack: Stack,
-  { speed, env }: { speed: number; env: Record<string, string> },
-): StackDescription {
-  return {
-    names: namesOf(stack.wiring),
-    region: stack.region,
-    endpoints: {
-      sqs: stack.queues.url,
-      eventbridge: stack.bus.url,
-      secretsmanager: stack.secretsManager.url,
-      logs: stack.logs.url,
-    },
-    variables: variablesOf([...stack.wiring.functions.map((one) => one.env), env]),
-    speed,
-  }
 }
 
 export const localConnection = ({ names, region, endpoints, variables, speed }: StackDescription): Connection => ({
@@ -151,7 +131,8 @@ async function readDescription(url: string): Promise<StackDescription> {
   )
 }
 
-function namesOf({ functions, queues, rules, eventSources }: Wiring): Names {
+/** Names of what a stack has, from its compiled template. */
+export function getStackNames({ functions, queues, rules, eventSources }: Wiring): Names {
   const [rule] = rules
   const [source] = (rule?.pattern.source ?? []) as string[]
   const moduleOf = (functionName: string) => functions.find(({ name }) => name === functionName)?.module ?? ''
@@ -171,5 +152,6 @@ function namesOf({ functions, queues, rules, eventSources }: Wiring): Names {
   }
 }
 
-const variablesOf = (environments: Record<string, string>[]): Record<string, string> =>
+/** The variables of the functions that name secrets and vendors, and their limits. */
+export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
   Object.fromEntries(environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX)_/.test(name)))

@@ -1,9 +1,9 @@
 /** The loopback page that a vendor's consent page redirects to: answers once, in English and Chinese. */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Text } from '../../lib/error.ts'
 import { CommandError } from '../command.ts'
+import { close, listen } from '../loopback.ts'
 
 export type Page = { status: number; title: Text; text: Text }
 
@@ -44,27 +44,20 @@ export async function startCallback(options: {
     used = true
     resolve({ query: url.searchParams, answer })
   })
-  await new Promise<void>((listening, failed) => {
-    server.once('error', ({ code }: NodeJS.ErrnoException) => {
-      const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code})`
-      failed(new CommandError(`port ${options.port} ${why}: free it, or give another --port and register its URL`))
-    })
-    server.listen(options.port, '127.0.0.1', listening)
+  const url = await listen(server, options.port).catch(({ code }: NodeJS.ErrnoException) => {
+    const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${code})`
+    throw new CommandError(`port ${options.port} ${why}: free it, or give another --port and register its URL`)
   })
 
   return {
-    redirectUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`,
+    redirectUri: `${url}${PATH}`,
     async wait(timeoutMs) {
       const timer = setTimeout(() => resolve(undefined), timeoutMs)
       const redirect = await promise
       clearTimeout(timer)
       return redirect
     },
-    close: () =>
-      new Promise<void>((closed) => {
-        server.close(() => closed())
-        server.closeAllConnections()
-      }),
+    close: () => close(server),
   }
 }
 

@@ -2,7 +2,7 @@
 import type { PutEventsRequest, PutEventsResponse } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
 import type { Kind } from '../error.ts'
-import type { Input } from '../operation.ts'
+import type { Input } from '../schema.ts'
 import { untilAccepted } from './batch.ts'
 import { callAws } from './client.ts'
 

@@ -1,17 +1,17 @@
 /** How DingTalk answers: errors are `{code, message, requestid}`, or `{errcode, errmsg}` where no route was found. */
 
-import type { Answer, Dialect } from '../vendor/vendor.ts'
+import type { Answer, ResponseParser } from '../vendor/vendor.ts'
 import { dingtalkCodePrefixes, dingtalkCodes } from './codes.ts'
 
-export const dingtalkDialect: Dialect = {
+export const dingtalkResponseParser: ResponseParser = {
   name: 'dingtalk',
   codes: dingtalkCodes,
   codePrefixes: dingtalkCodePrefixes,
-  read,
+  parse,
 }
 
 /** Keys come in any case. What has no code is not a failure, which does not make it a success. */
-function read(json: Record<string, unknown>): Answer {
+function parse(json: Record<string, unknown>): Answer {
   const keys = Object.fromEntries(Object.entries(json).map(([key, value]) => [key.toLowerCase(), value]))
   const code = keys.code ?? keys.errcode
   const { requiredScopes } = (keys.accessdenieddetail ?? {}) as { requiredScopes?: unknown }

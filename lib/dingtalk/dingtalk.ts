@@ -1,13 +1,14 @@
 /** DingTalk: hosts, and how a call carries its token. */
 import * as v from 'valibot'
 import { vendorUrl } from '../environment.ts'
-import { ask, type Vendor } from '../vendor/vendor.ts'
-import { dingtalkDialect } from './answers.ts'
+import { ask } from '../vendor/classify.ts'
+import type { Vendor } from '../vendor/vendor.ts'
+import { dingtalkResponseParser } from './answers.ts'
 import { dingtalkCredential } from './tokens.ts'
 
 /** DingTalk, international (`api.dingtalk.io`) or mainland (`api.dingtalk.com`), by `DINGTALK_BASE_URL`. */
 export const dingtalk: Vendor = {
-  ...dingtalkDialect,
+  ...dingtalkResponseParser,
   baseUrl: () => vendorUrl('DINGTALK_BASE_URL'),
   headers: (accessToken) => ({
     'x-acs-dingtalk-access-token': accessToken,

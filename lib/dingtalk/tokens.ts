@@ -10,8 +10,9 @@ import { remember } from '../redact.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import type { User, UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
-import { type Credential, call, type Identity } from '../vendor/vendor.ts'
-import { dingtalkDialect } from './answers.ts'
+import { call } from '../vendor/classify.ts'
+import type { Credential, Identity } from '../vendor/vendor.ts'
+import { dingtalkResponseParser } from './answers.ts'
 import { dingtalkTokenCodes } from './codes.ts'
 
 const appSecret = v.variant('type', [
@@ -112,7 +113,7 @@ async function post<Answer>(
   remember(body)
   const { answer: given } = await call(
     {
-      vendor: dingtalkDialect,
+      vendor: dingtalkResponseParser,
       request: {
         method: 'POST',
         url: `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/oauth2/${path}`,

@@ -1,13 +1,13 @@
 /** How Feishu answers: the envelope `{code, msg, data}`, and OAuth's `{code, error, error_description}`. */
 
 import type { VendorResponse } from '../request.ts'
-import type { Answer, Dialect } from '../vendor/vendor.ts'
+import type { Answer, ResponseParser } from '../vendor/vendor.ts'
 import { feishuCodes } from './codes.ts'
 
-export const feishuDialect: Dialect = { name: 'feishu', codes: feishuCodes, codePrefixes: {}, read }
+export const feishuResponseParser: ResponseParser = { name: 'feishu', codes: feishuCodes, codePrefixes: {}, parse }
 
 /** `code` 0 alone is success; the OAuth pages document it as a string, its answers show a number. */
-function read(json: Record<string, unknown>, { headers }: VendorResponse): Answer {
+function parse(json: Record<string, unknown>, { headers }: VendorResponse): Answer {
   const { code, msg, error, error_description: description } = json
   const violations = (error as { permission_violations?: { subject?: unknown }[] } | undefined)?.permission_violations
   const logId = headers['x-tt-logid'] ?? headers['x-request-id']

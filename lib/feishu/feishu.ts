@@ -1,13 +1,14 @@
 /** Feishu and Lark: hosts, and how a call carries its token. */
 import * as v from 'valibot'
 import { vendorUrl } from '../environment.ts'
-import { ask, type Vendor } from '../vendor/vendor.ts'
-import { feishuDialect } from './answers.ts'
+import { ask } from '../vendor/classify.ts'
+import type { Vendor } from '../vendor/vendor.ts'
+import { feishuResponseParser } from './answers.ts'
 import { feishuCredential } from './tokens.ts'
 
 /** Feishu (China) or Lark (global), by `FEISHU_BASE_URL`. */
 export const feishu: Vendor = {
-  ...feishuDialect,
+  ...feishuResponseParser,
   baseUrl: () => vendorUrl('FEISHU_BASE_URL'),
   headers: (accessToken) => ({ authorization: `Bearer ${accessToken}`, accept: 'application/json' }),
   credential: feishuCredential,

@@ -11,8 +11,9 @@ import { invalidField } from '../schema.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import type { User, UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
-import { type CodeTable, type Credential, call, type Identity } from '../vendor/vendor.ts'
-import { feishuDialect } from './answers.ts'
+import { call } from '../vendor/classify.ts'
+import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
+import { feishuResponseParser } from './answers.ts'
 import { feishuOauthCodes, feishuTokenCodes } from './codes.ts'
 
 const appSecret = v.variant('type', [
@@ -30,7 +31,7 @@ export async function feishuCredential(identity: Identity, remainingMs: () => nu
   try {
     return await userCredential(feishuUser(identity.userId ?? ''), remainingMs)
   } catch (error) {
-    if (!identity.mustExist || !(error instanceof OperationError) || error.kind !== 'not_found') throw error
+    if (!identity.mustBeActive || !(error instanceof OperationError) || error.kind !== 'not_found') throw error
     throw new OperationError('forbidden', error.detail, { upstream: error.upstream })
   }
 }
@@ -159,7 +160,7 @@ async function post<Answer>(
   remember(body)
   const { answer: given } = await call(
     {
-      vendor: feishuDialect,
+      vendor: feishuResponseParser,
       request: { method: 'POST', url, headers: { accept: 'application/json' }, body },
       codes,
       succeeded: (json) => v.is(answer, json),

@@ -5,10 +5,11 @@ import { publish } from '../aws/eventbridge.ts'
 import { bodyOf, sendDeadLetter, sendWork } from '../aws/sqs.ts'
 import { environmentNumber } from '../environment.ts'
 import { OperationError } from '../error.ts'
+import { fingerprint } from '../fingerprint.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
 import { parse, printable } from '../schema.ts'
-import { bucketOf, fingerprint, type WorkItem } from './work-item.ts'
+import { bucketOf, type WorkItem } from './work-item.ts'
 
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
 

@@ -2,8 +2,8 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
 import { toOperationError } from '../error.ts'
-import type { Input, Operation } from '../operation.ts'
-import { invalidField, parse } from '../schema.ts'
+import type { Operation } from '../operation.ts'
+import { type Input, invalidField, parse } from '../schema.ts'
 import { execute, type Result } from '../vendor/execute.ts'
 import { json } from './problem.ts'
 

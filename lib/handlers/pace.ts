@@ -15,12 +15,12 @@ const MINUTE_MS = 60_000
 const BATCH_CALLS = 10
 /** Later after a minute's end, others may have begun the next. */
 const AFTERWARDS_MS = 1_500
-/** The least that lies between the end of one batch and the first call of the next. */
-const TURNAROUND_MS = 18
+/** The vendor counts calls as they arrive, not as they are sent: batches lie this much further apart than the limit asks. */
+const MARGIN = 1.05
 
 const minutes = new Map<string, Minute>()
 const keyOf = ({ name }: Paced, bucket: string) => `${name} ${bucket}`
-const batchMs = ({ pace: { perSecond = 0 } }: Paced) => (BATCH_CALLS * 1_000) / perSecond
+const batchMs = ({ pace: { perSecond = 0 } }: Paced) => (MARGIN * BATCH_CALLS * 1_000) / perSecond
 
 /**
  * Calls that fit into the bucket's minute for all this container knows, when the vendor took `accepted` calls of the batch; 0
@@ -77,8 +77,8 @@ export const refused = (operation: Paced, bucket: string, waitMs: number): void 
   })
 
 /**
- * When a batch may end that sent its last calls at `sentAtMs`. Begun no closer together, batches of ten keep the limit per
- * second, in whatever containers they are. Epoch milliseconds.
+ * When a batch may end that sent its last calls at `sentAtMs`. Batches of ten keep the limit per second in whatever
+ * containers they are, even if the next one sends its first call at once. Epoch milliseconds.
  */
 export const endsAtMs = (operation: Paced, sentAtMs: number): number =>
-  operation.pace.perSecond ? sentAtMs + batchMs(operation) - TURNAROUND_MS : 0
+  operation.pace.perSecond ? Math.ceil(sentAtMs + batchMs(operation)) : 0

@@ -4,8 +4,8 @@ import { audit, errorFields, framesOf } from '../audit.ts'
 import { type OutcomeDetail, publish } from '../aws/eventbridge.ts'
 import { deferMessages, sendDeadLetter } from '../aws/sqs.ts'
 import { type OperationError, toOperationError } from '../error.ts'
+import { fingerprint } from '../fingerprint.ts'
 import type { Operation } from '../operation.ts'
-import { fingerprint } from './work-item.ts'
 
 /** A message whose item has ended. */
 export type Done = { record: SQSRecord; detail: OutcomeDetail; ms: number }

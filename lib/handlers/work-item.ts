@@ -1,8 +1,7 @@
 /** One target of one offboarding, as it travels through a work queue. */
-import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import type { Input, Operation } from '../operation.ts'
-import { id } from '../schema.ts'
+import type { Operation } from '../operation.ts'
+import { type Input, id } from '../schema.ts'
 
 export type WorkItem<I extends Input = Input> = {
   offboardingId: string
@@ -29,7 +28,3 @@ export const workItem = <I extends Input>(operation: Operation<I>): v.GenericSch
 /** The rate-limit bucket: items of one bucket are worked through one after another. */
 export const bucketOf = (operation: Operation, input: Input): string =>
   `${operation.vendor.name}:${input.tenant_key ?? 'default'}`
-
-/** The same for the same values, in a form SQS takes as a deduplication id. */
-export const fingerprint = (...values: unknown[]): string =>
-  createHash('sha256').update(JSON.stringify(values)).digest('hex')

@@ -12,9 +12,10 @@
 /** `expiresAtMs` is epoch milliseconds. */
 export type Token = { value: string; expiresAtMs: number }
 
-const EARLY_MS = 5 * 60_000
-/** A token that dies on the way to the vendor is no fallback. */
-const LAST_USE_MS = 10_000
+/** A token is renewed when it ends within this time. Milliseconds. */
+export const EARLY_MS = 5 * 60_000
+/** A token that ends within this time could end on its way to the vendor, so it is no fallback. Milliseconds. */
+export const LAST_USE_MS = 10_000
 
 type Entry = { token?: Token | undefined; loading?: Promise<Token> | undefined; rejected?: string | undefined }
 

@@ -17,7 +17,7 @@ import * as v from 'valibot'
 import { audit, errorFields } from '../audit.ts'
 import { parseSecret, putVersion, readVersion, tagSecret } from '../aws/secrets-manager.ts'
 import { type Kind, OperationError, type Text, toOperationError } from '../error.ts'
-import { fingerprint } from '../handlers/work-item.ts'
+import { fingerprint } from '../fingerprint.ts'
 import { retryWaitMs, shouldRetry } from '../vendor/retry.ts'
 import { grantAgain, readUser, type Seen, TAGS, type User, type UserSecret } from './user-secret.ts'
 

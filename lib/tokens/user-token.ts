@@ -1,14 +1,12 @@
 /** A token to act with as a user. */
 
 import type { Credential } from '../vendor/vendor.ts'
-import { type Token, TokenCache } from './cache.ts'
+import { EARLY_MS, LAST_USE_MS, type Token, TokenCache } from './cache.ts'
 import { renewUser } from './renew-user.ts'
 import { readUser, type User, type UserSecret } from './user-secret.ts'
 
-const EARLY_MS = 5 * 60_000
-const LAST_USE_MS = 10_000
-
 const tokens = new TokenCache()
+
 /** A token to act with as the user: the stored one while it is valid, else a renewed one. */
 export async function userCredential(user: User, remainingMs: () => number): Promise<Credential> {
   const token = await tokens.get(user.secretId, (rejected) => validToken(user, remainingMs, rejected))

@@ -1,9 +1,11 @@
 /** The heart: one vendor call on one input, the same for every entrance. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from '../error.ts'
-import { type Input, throttleMs, urlOf, type VendorCall } from '../operation.ts'
+import type { Input } from '../schema.ts'
+import { call } from './classify.ts'
 import { retryWaitMs, shouldRetry } from './retry.ts'
-import { type Credential, call } from './vendor.ts'
+import type { Credential } from './vendor.ts'
+import { throttleMs, urlOf, type VendorCall } from './vendor-call.ts'
 
 export type Result = {
   /** `changed`: done now. `unchanged`: was already so. `planned`: a dry run, the call was not made. */

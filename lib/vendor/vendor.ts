@@ -1,10 +1,6 @@
-/** What a vendor is to this bundle, and how its answers are judged: on the vendor's code, never on HTTP status alone. */
-import * as v from 'valibot'
-import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
-import { redact } from '../redact.ts'
-import type { VendorRequest, VendorResponse } from '../request.ts'
-import { send } from '../request.ts'
-import { printable } from '../schema.ts'
+/** What a vendor is to this bundle. */
+import type { Kind, Text } from '../error.ts'
+import type { VendorResponse } from '../request.ts'
 
 /**
  * What one documented code means: a kind of failure, or the wanted state already reached, or a token to renew. `hint`
@@ -25,13 +21,13 @@ export type Identity = {
   userId?: string | undefined
   tenantKey?: string | undefined
   /** The user is to take something over: that they have left is an error, not an end. */
-  mustExist?: boolean
+  mustBeActive?: boolean
 }
 
 /** A token to act with. `reject` tells the cache that the vendor refused it. */
 export type Credential = { accessToken: string; actsAs: 'tenant' | 'user'; reject: () => void }
 
-/** An answer read by its vendor's spelling; `code` is null where the vendor sends none. */
+/** An answer in one shape for both vendors; `code` is null where the vendor sends none. */
 export type Answer = {
   json: Record<string, unknown>
   failed: boolean
@@ -42,134 +38,19 @@ export type Answer = {
 }
 
 /** How a vendor answers, whatever it was asked. */
-export type Dialect = {
+export type ResponseParser = {
   name: 'feishu' | 'dingtalk'
   /** Codes any of the vendor's APIs may answer. */
   codes: CodeTable
   /** A row for codes that share a prefix. */
   codePrefixes: CodeTable
-  read: (json: Record<string, unknown>, response: VendorResponse) => Answer
+  parse: (json: Record<string, unknown>, response: VendorResponse) => Answer
 }
 
-export type Vendor = Dialect & {
+export type Vendor = ResponseParser & {
   baseUrl: () => string
   headers: (accessToken: string) => Record<string, string>
   credential: (identity: Identity, remainingMs: () => number) => Promise<Credential>
   /** The vendor's id of the user to whom a token belongs. Asks the vendor and changes nothing; throws `OperationError`. */
   ownerOf: (accessToken: string, remainingMs: number) => Promise<string>
-}
-
-type Call = {
-  vendor: Dialect
-  request: VendorRequest
-  /** The API's own codes; they go before the vendor's. */
-  codes: CodeTable
-  /** Whether an answer without a failure code really says that it was done. */
-  succeeded: (json: Record<string, unknown>) => boolean
-  actsAs?: Credential['actsAs']
-  /** What to wait when the vendor throttles without saying how long. */
-  throttleMs?: number
-}
-
-/** Makes one call. Returns what the vendor's answer means, or throws the `OperationError` it means. */
-export const call = async (
-  exchange: Call,
-  remainingMs: number,
-): Promise<{ outcome: 'changed' | 'unchanged'; answer: Answer }> =>
-  judge(exchange, await send(exchange.request, remainingMs))
-
-/** The meaning of a response, as `call` returns or throws it. */
-export function judge(
-  { vendor, codes, succeeded, actsAs, throttleMs = 1_000 }: Omit<Call, 'request'>,
-  response: VendorResponse,
-): { outcome: 'changed' | 'unchanged'; answer: Answer } {
-  const answer = readAnswer(vendor, response)
-  const { code, message, requestId } = answer
-  const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
-  if (!answer.failed && response.status < 300 && succeeded(answer.json)) return { outcome: 'changed', answer }
-
-  const meaning = (answer.failed && code !== null && lookUp(codes, vendor, code)) || byStatus(response.status)
-  if ('outcome' in meaning) return { outcome: meaning.outcome, answer }
-  const kind = 'kind' in meaning ? meaning.kind : actsAs === 'user' ? 'reauthorization_required' : 'misconfigured'
-  const told = code === null ? `HTTP ${response.status}` : `${code} (${message || `HTTP ${response.status}`})`
-  throw new OperationError(
-    kind,
-    {
-      en: `${vendor.name} answered ${told}: ${meaning.means.en}.`,
-      zh: `${vendor.name} 返回 ${told}:${meaning.means.zh}。`,
-    },
-    {
-      hint: hintFor(meaning, kind, answer.missingScopes ?? []),
-      retryAfterMs: waitMs(kind, response, meaning, throttleMs),
-      upstream,
-      tokenRejected: 'tokenRejected' in meaning,
-    },
-  )
-}
-
-/** Asks a vendor as a user, changing nothing. Returns the answer in the wanted shape, or throws `OperationError`. */
-export async function ask<Wanted>(
-  vendor: Dialect,
-  request: Pick<VendorRequest, 'url' | 'headers'>,
-  wanted: v.GenericSchema<unknown, Wanted>,
-  remainingMs: number,
-): Promise<Wanted> {
-  const succeeded = (json: Record<string, unknown>) => v.is(wanted, json)
-  const { answer } = await call(
-    { vendor, request: { method: 'GET', ...request }, codes: {}, succeeded, actsAs: 'user' },
-    remainingMs,
-  )
-  return v.parse(wanted, answer.json)
-}
-
-/** Anything but a JSON object is an answer of nobody: a proxy's page, a cut body, an empty one. */
-function readAnswer(vendor: Dialect, response: VendorResponse): Answer {
-  let json: unknown
-  try {
-    json = JSON.parse(response.text)
-  } catch {}
-  const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
-  const answer = vendor.read(isObject ? (json as Record<string, unknown>) : {}, response)
-  const { code, message, requestId, missingScopes = [] } = answer
-  return {
-    ...answer,
-    // Both travel in log lines, events and message attributes: what does not look like one is none.
-    code: code !== null && /^[\w.-]{1,100}$/.test(code) ? redact(code) : null,
-    requestId: requestId !== null && /^[\x21-\x7e]{1,200}$/.test(requestId) ? redact(requestId) : null,
-    message: redact(printable(message, 300)),
-    missingScopes: missingScopes.map(redact),
-  }
-}
-
-function lookUp(codes: CodeTable, vendor: Dialect, code: string): Meaning | undefined {
-  for (const table of [codes, vendor.codes]) if (Object.hasOwn(table, code)) return table[code]
-  const prefix = Object.keys(vendor.codePrefixes).find((key) => code.startsWith(key))
-  return prefix === undefined ? undefined : vendor.codePrefixes[prefix]
-}
-
-/** What an answer means whose code no table knows, by its HTTP status. */
-export function byStatus(status: number): Meaning {
-  if (status === 429) return { kind: 'rate_limited', means: { en: 'too many requests', zh: '请求过多' } }
-  if (status >= 500) return { kind: 'unavailable', means: { en: 'a server fault', zh: '服务器故障' } }
-  return {
-    kind: 'protocol',
-    means: { en: 'not an answer its documents describe', zh: '不是其文档所述的应答' },
-  }
-}
-
-function hintFor(meaning: Meaning, kind: Kind, missingScopes: string[]): Text {
-  const hint = meaning.hint ?? KINDS[kind].hint
-  const scopes = missingScopes.filter((scope) => /^[\w.:-]{1,100}$/.test(scope)).slice(0, 10)
-  if (scopes.length === 0) return hint
-  return { en: `${hint.en} Missing: ${scopes.join(', ')}.`, zh: `${hint.zh} 缺少:${scopes.join('、')}。` }
-}
-
-/** Headers come from outside: whatever they say becomes a finite wait between one second and fifteen minutes. */
-const MAX_WAIT_MS = 15 * 60_000
-
-function waitMs(kind: Kind, { headers }: VendorResponse, meaning: Meaning, throttleMs: number): number | undefined {
-  if (kind !== 'rate_limited') return meaning.waitMs
-  const seconds = Number(headers['x-ogw-ratelimit-reset'] ?? headers['retry-after'])
-  const asked = seconds > 0 ? Math.max(1_000, Math.ceil(seconds * 1_000)) : Math.max(meaning.waitMs ?? 0, throttleMs)
-  return Math.min(asked, MAX_WAIT_MS)
 }

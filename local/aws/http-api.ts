@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
-import { close, isFromHere, listen, readBody } from './json-server.ts'
+import { close, listen, readBody } from '../../cli/loopback.ts'
+import { isFromHere } from './json-server.ts'
 
 /** A route key as CloudFormation has it, `POST /a/{id}`, `ANY /{path+}` or `$default`, and what it calls. */
 export type Route = {
@@ -57,7 +58,10 @@ export async function startHttpApi(options: {
     else send(response, result)
   }
 
-  const url = await listen(server, options.port)
+  const url = await listen(server, options.port).catch((error: NodeJS.ErrnoException) => {
+    if (!['EADDRINUSE', 'EACCES'].includes(error.code ?? '')) throw error
+    return listen(server)
+  })
   return { url, close: () => close(server) }
 }
 

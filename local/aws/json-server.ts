@@ -1,7 +1,7 @@
 /** The AWS JSON 1.1 protocol on loopback: what the real SDK clients send to Secrets Manager and EventBridge. */
 import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { close, listen, readBody } from '../../cli/loopback.ts'
 
 /** An error the caller is told about in AWS's shape, `{"__type", "message"}`. */
 export class AwsError extends Error {
@@ -82,41 +82,6 @@ export async function startAwsJson(operations: Operations, options: { port?: num
 export function isFromHere({ headers: { host = '', origin } }: IncomingMessage): boolean {
   if (origin !== undefined && origin !== `http://${host}`) return false
   return /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/.test(host)
-}
-
-/** Listens on loopback, on a free port when none is wanted or the wanted one is taken; returns the base URL. */
-export async function listen(server: Server, port = 0): Promise<string> {
-  server.keepAliveTimeout = 72_000
-  const attempt = (wanted: number) =>
-    new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(wanted, '127.0.0.1', () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
-  try {
-    await attempt(port)
-  } catch (error) {
-    if (port === 0 || !['EADDRINUSE', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    await attempt(0)
-  }
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-}
-
-/** Stops a server at once, open connections included. */
-export function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
-}
-
-/** The whole body of a request. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
 }
 
 function parse(body: Buffer): Record<string, unknown> {

@@ -2,7 +2,28 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { FunctionOptions } from './lambda.ts'
+
+export type FunctionOptions = {
+  name: string
+  /** The bundle, for instance `dist/NAME/index.mjs`. */
+  entry: string
+  exportName?: string
+  /** The whole environment of the function; nothing of this process' environment gets in. */
+  env?: Record<string, string>
+  timeoutMs?: number
+  /**
+   * How long a container may take to load its bundle, 10 s unless told, before the function's own timeout begins to count
+   * for that too. Lambda then starts anew, within that timeout: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+   */
+  initTimeoutMs?: number
+  memoryMb?: number
+  region?: string
+  account?: string
+  /** Containers at once; further invocations wait for a free one. 10 unless told. */
+  maxContainers?: number
+  /** Called for every line on stdout or stderr, before the invocation that wrote it settles. */
+  onLine?: (line: LogLine) => void
+}
 
 /** A line of a function's output; the request id is that of the invocation under way. */
 export type LogLine = { functionName: string; requestId: string | undefined; stream: 'stdout' | 'stderr'; line: string }

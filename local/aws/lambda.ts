@@ -1,29 +1,7 @@
 /** Runs a bundle as Lambda does: own environment, deadline, one invocation per container, containers reused. */
 import { randomUUID } from 'node:crypto'
 import { devNull } from 'node:os'
-import { type Container, FunctionError, type LogLine, startContainer } from './lambda-container.ts'
-
-export type FunctionOptions = {
-  name: string
-  /** The bundle, for instance `dist/NAME/index.mjs`. */
-  entry: string
-  exportName?: string
-  /** The whole environment of the function; nothing of this process' environment gets in. */
-  env?: Record<string, string>
-  timeoutMs?: number
-  /**
-   * How long a container may take to load its bundle, 10 s unless told, before the function's own timeout begins to count
-   * for that too. Lambda then starts anew, within that timeout: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
-   */
-  initTimeoutMs?: number
-  memoryMb?: number
-  region?: string
-  account?: string
-  /** Containers at once; further invocations wait for a free one. 10 unless told. */
-  maxContainers?: number
-  /** Called for every line on stdout or stderr, before the invocation that wrote it settles. */
-  onLine?: (line: LogLine) => void
-}
+import { type Container, FunctionError, type FunctionOptions, startContainer } from './lambda-container.ts'
 
 export type LambdaFunction = {
   readonly name: string

@@ -2,7 +2,7 @@
 
 import type { LoggedLine } from '../../cli/progress/audit-log.ts'
 import { Ledger, type Result } from '../../cli/progress/ledger.ts'
-import type { Input } from '../../lib/operation.ts'
+import type { Input } from '../../lib/schema.ts'
 
 /** What an event asks of each operation, told when it is put on the bus. */
 export type Targets = { message: 'targets'; eventId: string; targets: Record<string, Input[]> }

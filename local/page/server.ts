@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { build } from 'esbuild'
+import { listCodeSections } from '../../cli/code-tables.ts'
 import { KINDS, toOperationError } from '../../lib/error.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { parse } from '../../lib/schema.ts'
-import { codeSections } from '../../scripts/docs/codes-page.ts'
 import type { Pages } from '../aws/http-api.ts'
 import type { LogLine } from '../aws/lambda-container.ts'
 import type { BusEvent } from '../aws/put-events-entry.ts'
@@ -112,7 +112,7 @@ const namesOf = ({ paths }: { paths: Record<string, Record<string, { operationId
   Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId))
 
 async function hintsOfTables(): Promise<Hints> {
-  const meanings = (await codeSections()).flatMap(({ codes }) => Object.values(codes))
+  const meanings = (await listCodeSections()).flatMap(({ codes }) => Object.values(codes))
   const hints = [...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? [])
   return { message: 'hints', hints: Object.fromEntries(hints.map(({ en, zh }) => [en, zh])) }
 }

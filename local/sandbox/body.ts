@@ -1,13 +1,4 @@
-/** Reads request bodies. */
-
-import type { IncomingMessage } from 'node:http'
-
-/** The whole body as text. */
-export async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk)
-  return Buffer.concat(chunks).toString()
-}
+/** Reads what a request's body says. */
 
 /** The string fields of a JSON or form body; `undefined` when it is no object. */
 export function fieldsOf(body: string, isForm: boolean): Record<string, string> | undefined {

@@ -1,8 +1,7 @@
 /** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the five operations, limits, failures. */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { readBody } from './body.ts'
+import { close, listen, readBody } from '../../cli/loopback.ts'
 import type { Answer, State } from './call.ts'
 import { Queue, readOrder, type Script, type Target } from './script.ts'
 import { play, send } from './send.ts'
@@ -68,7 +67,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const method = request.method ?? ''
     const url = request.url ?? ''
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]))
-    const body = await readBody(request)
+    const body = String(await readBody(request))
     const path = url.split('?', 1)[0] ?? ''
     if (path.startsWith('/_sandbox/')) return send(response, control(method, path, body))
 
@@ -120,22 +119,16 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       response.writeHead(500).end(`The sandbox itself failed: ${error}`)
     })
   })
-  // Longer than any client keeps a connection, so that an idle one is never closed under a request.
-  server.keepAliveTimeout = 600_000
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve)
-  })
+  const baseUrl = await listen(server, port)
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: baseUrl,
     requests,
     state,
     answer: (target, script, times = 1) => queue.add(target, script, times),
     async close() {
       closing.abort()
-      const closed = new Promise((resolve) => server.close(resolve))
-      server.closeAllConnections()
-      await closed
+      await close(server)
     },
   }
 }

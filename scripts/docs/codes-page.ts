@@ -1,51 +1,8 @@
 /** docs/codes.md: every vendor code with what it means and what to do, out of the tables that the functions judge by. */
-import { readdirSync } from 'node:fs'
-import { dingtalkCalendarList, feishuCalendarList } from '../../cli/discovery/vendor-lists.ts'
-import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../../lib/dingtalk/codes.ts'
+import { listCodeSections } from '../../cli/code-tables.ts'
 import { KINDS, type Kind, type Text } from '../../lib/error.ts'
-import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../../lib/feishu/codes.ts'
-import type { Operation, VendorCall } from '../../lib/operation.ts'
-import { byStatus, type CodeTable, type Meaning } from '../../lib/vendor/vendor.ts'
-
-/** A heading, and the codes under it. */
-export type Section = { title: Text; codes: CodeTable }
-
-const functions = new URL('../../functions/', import.meta.url)
-
-/** Every table, those of one operation first: the order in which a code is looked up. */
-export async function codeSections(): Promise<Section[]> {
-  const modules: { operation?: Operation }[] = await Promise.all(
-    readdirSync(functions)
-      .sort()
-      .map((file) => import(new URL(file, functions).href)),
-  )
-  const ownCodes = ({ codes }: VendorCall) =>
-    Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
-  const ofOperations = modules.flatMap(({ operation }) =>
-    operation ? [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: ownCodes(operation) }] : [],
-  )
-  const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
-  return [
-    ...ofOperations,
-    {
-      title: { en: "`npm run discover`: Feishu's list of calendars", zh: '`npm run discover`:飞书日历列表' },
-      codes: ownCodes(feishuCalendarList as VendorCall),
-    },
-    {
-      title: { en: "`npm run discover`: DingTalk's list of calendars", zh: '`npm run discover`:钉钉日历列表' },
-      codes: ownCodes(dingtalkCalendarList as VendorCall),
-    },
-    { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
-    { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },
-    { title: { en: "Feishu: an app's or tenant's token", zh: '飞书:获取应用或租户令牌' }, codes: feishuTokenCodes },
-    { title: { en: "Feishu: a user's tokens", zh: '飞书:获取或刷新用户令牌' }, codes: feishuOauthCodes },
-    {
-      title: { en: 'Any DingTalk call', zh: '钉钉任意接口' },
-      codes: { ...dingtalkCodes, ...Object.fromEntries(prefixes) },
-    },
-    { title: { en: 'DingTalk: tokens', zh: '钉钉:获取或刷新令牌' }, codes: dingtalkTokenCodes },
-  ]
-}
+import { byStatus } from '../../lib/vendor/classify.ts'
+import type { CodeTable, Meaning } from '../../lib/vendor/vendor.ts'
 
 /** What an answer means whose code stands in no table. */
 const UNLISTED: [Text, number][] = [
@@ -108,7 +65,7 @@ export async function codesPage(): Promise<string> {
     row(kindLink(kind as Kind), both(title), String(status), both(QUEUE[queue]), both(hint)),
   )
   const unlisted = UNLISTED.map(([title, status]) => meaningRow(both(title), byStatus(status)))
-  const sections = (await codeSections()).flatMap(({ title: { en, zh }, codes }) => [
+  const sections = (await listCodeSections()).flatMap(({ title: { en, zh }, codes }) => [
     `## ${zh === '' ? en : `${en} · ${zh}`}`,
     '',
     ...table(HEAD, codeRows(codes)),

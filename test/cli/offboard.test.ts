@@ -4,9 +4,9 @@ import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { close, listen } from '../../cli/loopback.ts'
 import { startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
 import { startEventBus } from '../../local/aws/event-bus.ts'
-import { close, listen } from '../../local/aws/json-server.ts'
 import { startCommand, stopCommands } from './operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'offboard-'))

@@ -1,12 +1,12 @@
 /** `npm run report`: what the audit log says of an offboarding, in every format, whatever the log holds. */
 import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { close, listen } from '../../cli/loopback.ts'
 import type { LoggedLine } from '../../cli/progress/audit-log.ts'
 import { Ledger } from '../../cli/progress/ledger.ts'
 import { Progress } from '../../cli/progress/progress.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { type CloudWatchLogs, startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
-import { close, listen } from '../../local/aws/json-server.ts'
 import { startCommand, stopCommands } from './operator.ts'
 
 const DRIVE = 'feishu-drive-unsubscribe'

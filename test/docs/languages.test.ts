@@ -1,12 +1,13 @@
 /** English and Chinese: which one a caller gets, and that there is always a Chinese text. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { listCodeSections } from '../../cli/code-tables.ts'
 import * as dingtalkTables from '../../lib/dingtalk/codes.ts'
 import { KINDS, OperationError, type Text } from '../../lib/error.ts'
 import * as feishuTables from '../../lib/feishu/codes.ts'
 import { languageOf, problem } from '../../lib/handlers/problem.ts'
-import { byStatus, type CodeTable } from '../../lib/vendor/vendor.ts'
-import { codeSections } from '../../scripts/docs/codes-page.ts'
+import { byStatus } from '../../lib/vendor/classify.ts'
+import type { CodeTable } from '../../lib/vendor/vendor.ts'
 
 describe('Accept-Language', () => {
   test.each([
@@ -74,7 +75,7 @@ describe('every text is there in both languages', () => {
   })
 
   test('every row of every table', async () => {
-    const sections = await codeSections()
+    const sections = await listCodeSections()
     const meanings = sections.flatMap(({ codes }) => Object.entries(codes))
     expect(meanings.length).toBeGreaterThan(90)
     for (const [, { means, hint }] of meanings) {

@@ -1,7 +1,11 @@
 /** What every operation promises, whichever vendor it calls. */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../clock.ts'
 import { type Harness, itemOf, OPERATIONS, offboardingEvent, SAMPLES, startHarness } from '../harness.ts'
+import { seedOf } from '../seed.ts'
+
+fc.configureGlobal({ seed: seedOf() })
 
 let harness: Harness
 beforeEach(async () => {
@@ -9,6 +13,7 @@ beforeEach(async () => {
 })
 afterEach(() => harness.close())
 
+const waitsMs = () => harness.clock.waits.map(({ ms }) => ms)
 const vendorCalls = () => harness.sandbox.requests.filter(({ path }) => !/token|oauth/i.test(path))
 const PLANTED = [
   'sandbox-app-secret',
@@ -100,13 +105,13 @@ describe.each(OPERATIONS)('%s', (name) => {
       body: name.startsWith('feishu') ? { code: 99991400, msg: '' } : { code: 'Forbidden.AccessDenied.QpsLimitForApi' },
     })
     harness.sandbox.answer({ path: SAMPLES[name].route }, limited(1))
-    const startedAt = Date.now()
     expect((await harness.http(name)).status).toBe(200)
-    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_000)
+    expect(waitsMs()).toEqual([1_000])
 
     harness.sandbox.answer({ path: SAMPLES[name].route }, limited(58))
     const { status, body, headers } = await harness.http(name)
     expect([status, body.retryAfterMs, headers['retry-after']]).toEqual([429, 58_000, '58'])
+    expect(waitsMs()).toEqual([1_000])
   })
 
   test('a permanent failure is not tried again', async () => {
@@ -120,21 +125,32 @@ describe.each(OPERATIONS)('%s', (name) => {
     harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 502, body: 'bad gateway' })
     expect((await harness.http(name)).body.outcome).toBe('changed')
     expect(vendorCalls()).toHaveLength(3)
+    expect(waitsMs()).toEqual([125, 250])
   })
 
   test.each(['headers', 'body'] as const)('silence in the %s is a timeout before the deadline', async (stall) => {
     harness.sandbox.answer({ path: SAMPLES[name].route }, { stall })
-    const startedAt = Date.now()
-    const { status, body } = await harness.http(name, {}, 3_000)
+    harness.clock.takeTimers()
+    let answered = false
+    const answer = harness.http(name, {}, 3_000).finally(() => {
+      answered = true
+    })
+    await until(() => vendorCalls().length === 1)
+    harness.clock.pass(1_999)
+    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+    expect(answered).toBe(false)
+    harness.clock.pass(1)
+    const { status, body } = await answer
     expect([status, body.kind, body.retryable]).toEqual([504, 'timeout', true])
-    expect(Date.now() - startedAt).toBeLessThan(3_000)
+    expect(body.detail).toMatch(/did not answer in time/)
   })
 
   test('50 calls on a cold container need one secret read and one token fetch', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => harness.http(name)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(harness.secrets.count('GetSecretValue')).toBe(1)
-    expect(harness.sandbox.requests.length - vendorCalls().length).toBeLessThanOrEqual(1)
+    const tokenFetches = harness.sandbox.requests.length - vendorCalls().length
+    expect(tokenFetches).toBeLessThanOrEqual(1)
   })
 
   test('no secret or token leaves in an answer, a log line, an event or a dead letter', async () => {
@@ -159,7 +175,7 @@ describe.each(OPERATIONS)('%s', (name) => {
       (await harness.deadLetters()).map(({ messageAttributes }) => messageAttributes),
     ])
     expect(token()).not.toBe('')
-    for (const secret of [...PLANTED, token()]) expect(told.includes(secret), secret.slice(0, 4)).toBe(false)
+    expect([...PLANTED, token()].filter((secret) => told.includes(secret))).toEqual([])
     expect(told).toContain('[redacted]')
   })
 
@@ -230,9 +246,8 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test('an enormous blank body is answered at once', async () => {
-    const startedAt = Date.now()
-    expect((await harness.http(name, { body: `${' '.repeat(200_000)}x` })).status).toBe(400)
-    expect(Date.now() - startedAt).toBeLessThan(2_000)
+    // For whom a blank costs a look at all others, it takes longer than any test may.
+    expect((await harness.http(name, { body: `${' '.repeat(5_000_000)}x` })).status).toBe(400)
   })
 
   test('speaks Chinese to who prefers it', async () => {
@@ -262,10 +277,8 @@ describe.each(OPERATIONS)('%s', (name) => {
       fc.asyncProperty(fields, fields, fc.option(fc.string(), { nil: undefined }), async (path, query, body) => {
         const event = { pathParameters: path, queryStringParameters: { dry_run: 'true', ...query }, body }
         const answer = await harness.http(name, event as object)
-        expect(
-          answer.status === 200 || answer.body.type?.toString().startsWith('urn:subscription-offboarding:error:'),
-        ).toBe(true)
         expect(answer.status).not.toBe(500)
+        if (answer.status !== 200) expect(answer.body.type).toMatch(/^urn:subscription-offboarding:error:/)
       }),
       { numRuns: 200 },
     )

@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { close, listen } from '../../cli/loopback.ts'
 import { sendEvent } from '../../cli/progress/follow.ts'
 import { connect } from '../../cli/stack/connection.ts'
-import { close, listen } from '../../local/aws/json-server.ts'
 import { startCommand, stopCommands } from '../cli/operator.ts'
 
 const CHROMIUM = [

@@ -5,8 +5,8 @@ import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cl
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, expect, test, vi } from 'vitest'
+import { close, listen } from '../../../cli/loopback.ts'
 import { connect } from '../../../cli/stack/connection.ts'
-import { close, listen } from '../../../local/aws/json-server.ts'
 import { startCommand, stopCommands } from '../operator.ts'
 
 afterAll(stopCommands)

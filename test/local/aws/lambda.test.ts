@@ -4,8 +4,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { createFunction, type FunctionOptions } from '../../../local/aws/lambda.ts'
-import type { LogLine } from '../../../local/aws/lambda-container.ts'
+import { createFunction } from '../../../local/aws/lambda.ts'
+import type { FunctionOptions, LogLine } from '../../../local/aws/lambda-container.ts'
 
 let folder: string
 beforeAll(async () => {

@@ -1,0 +1,49 @@
+/** Every vendor code the product knows, out of the tables that the functions judge by. */
+import { readdirSync } from 'node:fs'
+import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../lib/dingtalk/codes.ts'
+import type { Text } from '../lib/error.ts'
+import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/codes.ts'
+import type { Operation } from '../lib/operation.ts'
+import type { CodeTable } from '../lib/vendor/vendor.ts'
+import type { VendorCall } from '../lib/vendor/vendor-call.ts'
+import { dingtalkCalendarList, feishuCalendarList } from './discovery/vendor-lists.ts'
+
+/** A heading, and the codes under it. */
+export type Section = { title: Text; codes: CodeTable }
+
+const functions = new URL('../functions/', import.meta.url)
+
+/** Every table, those of one operation first: the order in which a code is looked up. */
+export async function listCodeSections(): Promise<Section[]> {
+  const modules: { operation?: Operation }[] = await Promise.all(
+    readdirSync(functions)
+      .sort()
+      .map((file) => import(new URL(file, functions).href)),
+  )
+  const ownCodes = ({ codes }: VendorCall) =>
+    Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
+  const ofOperations = modules.flatMap(({ operation }) =>
+    operation ? [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: ownCodes(operation) }] : [],
+  )
+  const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
+  return [
+    ...ofOperations,
+    {
+      title: { en: "`npm run discover`: Feishu's list of calendars", zh: '`npm run discover`:飞书日历列表' },
+      codes: ownCodes(feishuCalendarList as VendorCall),
+    },
+    {
+      title: { en: "`npm run discover`: DingTalk's list of calendars", zh: '`npm run discover`:钉钉日历列表' },
+      codes: ownCodes(dingtalkCalendarList as VendorCall),
+    },
+    { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
+    { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },
+    { title: { en: "Feishu: an app's or tenant's token", zh: '飞书:获取应用或租户令牌' }, codes: feishuTokenCodes },
+    { title: { en: "Feishu: a user's tokens", zh: '飞书:获取或刷新用户令牌' }, codes: feishuOauthCodes },
+    {
+      title: { en: 'Any DingTalk call', zh: '钉钉任意接口' },
+      codes: { ...dingtalkCodes, ...Object.fromEntries(prefixes) },
+    },
+    { title: { en: 'DingTalk: tokens', zh: '钉钉:获取或刷新令牌' }, codes: dingtalkTokenCodes },
+  ]
+}

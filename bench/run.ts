@@ -16,12 +16,14 @@ import { prepareRuntimeClient } from '../test/e2e/runtime-client.ts'
 import { publish } from './report.ts'
 import { percentile, type Row, type Sample, summary } from './results.ts'
 import { startServers } from './servers.ts'
+import { checkStarts } from './start.ts'
 
 const HELP = `Measures start-up, answers, memory and size of the bundles beside an empty handler, a hand-written one and the vendors' SDKs,
 all in one run, in Lambda's runtime client. Writes docs/bench.json, docs/bench.svg and the table of the READMEs.
 
   npm run bench                        15 fresh processes of each, about six minutes
   npm run bench -- --processes 25
+  npm run bench -- --starts            only whether each function starts in no more processor time than agreed
   npm run bench -- --only floor,feishu-approval-unsubscribe --dry    prints, writes nothing
 
 The first run installs the SDKs to compare with (bench/peers) and builds the runtime client (cmake, make, g++).
@@ -152,6 +154,7 @@ async function main(): Promise<void> {
       processes: { type: 'string', default: '15' },
       only: { type: 'string' },
       dry: { type: 'boolean' },
+      starts: { type: 'boolean' },
     },
   })
   if (values.help) return void process.stdout.write(HELP)
@@ -160,6 +163,8 @@ async function main(): Promise<void> {
   const only = values.only?.split(',')
   const rows = ROWS.filter(({ name }) => !only || only.includes(name))
 
+  checkStarts()
+  if (values.starts) return
   installPeers()
   prepareRuntimeClient()
   const taskRoot = await taskRootWithAll()

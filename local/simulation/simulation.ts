@@ -13,9 +13,13 @@ import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
 import type { Host, VendorAnswer, VendorRequest } from './host.ts'
+import { randomFrom } from './random.ts'
 
-/** How long things take. Milliseconds. */
-export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number }
+/**
+ * How long things take. Milliseconds. With a `jitter` from 0 to 1, 0 unless told, by up to this share less or more; but for
+ * a call's way to the vendor, since how calls bunch there no pacing can know.
+ */
+export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number; jitter?: number }
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
@@ -43,6 +47,7 @@ export type SimulationOptions = {
   secrets: (nowMs: number) => Record<string, unknown>
   latencies: Latencies
   faults?: Faults
+  /** @default the same numbers every time */
   random?: () => number
   /** How many events are planned side by side. */
   planners?: number
@@ -89,9 +94,11 @@ function killed(die: Container['die'], at: string): Promise<never> {
 type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
 
 export async function startSimulation(options: SimulationOptions) {
-  const { operations, latencies, faults = {}, random = Math.random, planners = 10 } = options
+  const { operations, latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
   const clock = new Clock(START_MS)
   const now = () => clock.nowMs
+  const { jitter = 0 } = latencies
+  const take = (ms: number) => clock.sleep(jitter === 0 ? ms : ms * (1 + jitter * (2 * random() - 1)))
   const vendors: Vendors = startVendors({ world: options.world, speed: 1, now })
   const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
   for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
@@ -162,7 +169,7 @@ export async function startSimulation(options: SimulationOptions) {
       clearTimeout: () => undefined,
       process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
     })
-    await clock.sleep(latencies.initMs)
+    await take(latencies.initMs)
     return { handler, die, dead }
   }
 
@@ -216,7 +223,7 @@ export async function startSimulation(options: SimulationOptions) {
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
     const injected = faults.vendor?.(pathname, now())
     const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
-      await clock.sleep(latencies.vendorMs / 2)
+      await take(latencies.vendorMs / 2)
       const { status, json, text = '' } = answer
       const given = Object.fromEntries(
         Object.entries(answer.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value]),
@@ -270,7 +277,7 @@ export async function startSimulation(options: SimulationOptions) {
     die: Container['die'],
   ): Promise<Record<string, unknown>> {
     const fault = faults.aws?.(operation, now())
-    await clock.sleep(latencies.awsMs)
+    await take(latencies.awsMs)
     if (fault === 'killed-before') return killed(die, operation)
     if (fault === 'throttled')
       throw Object.assign(new Error('slow down'), {
@@ -350,7 +357,7 @@ export async function startSimulation(options: SimulationOptions) {
         const availableAtMs = queue.availableAtMs(group)
         if (availableAtMs === undefined) return
         if (availableAtMs > now()) await clock.sleep(availableAtMs - now())
-        await clock.sleep(latencies.pollMs)
+        await take(latencies.pollMs)
         const messages = queue.receive(group)
         if (messages.length === 0) return
         countsOf(name).sqsRequests++

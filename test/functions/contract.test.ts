@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
 import { until } from '../clock.ts'
 import { type Harness, itemOf, offboardingEvent, sampleOf, startHarness } from '../harness.ts'
+import { seedOf } from '../seed.ts'
 
-fc.configureGlobal({ seed: 1 })
+fc.configureGlobal({ seed: seedOf() })
 
 let harness: Harness
 beforeEach(async () => {

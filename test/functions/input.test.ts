@@ -7,8 +7,9 @@ import { FILE_TYPES } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { parse } from '../../lib/schema.ts'
 import { urlOf } from '../../lib/vendor/vendor-call.ts'
+import { seedOf } from '../seed.ts'
 
-fc.configureGlobal({ seed: 1 })
+fc.configureGlobal({ seed: seedOf() })
 process.env.FEISHU_BASE_URL = 'https://open.feishu.cn'
 
 const problemOf = (schema: v.GenericSchema, value: unknown) => {

@@ -7,10 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compileTemplate } from '../../infra/compile.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
+import { checkParameters } from './parameters.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
-// proves nothing. Everything is asserted on what `osls package` writes, in an environment without credentials.
+// proves nothing. Everything is asserted on what osls writes, in an environment without credentials.
 
 const root = join(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -61,15 +63,17 @@ const withParams = [
   'renewWithinDays=2',
 ]
 
+const paramsOf = (given: string[]) => Object.fromEntries(given.map((param) => param.split(/=(.*)/s, 2)))
+
 let directory: string
 let output = ''
 let plain: Template
 let full: Template
 
-async function osls(cwd: string, into: string, stage: string[], params: string[] = []) {
+/** Packages with the bundles that are there, for what `compileTemplate` leaves out: archives, and what osls prints. */
+async function osls(cwd: string, into: string) {
   const env = { PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`, HOME: join(directory, 'home') }
-  const args = ['package', '--package', into, ...stage, ...params.map((param) => `--param=${param}`)]
-  const { stdout, stderr } = await run('osls', args, { cwd, env, timeout: 60_000 })
+  const { stdout, stderr } = await run('osls', ['package', '--package', into], { cwd, env })
   const template: Template = JSON.parse(await readFile(join(into, 'cloudformation-template-update-stack.json'), 'utf8'))
   return { template, output: stdout + stderr }
 }
@@ -80,11 +84,17 @@ beforeAll(async () => {
   if (!functionNames.every((name) => existsSync(join(root, 'dist', name, 'index.mjs')))) {
     await run(process.execPath, ['scripts/build.ts'], { cwd: root })
   }
-  const packaged = await osls(root, join(directory, 'plain'), [])
+  // Beside what goes into the archives, files that must not.
+  const service = join(directory, 'service')
+  for (const name of ['serverless.yml', 'package.json', 'infra', 'dist', 'lib'])
+    await cp(join(root, name), join(service, name), { recursive: true })
+  const [packaged, compiled] = await Promise.all([
+    osls(service, join(directory, 'plain')),
+    compileTemplate({ stage: 'prod', params: paramsOf(withParams) }),
+  ])
   plain = packaged.template
   output = packaged.output
-  full = (await osls(root, join(directory, 'full'), ['--stage', 'prod', '--region', 'eu-central-1'], withParams))
-    .template
+  full = compiled as Template
 }, 120_000)
 
 afterAll(() => rm(directory, { recursive: true, force: true }))
@@ -182,8 +192,10 @@ describe('packaging', () => {
     }
   })
 
+  const REFUSED_AUTH = /auth=….*"iam" or "jwt"/
+  const REFUSED_NAME = /no parameter "alarmMail"/
   it.each([
-    [['auth=none'], /auth=….*"iam" or "jwt"/],
+    [['auth=none'], REFUSED_AUTH],
     [['auth=jwt', 'jwtAudience=a'], /jwtIssuer=….*https URL/],
     [['auth=jwt', 'jwtIssuer=https://login.example.com'], /jwtAudience/],
     [['vpcSubnetIds=subnet-0a1'], /needed together/],
@@ -197,10 +209,20 @@ describe('packaging', () => {
     [['source= '], /source=….*begin with "aws\."/],
     [['source=aws.hr'], /source=….*begin with "aws\."/],
     [['renewWithinDays=soon'], /renewWithinDays=….*a number of days/],
-    [['alarmMail=ops@example.com'], /no parameter "alarmMail"/],
-  ])('refuses %j', async (params, message) => {
-    const wrong = osls(root, join(directory, 'wrong'), [], params)
-    await expect(wrong).rejects.toMatchObject({ stdout: expect.stringMatching(message) })
+    [['alarmMail=ops@example.com'], REFUSED_NAME],
+  ])('refuses %j', async (given, message) => {
+    await expect(checkParameters({ given })).rejects.toThrow(message)
+  })
+
+  it('takes what it does not refuse', async () => {
+    for (const given of [[], withParams]) expect(await checkParameters({ given })).toHaveProperty('source')
+  })
+
+  it.each([
+    [['auth=none'], REFUSED_AUTH],
+    [['alarmMail=ops@example.com'], REFUSED_NAME],
+  ])('stops at what it refuses: %j', async (params, message) => {
+    await expect(compileTemplate({ params: paramsOf(params) })).rejects.toThrow(message)
   })
 })
 
@@ -872,7 +894,7 @@ describe('growing', () => {
       )
     await writeFile(join(copy, 'serverless.yml'), grown)
 
-    const { template } = await osls(copy, join(directory, 'grown'), [])
+    const { template } = await osls(copy, join(directory, 'grown'))
     const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
     const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
     const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))

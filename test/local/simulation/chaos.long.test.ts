@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { operationNames } from '../../../infra/operations.ts'
+import { randomFrom } from '../../../local/simulation/random.ts'
 import {
   type AwsFault,
   type Faults,
@@ -12,27 +13,12 @@ import {
   type VendorFault,
 } from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../../../local/simulation/world.ts'
+import { seedOf } from '../../seed.ts'
 
-const FIXED_SEED = 20261121
-const given = process.env.CHAOS_SEED
-const SEED = given === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(given ?? FIXED_SEED)
-if (!Number.isSafeInteger(SEED)) throw new Error('CHAOS_SEED must be "random" or a whole number')
-if (given) process.stderr.write(`CHAOS_SEED=${SEED}\n`)
-
+const SEED = seedOf('CHAOS_SEED')
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300 }
-
-/** mulberry32: the same numbers for the same seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5 }
 
 const limited = { code: 99991400, msg: 'request trigger frequency limit' }
 const anyVendor: VendorFault[] = [

@@ -1,7 +1,7 @@
 /** Samples as ratios: nothing here says how fast a machine is. */
 
 export type Row = { name: string; label: string; event: object; batch?: boolean }
-/** One process. Milliseconds; `warmMs` of every answer after the first. */
+/** One process. Milliseconds, of processor time for the starts; `warmMs` of every answer after the first. */
 export type Sample = { emptyInitMs: number; initMs: number; firstMs: number; warmMs: number[]; peakRssKiB: number }
 type Size = { bundleBytes: number; zipBytes: number }
 
@@ -14,8 +14,7 @@ export type RowResult = Size & {
   batch: boolean
   /** To that of an empty handler, started just before. */
   init: Ratio
-  /** Start and first answer together, first answer, later answers, peak memory: to the hand-written handler's. */
-  ready: Ratio
+  /** First answer, later answers, peak memory: to the hand-written handler's. */
   first: Ratio
   warm: Ratio & { p99: number }
   rss: Ratio
@@ -45,7 +44,6 @@ const ratio = (numbers: number[], base: number): Ratio => ({
 })
 
 const of = {
-  ready: ({ initMs, firstMs }: Sample) => [initMs + firstMs],
   first: ({ firstMs }: Sample) => [firstMs],
   warm: ({ warmMs }: Sample) => warmMs,
   rss: ({ peakRssKiB }: Sample) => [peakRssKiB],
@@ -80,7 +78,6 @@ export function summary({
         starts.map(({ initMs, emptyInitMs }) => initMs / emptyInitMs),
         1,
       ),
-      ready: to('floor', 'ready'),
       first: to('floor', 'first'),
       warm: { ...to('floor', 'warm'), p99 },
       rss: to('floor', 'rss'),

@@ -6,6 +6,7 @@ export const PER_LEAVER = { calendars: 1, acls: 2, approvals: 2, files: 20, ding
 export const TARGETS_PER_LEAVER = Object.values(PER_LEAVER).reduce((sum, count) => sum + count, 0)
 
 export const ENV = {
+  AWS_REGION: 'simulated-1',
   FEISHU_APP_SECRET_ID: 'app/feishu',
   FEISHU_USER_SECRET_PREFIX: 'user/feishu/',
   DINGTALK_APP_SECRET_ID: 'app/dingtalk',

@@ -1,28 +1,13 @@
-/** `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes no subscription. */
+/** `offboarding smoke --stage dev`: a dry run of every operation in a deployed stage. Changes no subscription. */
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import path from 'node:path'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { Command } from 'commander'
 import { parse } from 'yaml'
 import { printable } from '../lib/schema.ts'
-import { failed, nameOf, runCommand } from './command.ts'
+import { failed, nameOf } from './command.ts'
+import type { Io } from './io.ts'
 import { checkDeployment } from './stack/deployment.ts'
-
-const HELP = `npm run smoke -- [options]
-
-Calls every operation of a deployed stage with a dry run: it reads its secret and obtains its token, and changes no
-subscription. The token of an app comes from the vendor; the stored token of a user is shown to the vendor, which says
-whose it is. One that is about to expire is renewed and stored, as with every call.
-
-  --stage STAGE         (default dev)
-  --region REGION       (default: serverless.yml's)
-  --open-id OPEN_ID     a Feishu user whose token is stored, for the operations that act as a user
-  --union-id UNION_ID   the same for DingTalk, for apps that act as a user
-  --help
-
-One line for each operation with what was proved. Exit code 0: all passed. 1: one failed. 2: wrong options, nothing was called.
-
-  AWS_PROFILE=ops npm run smoke -- --stage prod --open-id ou_custodian
-`
 
 /** What an operation wants beyond its path; a user is filled in by `--open-id` or `--union-id`. */
 const QUERIES: Record<string, Record<string, string>> = {
@@ -36,20 +21,37 @@ const NOBODY = 'smoke-check'
 type Problem = { kind?: string; detail?: string; hint?: string }
 type Line = { passed: boolean; told: string }
 
-const OPTIONS = {
-  stage: { type: 'string', default: 'dev' },
-  region: { type: 'string' },
-  'open-id': { type: 'string', default: NOBODY },
-  'union-id': { type: 'string', default: NOBODY },
-  help: { type: 'boolean', default: false },
-} as const
+type Options = { stage: string; region?: string; openId?: string; unionId?: string }
 
-type Users = { 'open-id': string; 'union-id': string }
+export const smokeCommand = (io: Io): Command =>
+  new Command('smoke')
+    .summary('check every operation of a deployed stage')
+    .description(
+      'Calls every operation of a deployed stage with a dry run: it reads its secret and obtains its token, and changes no ' +
+        "subscription. An app's token comes from the vendor; a user's stored token is checked by asking the vendor who owns it. " +
+        'One that is about to expire is renewed and stored, as with every call.',
+    )
+    .option('--stage <stage>', 'the stage to check', 'dev')
+    .option('--region <region>', 'the AWS region (default: the one in serverless.yml)')
+    .option('--open-id <open-id>', 'a Feishu user with a stored token, for operations that act as a user')
+    .option('--union-id <union-id>', 'the same for DingTalk, for apps that act as a user')
+    .addHelpText(
+      'after',
+      `
+Prints one line for each operation with what was proved. Exit code 0: all passed. 1: one failed. 2: wrong options, nothing
+was called.
+
+Example:
+  AWS_PROFILE=ops npx offboarding smoke --stage prod --open-id ou_custodian`,
+    )
+    .action(async (options: Options) => {
+      io.exitCode = await smoke(io, options)
+    })
 
 /** The event of an HTTP call of the operation, with `dry_run=true`. */
-function dryRun(operation: string, route: string, users: Users) {
+function dryRun(operation: string, route: string, { openId = NOBODY, unionId = NOBODY }: Options) {
   const [method = '', rawPath = ''] = route.split(' ')
-  const named: Record<string, string> = { open_id: users['open-id'], userId: users['union-id'] }
+  const named: Record<string, string> = { open_id: openId, userId: unionId }
   const names = [...rawPath.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '')
   const query = Object.entries(QUERIES[operation] ?? {}).map(([name, value]) => [name, value || named[name]])
   return {
@@ -93,15 +95,12 @@ function judge(status: number, body: Problem & { outcome?: string }, asUser: boo
   return { passed: false, told: `${status} ${body.kind}: ${body.detail} ${body.hint ?? ''}` }
 }
 
-await runCommand('smoke', async (args) => {
-  const { values } = parseArgs({ args, options: OPTIONS })
-  if (values.help) {
-    process.stdout.write(HELP)
-    return 0
-  }
-  const { used: region } = checkDeployment(values)
-  const { custom } = parse(readFileSync('serverless.yml', 'utf8'), {
-    logLevel: 'error', // CloudFormation's own tags, as in !Ref, are none of its business
+const SERVERLESS_FILE = path.join(import.meta.dirname, '../serverless.yml')
+
+async function smoke(io: Io, options: Options): Promise<number> {
+  const { used: region } = checkDeployment(options)
+  const { custom } = parse(readFileSync(SERVERLESS_FILE, 'utf8'), {
+    logLevel: 'error', // CloudFormation's own tags, such as !Ref, are irrelevant here
   }) as {
     custom: { operations: Record<string, { route: string }> }
   }
@@ -110,12 +109,12 @@ await runCommand('smoke', async (args) => {
   const width = Math.max(...operations.map(([operation]) => operation.length))
   const lines = await Promise.all(
     operations.map(([operation, { route }]) =>
-      check(lambda, `${values.stage}-${operation}`, dryRun(operation, route, values)),
+      check(lambda, `${options.stage}-${operation}`, dryRun(operation, route, options)),
     ),
   )
   for (const [index, { passed, told }] of lines.entries())
-    process.stdout.write(
+    io.stdout.write(
       `${passed ? 'ok  ' : 'FAIL'}  ${operations[index]?.[0].padEnd(width)}  ${printable(told.trim(), 1_000)}\n`,
     )
   return lines.every(({ passed }) => passed) ? 0 : 1
-})
+}

@@ -1,6 +1,7 @@
 /** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
 import { parseArgs } from 'node:util'
-import { CommandError, readObject, say, UsageError } from '../cli/command.ts'
+import { CommandError, readObject, UsageError } from '../cli/command.ts'
+import { log, processIo } from '../cli/io.ts'
 import { AuditLog } from '../cli/progress/audit-log.ts'
 import { exitCodeOf, follow, sendEvent } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
@@ -20,7 +21,7 @@ keeps the HTTP API up.
 
   --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected
   --event FILE       the event's detail as JSON (default local/events/offboarding.json)
-  --no-event         send none; "npm run offboard" in another terminal does
+  --no-event         send none; "npx offboarding offboard" in another terminal does
   --dry-run          plan and check everything, change nothing
   --speed N          how much faster the sandbox's limit windows run (default 60; 1 is real time)
   --port N           wanted port of the HTTP API (default 8787; another one when it is taken)
@@ -30,6 +31,9 @@ keeps the HTTP API up.
 
   npm start -- --once --event my-leaver.json --dry-run
 `
+
+const io = processIo()
+const say = (line: string): void => log(io, line)
 
 const options = (() => {
   try {
@@ -53,7 +57,7 @@ const options = (() => {
 })()
 
 function fail(message: string): never {
-  process.stderr.write(`npm start: ${message}\nnpm start -- --help tells the options.\n`)
+  process.stderr.write(`npm start: ${message}\nRun "npm start -- --help" for usage.\n`)
   process.exit(2)
 }
 
@@ -78,8 +82,7 @@ async function main(): Promise<number> {
   if (options['dry-run']) detail.dryRun = true
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
 
-  say('Compiling serverless.yml …')
-  const template = await compileTemplate({ stage: 'local' })
+  const template = await compileTemplate({ stage: 'local', onCompile: () => say('Compiling serverless.yml …') })
   const { functions } = readTemplate(template, { queueUrl: (name) => name })
   const variables = Object.assign({}, ...functions.map(({ env }) => env))
 
@@ -127,8 +130,8 @@ async function main(): Promise<number> {
       const connection = localConnection(description())
       eventId = await sendEvent(connection, detail)
       say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
-      const log = new AuditLog(connection, { eventId }, 0)
-      const ledger = await follow(connection, log, { isSent: true, signal: stopping.signal })
+      const auditLog = new AuditLog(connection, { eventId }, 0)
+      const ledger = await follow(io, connection, auditLog, { isSent: true, signal: stopping.signal })
       process.stdout.write(`\n${FORMATS.table(ledger, String(detail.offboardingId))}\n`)
       exitCode = exitCodeOf(ledger)
     }
@@ -137,7 +140,7 @@ async function main(): Promise<number> {
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
       if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
       const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`
-      say(`In another terminal: npm run offboard -- local/events/offboarding.json${elsewhere}`)
+      say(`In another terminal: npx offboarding offboard local/events/offboarding.json${elsewhere}`)
       say('Ctrl-C ends it.')
       await new Promise<void>((resolve) => {
         process.once('SIGINT', resolve)

@@ -12,8 +12,8 @@ export type Redirect = { query: URLSearchParams; answer: (page: Page) => Promise
 
 export type Callback = {
   redirectUri: string
-  /** The first redirect that carries the state; undefined when none came in time. */
-  wait: (timeoutMs: number) => Promise<Redirect | undefined>
+  /** The first redirect that carries the state; undefined when `timeout` resolves first. */
+  wait: (timeout: (signal: AbortSignal) => Promise<void>) => Promise<Redirect | undefined>
   close: () => Promise<void>
 }
 
@@ -54,10 +54,14 @@ export async function startCallback(options: {
 
   return {
     redirectUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`,
-    async wait(timeoutMs) {
-      const timer = setTimeout(() => resolve(undefined), timeoutMs)
+    async wait(timeout) {
+      const waiting = new AbortController()
+      timeout(waiting.signal).then(
+        () => resolve(undefined),
+        () => {},
+      )
       const redirect = await promise
-      clearTimeout(timer)
+      waiting.abort()
       return redirect
     },
     close: () =>

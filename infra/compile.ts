@@ -24,7 +24,7 @@ const TEMPLATE_FILE = 'cloudformation-template-update-stack.json'
 const SOURCES = ['serverless.yml', 'infra']
 
 const root = path.join(import.meta.dirname, '..')
-const cacheFolder = path.join(root, 'node_modules/.cache/offboarding/templates')
+const CACHE_FOLDER = path.join(root, 'node_modules/.cache/offboarding/templates')
 const KEPT_MS = 7 * 86_400_000
 
 type Options = {
@@ -32,6 +32,7 @@ type Options = {
   stage?: string
   /** The folder of serverless.yml; this project's unless given. */
   cwd?: string
+  cacheFolder?: string
   /** Called before osls is run, which takes seconds; not when the template is in the cache. */
   onCompile?: () => void
 }
@@ -41,7 +42,7 @@ type Options = {
  * node_modules by a hash of all that it is made from; an entry that cannot be read or written is no obstacle.
  */
 export async function compileTemplate(options: Options = {}): Promise<Template> {
-  const { params = {}, stage, cwd = root, onCompile } = options
+  const { params = {}, stage, cwd = root, cacheFolder = CACHE_FOLDER, onCompile } = options
   const functions = (await readdir(path.join(cwd, 'functions'))).map((file) => path.basename(file, '.ts')).sort()
   const hash = createHash('sha256').update(
     JSON.stringify([osls.version, functions, stage, Object.entries(params).sort()]),
@@ -76,9 +77,10 @@ async function readTemplateFile(file: string): Promise<Template> {
 
 /** Writes the file in one step, so that no reader sees half of it, and removes entries that are a week old. */
 async function keep(file: string, template: Template): Promise<void> {
-  await mkdir(cacheFolder, { recursive: true })
-  for (const name of await readdir(cacheFolder)) {
-    const entry = path.join(cacheFolder, name)
+  const folder = path.dirname(file)
+  await mkdir(folder, { recursive: true })
+  for (const name of await readdir(folder)) {
+    const entry = path.join(folder, name)
     if (Date.now() - (await stat(entry)).mtimeMs > KEPT_MS) await rm(entry, { force: true })
   }
   const written = `${file}.${randomUUID()}`

@@ -20,6 +20,7 @@ const UNDELIVERED = 'undelivered-events'
 const folder = mkdtempSync(path.join(tmpdir(), 'dead-letters-'))
 
 type Request = {
+  QueueName?: string
   QueueUrl?: string
   WaitTimeSeconds?: number
   Entries?: { Id: string; MessageBody?: string }[]
@@ -201,6 +202,17 @@ describe('list', () => {
       expect(`${stdout}${stderr}`.replaceAll('\n', '').replaceAll('…', '')).not.toMatch(/\p{C}/u)
     }
     expect(await left()).toEqual([2, 0])
+  })
+
+  test('of a deployed stage waits for letters, as a short poll of SQS may miss some; the local stack misses none', async () => {
+    faults.GetQueueUrl = ({ QueueName }) => ({ QueueUrl: `${url}/000000000000/${QueueName?.replace('qa-', '')}` })
+    faults.ReceiveMessage = () => ({})
+    const waits = () => [...new Set(calls.flatMap(({ sent }) => sent.WaitTimeSeconds ?? []))]
+    const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
+    const { code, stderr } = await call(['letters', 'list', '--stage', 'qa'], { env })
+    expect([code, stderr, waits()]).toEqual([0, expect.stringMatching(/No letters\.\n$/), [1]])
+    calls = []
+    expect([(await run('list')).code, waits()]).toEqual([0, [0]])
   })
 
   test('says so when there is none', async () => {
@@ -412,6 +424,16 @@ describe('discard', () => {
     const { code, stderr } = await run(what, '--all')
     expect([code, stderr]).toEqual([2, expect.stringContaining('stdin is not a terminal: pass --yes to confirm')])
     expect([await left(), await bodies(`${DRIVE}.fifo`)]).toEqual([[1, 0], []])
+  })
+
+  test.each([
+    ['n\n', 1, /Discard for good: 1 letter\? \[y\/N\] [\s\S]*Nothing was done\.\n$/, [1, 0]],
+    ['y\n', 0, /Discard for good: 1 letter\? \[y\/N\] [\s\S]*Discarded: 1\.\n$/, [0, 0]],
+  ])('at a terminal asks, and is answered %j', async (typed, exitCode, said, after) => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    const { code, stderr } = await call(['letters', 'discard', '--all', '--local', url], { typed })
+    expect([code, stderr]).toEqual([exitCode, expect.stringMatching(said)])
+    expect(await left()).toEqual(after)
   })
 
   test('one unknown id stops it before anything is done', async () => {

@@ -126,12 +126,9 @@ describe('a granted consent', () => {
     const id = 'subscription-offboarding/staging/feishu/user/ou_leaver'
     secrets.seed('subscription-offboarding/staging/feishu/app', FEISHU_APP)
     const kmsKey = 'arn:aws:kms:ap-southeast-1:000000000000:key/customer-managed'
-    const params = [
-      `secretsKmsKeyArn=${kmsKey}`,
-      `feishuBaseUrl=${sandbox.url}`,
-      `feishuOauthTokenUrl=${sandbox.url}/oauth/v3/token`,
-    ]
-    const run = await authorize([...FEISHU.args, '--stage', 'staging', ...params.flatMap((it) => ['--param', it])], {})
+    const { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL } = known()
+    const args = [...FEISHU.args, '--stage', 'staging', '--param', `secretsKmsKeyArn=${kmsKey}`]
+    const run = await authorize(args, { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL })
     const pageUrl = new URL(await run.pageUrl)
     const query = Object.fromEntries(pageUrl.searchParams)
     expect(pageUrl.pathname).toBe('/open-apis/authen/v1/authorize')

@@ -5,13 +5,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { close, listen, readBody } from '../../local/aws/json-server.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
 import { itemOf, type Name, OPERATIONS, offboardingEvent } from '../harness.ts'
-import { run as call, startCommand, startLocalStack, stopProcesses } from './operator.ts'
+import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const DRIVE = 'feishu-drive-unsubscribe'
 const APPROVAL = 'feishu-approval-unsubscribe'
@@ -85,7 +85,6 @@ beforeEach(async () => {
   await queues.create(UNDELIVERED)
 })
 afterEach(async () => {
-  stopProcesses()
   await Promise.all([queues.close(), bus.close()])
 })
 
@@ -444,7 +443,8 @@ describe('discard', () => {
 })
 
 test('the way back as the README tells it: found, mended, redriven, done', async () => {
-  const { local, sandbox } = await startLocalStack()
+  const { local, sandbox, stop } = await startLocalStack()
+  onTestFinished(stop)
   const readme = readFileSync('README.md', 'utf8')
   const [, mend = ''] = /curl 'SANDBOX\/_sandbox\/documents' -d '(.+?)'/.exec(readme) ?? []
   const here = (...args: string[]) => call([...args, '--local', local])

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from '
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
@@ -12,7 +12,7 @@ import { type SecretsManager, startSecretsManager } from '../../local/aws/secret
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
 import { discoveryPolicy, permits } from '../docs/policies.ts'
-import { run as call, startCommand, startLocalStack, stopProcesses } from './operator.ts'
+import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const LEAVER = 'ou_leaver'
 const UNION_ID = 'sandboxUnionId01iE'
@@ -63,7 +63,6 @@ async function start(change: (world: World) => void = () => {}, { speed = 60, ma
 }
 const heard: string[] = []
 afterEach(async () => {
-  stopProcesses()
   expect(heard.join('\n')).not.toMatch(/sandbox-(app|suite)-secret|u-sandbox|ur-sandbox|sandbox-ding-/)
   heard.length = 0
   await Promise.all([sandbox?.close(), secrets?.close()])
@@ -84,7 +83,8 @@ const eventOf = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
 const calls = (route: string) => sandbox.requests.filter(({ path }) => path.includes(route)).length
 
 test('the sample as the README tells it: found, reviewed, sent, done', async () => {
-  const { local } = await startLocalStack('--no-event')
+  const { local, stop } = await startLocalStack('--no-event')
+  onTestFinished(stop)
   const [, line = ''] = /^npm run discover -- (.+?) --output event\.json/m.exec(readFileSync('README.md', 'utf8')) ?? []
   const file = newFile()
   const here = (...args: string[]) => call([...args, '--local', local])

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
 import { startEventBus } from '../../local/aws/event-bus.ts'
 import { close, listen } from '../../local/aws/json-server.ts'
-import { run as call, startCommand, startLocalStack, stopProcesses } from './operator.ts'
+import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'offboard-'))
 function write(name: string, content: unknown): string {
@@ -16,13 +16,13 @@ function write(name: string, content: unknown): string {
   return file
 }
 
-afterAll(stopProcesses)
-
 describe('beside a local stack', () => {
   let local = ''
   let sandbox = ''
   beforeAll(async () => {
-    ;({ local, sandbox } = await startLocalStack('--no-event'))
+    const stack = await startLocalStack('--no-event')
+    ;({ local, sandbox } = stack)
+    return stack.stop
   })
 
   const run = (...args: string[]) => call([...args, '--local', local])

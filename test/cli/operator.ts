@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { PassThrough, Writable } from 'node:stream'
 import { vi } from 'vitest'
 import { type Io, processIo } from '../../cli/io.ts'
+import { start } from '../../local/start.ts'
 
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
@@ -52,7 +53,23 @@ type Options = {
 }
 
 /** Calls `offboarding ARGS` with modules of its own, as a new process would have. */
-export function startCommand(args: string[], { env = {}, typed, sleep = processIo().sleep }: Options = {}) {
+export function startCommand(args: string[], { env = {}, ...options }: Options = {}) {
+  return startHere(async (io) => {
+    for (const name of Object.keys(process.env)) delete process.env[name]
+    Object.assign(process.env, clean, env)
+    vi.resetModules()
+    const { main } = await import('../../cli/main.ts')
+    return main(args, io)
+  }, options)
+}
+
+export const run = (args: string[], options?: Options): Promise<Ended> => startCommand(args, options).ended
+
+/** Calls a program's function with surroundings of its own. */
+export function startHere(
+  call: (io: Io) => Promise<number>,
+  { typed, sleep = processIo().sleep }: Omit<Options, 'env'> = {},
+) {
   const said = new Said()
   const stopping = new AbortController()
   let isCaught = false
@@ -69,26 +86,16 @@ export function startCommand(args: string[], { env = {}, typed, sleep = processI
     },
     exitCode: 0,
   }
-  const ended = call(args, io, env).then((code): Ended => ({ code, stdout: said.stdout, stderr: said.stderr }))
+  const ended = call(io).then((code): Ended => ({ code, stdout: said.stdout, stderr: said.stderr }))
   return {
     ended,
     until: (name: 'stdout' | 'stderr', pattern: RegExp) => said.until(name, pattern, ended),
     /** Ctrl-C. */
     interrupt() {
-      if (!isCaught) throw new Error(`"${args.join(' ')}" does not catch Ctrl-C yet: ${said.stderr}`)
+      if (!isCaught) throw new Error(`Ctrl-C would end it at once: ${said.stderr}`)
       stopping.abort()
     },
   }
-}
-
-export const run = (args: string[], options?: Options): Promise<Ended> => startCommand(args, options).ended
-
-async function call(args: string[], io: Io, env: Record<string, string>): Promise<number> {
-  for (const name of Object.keys(process.env)) delete process.env[name]
-  Object.assign(process.env, clean, env)
-  vi.resetModules()
-  const { main } = await import('../../cli/main.ts')
-  return main(args, io)
 }
 
 const running = new Set<() => void>()
@@ -117,12 +124,19 @@ export function startProcess(command: string, args: string[], env: Record<string
 }
 
 /** `npm start` on a free port, with time running fast: the addresses of its stack and of its sandbox. */
-export async function startLocalStack(...args: string[]): Promise<{ local: string; sandbox: string }> {
-  const stack = startProcess('local/start.ts', ['--port', '0', '--speed', '1000', ...args])
+export async function startLocalStack(...args: string[]) {
+  const stack = startHere((io) => start(['--port', '0', '--speed', '1000', ...args], io))
   const local = await stack.until('stderr', /up at (http:\S+?)\. /)
   const sandbox = await stack.until('stderr', /both vendors is at (http:\S+?),/)
-  await stack.until('stderr', /Ctrl-C/)
-  return { local, sandbox }
+  await stack.until('stderr', /Ctrl-C ends it/)
+  return {
+    local,
+    sandbox,
+    async stop(): Promise<void> {
+      stack.interrupt()
+      await stack.ended
+    },
+  }
 }
 
 /** Credentials and endpoint of the emulator. */

@@ -1,10 +1,11 @@
-/** `npm start`, as a newcomer runs it. The bundles are those that `npm test` has built. */
+/** `npm start`, as a newcomer runs it: once as a process, else called. The bundles are those that `npm test` has built. */
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { startProcess, stopProcesses } from '../cli/operator.ts'
+import { start as startIn } from '../../local/start.ts'
+import { startHere, startProcess, stopProcesses } from '../cli/operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
 
@@ -16,10 +17,10 @@ function write(name: string, content: unknown): string {
 
 afterAll(stopProcesses)
 
-const start = (...args: string[]) => startProcess('local/start.ts', args).ended
+const start = (...args: string[]) => startHere((io) => startIn(args, io)).ended
 
 test('the sample event finishes, reports every target and says that one was parked', async () => {
-  const { code, stdout, stderr } = await start('--once', '--speed', '1000')
+  const { code, stdout, stderr } = await startProcess('local/start.ts', ['--once', '--speed', '1000']).ended
   expect([code, stdout]).toEqual([1, expect.stringContaining('39 targets: 33 changed, 4 unchanged, 1 parked, 1 gone')])
   expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
   expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)

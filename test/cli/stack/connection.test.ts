@@ -4,13 +4,11 @@ import { createServer } from 'node:http'
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { afterAll, expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { processIo } from '../../../cli/io.ts'
 import { connect } from '../../../cli/stack/connection.ts'
 import { close, listen } from '../../../local/aws/json-server.ts'
-import { run, startLocalStack, stopProcesses } from '../operator.ts'
-
-afterAll(stopProcesses)
+import { run, startLocalStack } from '../operator.ts'
 
 const io = processIo()
 
@@ -27,7 +25,8 @@ const DRIVE = (stage: string) => ({
 })
 
 test('the stack of "npm start --no-event" is reached with the ordinary clients', async () => {
-  const { local } = await startLocalStack('--no-event')
+  const { local, stop } = await startLocalStack('--no-event')
+  onTestFinished(stop)
   const { names, settings, isLocal, speed, variables } = await connect(io, { local })
   expect(names).toMatchObject(NAMES('local'))
   expect(Object.keys(names.operations)).toHaveLength(5)

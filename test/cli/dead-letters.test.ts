@@ -212,7 +212,7 @@ describe('list', () => {
     expect([code, stderr, waits()]).toEqual([0, expect.stringMatching(/No letters\.\n$/), [1]])
     calls = []
     expect([(await run('list')).code, waits()]).toEqual([0, [0]])
-  })
+  }, 60_000)
 
   test('says so when there is none', async () => {
     expect(await run('list')).toEqual({ code: 0, stdout: '', stderr: 'No letters.\n' })

@@ -20,7 +20,10 @@ beforeAll(async () => {
   url = await listen(server)
 })
 afterAll(() => close(server))
-afterEach(stopProcesses)
+afterEach(() => {
+  server.removeAllListeners('logs')
+  stopProcesses()
+})
 
 const answer = (response: ServerResponse, events: object[]) =>
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ events }))
@@ -64,7 +67,6 @@ describe.each([
     answer(response, [])
     server.on('logs', (next) => answer(next, []))
     const { code, stderr } = await command.ended
-    server.removeAllListeners('logs')
     expect([code, stderr]).toEqual([130, expect.stringContaining('To go on following it: npx offboarding offboard')])
   })
 

@@ -85,7 +85,7 @@ async function check(lambda: LambdaClient, FunctionName: string, event: ReturnTy
 function judge(status: number, body: Problem & { outcome?: string }, asUser: boolean): Line {
   if (status === 200 && body.outcome === 'planned')
     return { passed: true, told: asUser ? "the user's token, accepted by the vendor" : 'secret, token and vendor' }
-  // Nobody's token is not there, which only a function that may read such secrets is told.
+  // No such user is stored, and only a function that may read users' secrets learns that.
   const missing = new RegExp(`${NOBODY}" does not exist`)
   if (missing.test(body.detail ?? ''))
     return {

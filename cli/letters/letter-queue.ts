@@ -70,7 +70,7 @@ export class LetterQueue {
     return [...this.#held.values()].sort((a, b) => sentAtMs(a) - sentAtMs(b))
   }
 
-  /** Not to be interrupted: what SQS has handed out and nobody has heard of would stay invisible. */
+  /** Not to be interrupted: messages of an answer that is not read would stay invisible. */
   async #receive(): Promise<Message[]> {
     const { Messages = [] } = await this.#client
       .send(
@@ -92,7 +92,7 @@ export class LetterQueue {
   /** Throws when what is held may be received by others again before a request more has ended. */
   assertHeld(): void {
     if (Date.now() > this.#heldUntilMs - 30_000)
-      throw new CommandError('it took too long, and the letters may be in other hands: run this again for what is left')
+      throw new CommandError('this took too long, and others may have received the letters: run it again for the rest')
   }
 
   /** Deletes ten at most. Returns by id why some could not be. */

@@ -32,7 +32,7 @@ export async function sendEvent({ names, settings }: Connection, detail: unknown
 
 /**
  * Shows progress on standard error until everything planned has ended, and returns what became of it. Throws what
- * `signal` was aborted with, and when the functions do not tell what they planned. `isSent`: the event was sent just now.
+ * `signal` was aborted with, and when the functions do not report what they planned. `isSent`: the event was sent just now.
  */
 export async function follow(
   io: Io,

@@ -26,7 +26,7 @@ export type Deployment<Name extends string> = {
 
 /**
  * The functions' environment variables `names` of one stage, put into this process's environment, where lib/ looks for
- * them; `AWS_REGION` too, which is serverless.yml's unless told. A variable that is already set stays; when all are,
+ * them; `AWS_REGION` too, which is serverless.yml's unless given. A variable that is already set stays; when all are,
  * nothing is compiled. Names of secrets belong to a stage: asking for a stage while one of them is set is wrong usage.
  */
 export async function useDeployment<Name extends string>(

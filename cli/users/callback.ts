@@ -76,7 +76,7 @@ export async function startCallback(options: {
 const equal = (given: string, wanted: string): boolean => timingSafeEqual(digest(given), digest(wanted))
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
-/** Sends the page; done when it is sent or nobody waits for it any more. */
+/** Sends the page; done when it is sent or the browser is gone. */
 function send(response: ServerResponse, { status, title, text }: Page): Promise<void> {
   if (response.destroyed) return Promise.resolve()
   response.writeHead(status, {
@@ -120,7 +120,7 @@ const USED: Page = {
   status: 410,
   title: { en: 'Already used', zh: '已使用' },
   text: {
-    en: 'This consent has been taken already. The command tells how it ended.',
+    en: 'This consent has already been used. The command shows how it ended.',
     zh: '该授权已被处理,结果请见命令输出。',
   },
 }

@@ -1,4 +1,4 @@
-/** What a vendor tells of a leaver, one line after the other, and what an event may ask for because of it. */
+/** What a vendor lists of a leaver, line by line, and what an event may ask for because of it. */
 import * as v from 'valibot'
 import { type Kind, OperationError } from '../../lib/error.ts'
 import type { EventPart } from '../../lib/operation-docs.ts'

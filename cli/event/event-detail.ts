@@ -4,7 +4,8 @@ import { readFile } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import type { EventPart } from '../../lib/operation-docs.ts'
 import { issuesOf, printable } from '../../lib/schema.ts'
-import { say, UsageError } from '../command.ts'
+import { UsageError } from '../command.ts'
+import { type Io, log } from '../io.ts'
 
 /** A name with the time in it. */
 export function newOffboardingId(): string {
@@ -33,11 +34,11 @@ export function mergeParts(parts: EventPart[]): EventPart {
 const isPart = (value: unknown): value is EventPart =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Throws after telling every wrong field. */
-export function assertEvent(detail: unknown, source: string): void {
+/** Lists every wrong field on standard error, then throws `UsageError`. */
+export function assertEvent(detail: unknown, source: string, io: Io): void {
   const issues = issuesOf(offboarding, detail)
   if (issues.length === 0) return
   const width = Math.max(...issues.map(([field]) => field.length))
-  for (const [field, { en }] of issues) say(`  ${field.padEnd(width)}  ${en}`)
+  for (const [field, { en }] of issues) log(io, `  ${field.padEnd(width)}  ${en}`)
   throw new UsageError(`${printable(source)} is not a valid offboarding event, see above. Nothing was sent.`)
 }

@@ -17,7 +17,7 @@ import { CommandError, failed, nameOf } from '../command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
 
-/** A stored user, as the secret's name and tags tell; null where a tag is missing. */
+/** A stored user, read from the secret's name and tags; null where a tag is missing. */
 export type StoredUser = {
   vendor: Vendor
   id: string
@@ -116,11 +116,11 @@ export async function writeUser(id: string, secret: UserSecret, kmsKeyId: string
   }
   await client.send(new TagResourceCommand({ SecretId: id, Tags })).catch((error: unknown) => {
     const outcome = `The tokens are stored in "${id}", but its tags are not (${nameOf(error)})`
-    throw new CommandError(`${outcome}: without them nobody renews the tokens. Run this again.`)
+    throw new CommandError(`${outcome}: without them the tokens are not renewed. Run this again.`)
   })
 }
 
-/** False when somebody else has made it meanwhile. */
+/** False when it was created elsewhere meanwhile. */
 async function created(input: CreateSecretCommand['input']): Promise<boolean> {
   try {
     await client.send(new CreateSecretCommand(input))

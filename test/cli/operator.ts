@@ -5,10 +5,14 @@ export type Ended = { code: number | null; stdout: string; stderr: string }
 
 const running = new Set<() => void>()
 
-/** Starts `cli/NAME.ts`. The environment is this process's without AWS and vendor variables, and what is given. */
+/**
+ * Starts `cli/NAME.ts`, or the local stack for `start`. The environment is this process's without AWS and vendor
+ * variables, and what is given.
+ */
 export function startCommand(name: string, args: string[], env: Record<string, string>) {
   const inherited = Object.entries(process.env).filter(([key]) => !/^(AWS|FEISHU|DINGTALK)_/.test(key))
-  const child = spawn(process.execPath, [`cli/${name}.ts`, ...args], {
+  const file = name === 'start' ? 'local/start.ts' : `cli/${name}.ts`
+  const child = spawn(process.execPath, [file, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -2,12 +2,9 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CommandError, runCommand, say, UsageError } from '../cli/command.ts'
-import { loadOperations } from '../infra/operations.ts'
-import { offboarding } from '../lib/offboarding-event.ts'
 import type { Operation } from '../lib/operation.ts'
-import { parse } from '../lib/schema.ts'
 import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
-import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
+import { ENV, makeCompany, simulatedOperations, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
 import { plotOf, type Scenario } from './scale-plot.ts'
 
 const HELP = `Plans and executes mass leaves with the functions' own code on a virtual clock, against both vendors' documented limits,
@@ -69,9 +66,7 @@ async function simulate(leavers: number, tenants: number): Promise<Scenario> {
   const company = makeCompany(PEOPLE, tenants)
   const { world, secrets } = company
   const planners = Math.min(100, leavers)
-  const asked = parse(offboarding, company.event(0))
-  // The company's people have targets of these alone.
-  const simulated = (await loadOperations()).filter(({ operation }) => operation.targets(asked).length > 0)
+  const simulated = await simulatedOperations()
   const simulation = await startSimulation({
     operations: simulated.map(({ name }) => name),
     world,

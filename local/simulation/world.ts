@@ -1,4 +1,8 @@
 /** Leavers, what they are subscribed to, and the secrets that go with them: made by number, for as many as wanted. */
+import type { Operation } from '../../infra/operation.ts'
+import { loadOperations } from '../../infra/operations.ts'
+import { offboarding } from '../../lib/offboarding-event.ts'
+import { parse } from '../../lib/schema.ts'
 import { sampleWorld, type World } from '../sandbox/sandbox.ts'
 
 /** Each leaver's targets: what one event asks for. */
@@ -137,4 +141,10 @@ export function makeCompany(people: number, tenants: number): Company {
       }
     },
   }
+}
+
+/** The operations that a company's events ask something of. */
+export async function simulatedOperations(): Promise<Operation[]> {
+  const event = parse(offboarding, makeCompany(1, 1).event(0))
+  return (await loadOperations()).filter(({ operation }) => operation.targets(event).length > 0)
 }

@@ -1,6 +1,7 @@
 /** An operation is whole, or one sentence names the file and the field that is missing. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { feishuConsent } from '../../cli/users/consent.ts'
 import { completeOperation, IncompleteOperation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
@@ -26,6 +27,16 @@ describe.each(operations)('$name', ({ name, operation }) => {
     const gateway = operation.vendor.name === 'feishu' ? feishuGateway : dingtalkGateway
     const missing = Object.keys(operation.codes).filter((code) => gateway.failure(code, undefined) === undefined)
     expect(missing, `local/sandbox/codes.ts does not have these codes of functions/${name}.ts`).toEqual([])
+  })
+
+  test('is allowed by what users consent to', () => {
+    process.env.FEISHU_USER_SECRET_PREFIX = 'test/'
+    const { scopes } = feishuConsent('ou_leaver')
+    const route = routes.find(({ method, path }) => method === operation.method && path === operation.path)
+    // Whoever signs in to DingTalk consents to all.
+    if (operation.vendor.name !== 'feishu' || !route?.as?.includes('user')) return
+    const enough = route.scopes.some((scope) => scopes.operations.includes(scope))
+    expect(enough, `cli/users/consent.ts asks for none of ${route.scopes.join(', ')}, which ${name} needs`).toBe(true)
   })
 
   test('has targets in the sample event', () => {

@@ -3,7 +3,6 @@
  * not. On a virtual clock, with the functions' own code. `CHAOS_SEED=random` draws another seed and prints it.
  */
 import { describe, expect, test } from 'vitest'
-import { operationNames } from '../../../infra/operations.ts'
 import { randomFrom } from '../../../local/simulation/random.ts'
 import {
   type AwsFault,
@@ -12,7 +11,7 @@ import {
   startSimulation,
   type VendorFault,
 } from '../../../local/simulation/simulation.ts'
-import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../../../local/simulation/world.ts'
+import { ENV, makeCompany, simulatedOperations, TARGETS_PER_LEAVER } from '../../../local/simulation/world.ts'
 import { seedOf } from '../../seed.ts'
 
 const SEED = seedOf('CHAOS_SEED')
@@ -74,10 +73,12 @@ function storm(random: () => number, share: number): Faults {
 
 type Simulation = Awaited<ReturnType<typeof startSimulation>>
 
+const OPERATIONS = (await simulatedOperations()).map(({ name }) => name)
+
 async function start(leavers: number, faults: Faults = {}, tenants = 1) {
   const { world, secrets, event } = makeCompany(leavers, tenants)
   const random = randomFrom(SEED + 1)
-  const options = { operations: operationNames, world, secrets, env: ENV, latencies: LATENCIES, faults, random }
+  const options = { operations: OPERATIONS, world, secrets, env: ENV, latencies: LATENCIES, faults, random }
   const simulation = await startSimulation(options)
   for (let index = 0; index < leavers; index++) simulation.offboard(event(index), `event-${index}`)
   return simulation
@@ -129,7 +130,7 @@ describe('10,000 targets with faults in 30 % of the answers', () => {
     const ended = endings(simulation)
     expect(ended.size).toBe(LEAVERS * TARGETS_PER_LEAVER)
     expect([...simulation.queues.values()].map(({ groups, expired }) => [groups.size, expired])).toEqual(
-      operationNames.map(() => [0, 0]),
+      OPERATIONS.map(() => [0, 0]),
     )
 
     const told = [...ended.values()]

@@ -121,14 +121,14 @@ describe.each(operationNames)('%s', (name) => {
   test.each(['headers', 'body'] as const)('silence in the %s is a timeout before the deadline', async (stall) => {
     harness.sandbox.answer({ path: sampleOf(name).route }, { stall })
     harness.clock.takeTimers()
-    let answered = false
+    let state = 'silent'
     const answer = harness.http(name, {}, 3_000).finally(() => {
-      answered = true
+      state = 'answered'
     })
     await until(() => vendorCalls().length === 1)
     harness.clock.pass(1_999)
     for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
-    expect(answered).toBe(false)
+    expect(state).toBe('silent')
     harness.clock.pass(1)
     const { status, body } = await answer
     expect([status, body.kind, body.retryable]).toEqual([504, 'timeout', true])

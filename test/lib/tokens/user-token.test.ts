@@ -66,6 +66,7 @@ describe('an expired token', () => {
     await until(() => refreshes().length === 1)
     harness.secrets.fail('PutSecretValue', { type: 'InternalServiceError', status: 500 }, 100)
     expect((await first).body.kind).toBe('unavailable')
+    expect(harness.clock.waits.map(({ ms }) => ms)).toContain(300)
     expect(stored()).toEqual(tokens)
     harness.secrets.heal()
     expect((await harness.http(calendar)).body.outcome).toBe('changed')

@@ -8,6 +8,7 @@ import { operationNames } from '../../infra/operations.ts'
 import { feishuOauthCodes } from '../../lib/feishu/codes.ts'
 import type { Meaning } from '../../lib/vendor/vendor.ts'
 import { startHttpApi } from '../../local/aws/http-api.ts'
+import { until } from '../clock.ts'
 import { type Harness, sampleOf, startHarness } from '../harness.ts'
 
 type Example = { value: Answer }
@@ -99,7 +100,11 @@ describe.each(operations)('%s', (_, operation) => {
     if (kind === 'invalid_request') return call(query({ colour: 'red' }), language)
     if (kind === 'timeout') {
       harness.sandbox.answer(path, { stall: 'headers' })
-      return call({}, language, 1_300)
+      harness.clock.takeTimers()
+      const answer = call({}, language, 3_000)
+      await until(() => harness.sandbox.requests.some(({ path }) => path.includes('subscri')))
+      harness.clock.pass(2_000)
+      return answer
     }
     if (kind === 'internal') {
       const operation = harness.operations[name]?.operation

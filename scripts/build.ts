@@ -76,8 +76,12 @@ export const bundle: BuildOptions = {
   outExtension: { '.js': '.mjs' },
   target: 'node24',
   mainFields: ['module', 'main'],
-  // undici's own switch for a build without its experimental parser.
-  define: { esbuildDetection: 'true' },
+  define: {
+    // undici's own switch for a build without its experimental parser.
+    esbuildDetection: 'true',
+    // Of the User-Agent.
+    PACKAGE_VERSION: JSON.stringify(require('../package.json').version),
+  },
   plugins: [slim],
   sourcemap: true,
   // Frames need names and lines, not the text of the sources.

@@ -8,7 +8,6 @@ import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import { id, nameId, openId } from '../lib/schema.ts'
-import type { Meaning } from '../lib/vendor/vendor.ts'
 
 const input = v.strictObject({
   calendar_id: id,
@@ -16,12 +15,6 @@ const input = v.strictObject({
   open_id: openId,
   tenant_key: v.optional(nameId),
 })
-
-const custodianGone: Meaning = {
-  kind: 'forbidden',
-  means: { en: 'the custodian has left or is not in the tenant', zh: '接管人已离职或不在该租户内' },
-  hint: { en: 'Name a custodian who is in the tenant.', zh: '请指定在该租户内的接管人。' },
-}
 
 export const operation: Operation<v.InferOutput<typeof input>> = {
   name: 'feishu-calendar-acl-subscribe',
@@ -47,9 +40,11 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
         zh: '请先将该日历共享给接管人，然后重试。',
       },
     },
-    195100: custodianGone,
-    20008: custodianGone,
-    20021: custodianGone,
+    195100: {
+      kind: 'forbidden',
+      means: { en: 'the custodian has left or is not in the tenant', zh: '接管人已离职或不在该租户内' },
+      hint: { en: 'Name a custodian who is in the tenant.', zh: '请指定在该租户内的接管人。' },
+    },
   },
   succeeded: () => true,
   targets: ({ feishu }) =>

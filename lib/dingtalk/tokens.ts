@@ -10,7 +10,7 @@ import { remember } from '../redact.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { lifetime } from '../tokens/lifetime.ts'
-import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
+import { applyGrant, authorizeCommandOf, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
@@ -67,7 +67,7 @@ export const dingtalkUser = (unionId: string): User => ({
     const grant = { grantType: 'refresh_token', refreshToken: secret.refreshToken ?? '' }
     return withPersonalApp((app) => requestUserToken(app, grant, secret, budget))
   },
-  authorizeCommand: `npm run authorize -- --vendor dingtalk --union-id ${unionId}`,
+  authorizeCommand: authorizeCommandOf('dingtalk', unionId),
   renewalNeeds: {
     en: 'Cannot be renewed: DingTalk gave no refresh token.',
     zh: '无法刷新：钉钉未返回 refreshToken。',

@@ -10,7 +10,7 @@ import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { lifetime } from '../tokens/lifetime.ts'
-import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
+import { applyGrant, authorizeCommandOf, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
@@ -39,7 +39,7 @@ export const feishuUser = (openId: string): User => ({
     const grant = { grant_type: 'refresh_token', refresh_token: secret.refreshToken ?? '' }
     return withApp((app) => requestUserToken(app, grant, secret, budget))
   },
-  authorizeCommand: `npm run authorize -- --vendor feishu --open-id ${openId}`,
+  authorizeCommand: authorizeCommandOf('feishu', openId),
   renewalNeeds: {
     en: 'Cannot be renewed, offline_access missing: enable the scope offline_access for the app and publish a version.',
     zh: '无法刷新（缺少 offline_access）：请为应用开通 offline_access 权限并发布版本。',

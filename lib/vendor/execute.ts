@@ -49,7 +49,7 @@ export async function execute<I extends Input>(
   for (;;) {
     let credential: Credential | undefined
     try {
-      credential = await credentialOf(operation.vendor, identity, budget)
+      credential = await operation.vendor.credential(identity, budget)
       if (dryRun) {
         await checkOwner(operation.vendor, identity, credential, remainingMs())
         return { outcome: 'planned', request, upstream: { code: null, requestId: null }, json: {}, attempts }
@@ -60,7 +60,7 @@ export async function execute<I extends Input>(
       const { code, requestId, json } = answer
       return { outcome, request, upstream: { code, requestId }, json, attempts }
     } catch (thrown) {
-      const error = toOperationError(thrown)
+      const error = explainDeparture(toOperationError(thrown), identity)
       error.attempts = attempts
       if (!credential && budget.isSpent) throw error
       if (error.tokenRejected && credential) {
@@ -77,9 +77,6 @@ export async function execute<I extends Input>(
   }
 }
 
-const credentialOf = (vendor: Vendor, identity: Identity, budget: TokenBudget): Promise<Credential> =>
-  vendor.credential(identity, budget).catch(explainDeparture(identity))
-
 /** An app's token came from the vendor; a user's was stored, and may be revoked by now, or another person's. */
 async function checkOwner(
   vendor: Vendor,
@@ -88,7 +85,7 @@ async function checkOwner(
   remainingMs: number,
 ): Promise<void> {
   if (actsAs !== 'user') return
-  const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand).catch(explainDeparture(identity))
+  const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand)
   if (owner === identity.userId) return
   throw new OperationError(
     'misconfigured',
@@ -101,12 +98,10 @@ async function checkOwner(
 }
 
 /** That somebody has left who must take something over is an error, not an end. */
-const explainDeparture =
-  ({ mustBeActive }: Identity) =>
-  (error: unknown): never => {
-    if (!mustBeActive || !(error instanceof OperationError) || error.kind !== 'not_found') throw error
-    throw new OperationError('forbidden', error.detail, { upstream: error.upstream })
-  }
+function explainDeparture(error: OperationError, { mustBeActive }: Identity): OperationError {
+  if (!mustBeActive || error.kind !== 'not_found' || !error.final) return error
+  return new OperationError('forbidden', error.detail, { upstream: error.upstream })
+}
 
 function callWith<I extends Input>(
   operation: VendorCall<I>,

@@ -8,6 +8,7 @@ import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
 import { problem } from '../../lib/handlers/problem.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { parse } from '../../lib/schema.ts'
+import { authorizeCommandOf } from '../../lib/tokens/user-secret.ts'
 import { judge } from '../../lib/vendor/classify.ts'
 import type { Credential, Meaning } from '../../lib/vendor/vendor.ts'
 import { throttleMs, urlOf } from '../../lib/vendor/vendor-call.ts'
@@ -338,7 +339,13 @@ function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUs
     for (const [code, codes] of codesOf(operation, actsAs))
       add(() =>
         judge(
-          { ...operation, codes, actsAs, throttleMs: throttleMs(operation) },
+          {
+            ...operation,
+            codes,
+            actsAs,
+            authorizeCommand: authorizeCommandOf(vendor.name, identity(sample).userId ?? ''),
+            throttleMs: throttleMs(operation),
+          },
           response(operation, failureOf(operation, code)),
         ),
       )

@@ -3,8 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import * as v from 'valibot'
 import { OperationError, type Text } from '../lib/error.ts'
-import { nameId, printable } from '../lib/schema.ts'
-import type { UserSecret } from '../lib/tokens/user-secret.ts'
+import { nameId, openId, printable } from '../lib/schema.ts'
+import { isRenewable, type UserSecret } from '../lib/tokens/user-secret.ts'
 import { CommandError, runCommand, say, UsageError, wholeNumber } from './command.ts'
 import { DEPLOYMENT_OPTIONS, useDeployment } from './stack/deployment.ts'
 import { type Page, type Redirect, startCallback } from './users/callback.ts'
@@ -71,6 +71,8 @@ async function main(args: string[]): Promise<number> {
   if (id === undefined || values[other] !== undefined)
     throw new UsageError(`--vendor ${values.vendor} needs --${vendor.option} and no --${other}`)
   if (!v.is(nameId, id)) throw new UsageError(`--${vendor.option} may hold only letters, digits and _ + = . @ -`)
+  if (values.vendor === 'feishu' && !v.is(openId, id))
+    throw new UsageError('--open-id must begin with ou_: no e-mail address, user_id or union_id')
   const port = wholeNumber('port', values.port, 1, 65_535)
   const timeoutMs = wholeNumber('timeout', values.timeout, 1, 3_600) * 1_000
 
@@ -99,14 +101,21 @@ async function main(args: string[]): Promise<number> {
     if (!redirect) throw new CommandError(`nobody granted access within ${timeoutMs / 1_000} s. Nothing was stored.`)
     const secret = await answering(redirect, async () => {
       const tokens = await consent.exchange({ code: codeOf(redirect, consent), redirectUri, codeVerifier })
+      if (!isRenewable(tokens)) say(consent.renewalNeeds.en)
       const owner = await consent.ownerOf(tokens.accessToken)
       if (owner !== id) throw wrongPerson(id, owner)
       const secret: UserSecret = { ...tokens, authorizedAt: new Date().toISOString() }
       await writeUser(consent.secretId, secret, kmsKeyId)
       return secret
     })
-    say(`Stored the tokens of ${id}. The refresh token ends ${secret.refreshTokenExpiresAt} unless renewed before.`)
-    return 0
+    if (isRenewable(secret)) {
+      say(`Stored the tokens of ${id}. The refresh token ends ${secret.refreshTokenExpiresAt} unless renewed before.`)
+      return 0
+    }
+    say(
+      `Stored the access token of ${id}, which ends ${secret.accessTokenExpiresAt}. Run this again when that is changed.`,
+    )
+    return 1
   } finally {
     await callback.close()
   }

@@ -39,7 +39,7 @@ type Line = { passed: boolean; told: string }
 const OPTIONS = {
   stage: { type: 'string', default: 'dev' },
   region: { type: 'string' },
-  'open-id': { type: 'string', default: NOBODY },
+  'open-id': { type: 'string', default: `ou_${NOBODY}` },
   'union-id': { type: 'string', default: NOBODY },
   help: { type: 'boolean', default: false },
 } as const

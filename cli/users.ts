@@ -116,13 +116,19 @@ async function storedUsers({ vendor, ...options }: DeploymentOptions & { vendor?
   return users.filter((user) => vendor === undefined || user.vendor === vendor)
 }
 
+/** States that a word does not explain. */
+const STATES: Record<string, string> = {
+  'not-renewable': 'cannot be renewed: offline_access missing',
+  'wrong-owner': 'tokens of another person',
+}
+
 function tableOf(users: StoredUser[]): string {
   const head = ['vendor', 'id', 'state', 'refresh token ends', 'deletion']
   const end = (at: string | null) => (at === null ? '-' : `${at}${Date.parse(at) <= Date.now() ? ' (ended)' : ''}`)
   const rows = users.map((user) => [
     user.vendor,
     user.id,
-    user.state ?? '-',
+    STATES[user.state ?? ''] ?? user.state ?? '-',
     end(user.refreshTokenExpiresAt),
     user.scheduledForDeletion ? 'scheduled' : '-',
   ])

@@ -1,5 +1,5 @@
 /** `npm run build`: bundles each function to `dist/<operation>/index.mjs`. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { builtinModules, createRequire } from 'node:module'
 import path, { basename, dirname } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -80,7 +80,7 @@ export const bundle: BuildOptions = {
     // undici's own switch for a build without its experimental parser.
     esbuildDetection: 'true',
     // Of the User-Agent.
-    PACKAGE_VERSION: JSON.stringify(require('../package.json').version),
+    PACKAGE_VERSION: JSON.stringify(JSON.parse(readFileSync(`${root}package.json`, 'utf8')).version),
   },
   plugins: [slim],
   sourcemap: true,

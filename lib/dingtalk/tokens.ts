@@ -10,7 +10,7 @@ import { remember } from '../redact.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { lifetime } from '../tokens/lifetime.ts'
-import { applyGrant, authorizeCommandOf, type User, type UserSecret } from '../tokens/user-secret.ts'
+import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
@@ -60,6 +60,9 @@ async function appToken(path: string, body: Record<string, string>, budget: Toke
   return { value: accessToken, expiresAtMs: Date.now() + expireIn * 1_000 }
 }
 
+/** The command that has this user grant access. */
+export const authorizeDingtalkUser = (unionId: string) => `npm run authorize -- --vendor dingtalk --union-id ${unionId}`
+
 /** The user with this unionId. */
 export const dingtalkUser = (unionId: string): User => ({
   secretId: environment('DINGTALK_USER_SECRET_PREFIX') + unionId,
@@ -67,7 +70,7 @@ export const dingtalkUser = (unionId: string): User => ({
     const grant = { grantType: 'refresh_token', refreshToken: secret.refreshToken ?? '' }
     return withPersonalApp((app) => requestUserToken(app, grant, secret, budget))
   },
-  authorizeCommand: authorizeCommandOf('dingtalk', unionId),
+  authorizeCommand: authorizeDingtalkUser(unionId),
   renewalNeeds: {
     en: 'Cannot be renewed: DingTalk gave no refresh token.',
     zh: '无法刷新：钉钉未返回 refreshToken。',

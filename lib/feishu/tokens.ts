@@ -10,7 +10,7 @@ import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { lifetime } from '../tokens/lifetime.ts'
-import { applyGrant, authorizeCommandOf, type User, type UserSecret } from '../tokens/user-secret.ts'
+import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
@@ -32,6 +32,9 @@ export const feishuCredential = (identity: Identity, budget: TokenBudget): Promi
     ? tenantCredential(identity, budget)
     : userCredential(feishuUser(identity.userId ?? ''), budget)
 
+/** The command that has this user grant access. */
+export const authorizeFeishuUser = (openId: string) => `npm run authorize -- --vendor feishu --open-id ${openId}`
+
 /** The user with this open_id. */
 export const feishuUser = (openId: string): User => ({
   secretId: environment('FEISHU_USER_SECRET_PREFIX') + openId,
@@ -39,7 +42,7 @@ export const feishuUser = (openId: string): User => ({
     const grant = { grant_type: 'refresh_token', refresh_token: secret.refreshToken ?? '' }
     return withApp((app) => requestUserToken(app, grant, secret, budget))
   },
-  authorizeCommand: authorizeCommandOf('feishu', openId),
+  authorizeCommand: authorizeFeishuUser(openId),
   renewalNeeds: {
     en: 'Cannot be renewed, offline_access missing: enable the scope offline_access for the app and publish a version.',
     zh: '无法刷新（缺少 offline_access）：请为应用开通 offline_access 权限并发布版本。',

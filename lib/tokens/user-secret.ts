@@ -122,10 +122,6 @@ const grant = (command: string): Text => ({
   zh: `请让该用户授权：${command}`,
 })
 
-/** What an operator types to have a user grant access. */
-export const authorizeCommandOf = (vendor: 'feishu' | 'dingtalk', userId: string): string =>
-  `npm run authorize -- --vendor ${vendor} --${vendor === 'feishu' ? 'open-id' : 'union-id'} ${userId}`
-
 /** What to do when a user's tokens cannot be had any more. */
 export const grantAgain = (command: string): Text => ({
   en: `Have this user grant access again: ${command}`,

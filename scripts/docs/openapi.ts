@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs'
 import type * as v from 'valibot'
 import { parse as parseYaml } from 'yaml'
+import { authorizeDingtalkUser } from '../../lib/dingtalk/tokens.ts'
 import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
 import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
 import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
+import { authorizeFeishuUser } from '../../lib/feishu/tokens.ts'
 import { problem } from '../../lib/handlers/problem.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { parse } from '../../lib/schema.ts'
-import { authorizeCommandOf } from '../../lib/tokens/user-secret.ts'
 import { judge } from '../../lib/vendor/classify.ts'
 import type { Credential, Meaning } from '../../lib/vendor/vendor.ts'
 import { throttleMs, urlOf } from '../../lib/vendor/vendor-call.ts'
@@ -334,7 +335,7 @@ function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUs
   const unlisted: Answer = { status: 400, json: { code: 4711, msg: 'new', message: 'new', requestid: REQUEST_ID } }
   add(() => judge(operation, response(operation, unlisted)))
 
-  const { as } = identity(sample)
+  const { as, userId } = identity(sample)
   for (const actsAs of new Set<Credential['actsAs']>(actsAsUser ? [as, 'user'] : [as]))
     for (const [code, codes] of codesOf(operation, actsAs))
       add(() =>
@@ -343,7 +344,7 @@ function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUs
             ...operation,
             codes,
             actsAs,
-            authorizeCommand: authorizeCommandOf(vendor.name, identity(sample).userId ?? ''),
+            authorizeCommand: actsAs === 'user' && userId ? AUTHORIZE[vendor.name](userId) : undefined,
             throttleMs: throttleMs(operation),
           },
           response(operation, failureOf(operation, code)),
@@ -351,6 +352,8 @@ function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUs
       )
   return (Object.keys(KINDS) as Kind[]).flatMap((kind) => found.get(kind) ?? [])
 }
+
+const AUTHORIZE = { feishu: authorizeFeishuUser, dingtalk: authorizeDingtalkUser }
 
 /** Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. */
 function codesOf({ codes, vendor }: Operation, actsAs: Credential['actsAs']): [string, Record<string, Meaning>][] {

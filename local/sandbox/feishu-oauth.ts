@@ -171,7 +171,6 @@ const tokenEndpoint = (path: string): OpenRoute => ({
       punishReuse(request)
       return refusal
     }
-    consume(request)
     const { lifetimes } = call.state.world.feishu
     const grant = request.grant as Grant
     const scope = request.scopes.length > 0 ? request.scopes.join(' ') : grant.scope
@@ -179,6 +178,8 @@ const tokenEndpoint = (path: string): OpenRoute => ({
     const book = call.state.tokens.feishu
     const pair = book.pair(grant, 'u-', until(lifetimes.userToken), until(lifetimes.refreshToken), scope)
     const mayRefresh = scope.split(' ').includes('offline_access')
+    // Unconfirmed: whether an answer that has no new refresh token uses up the old one.
+    if (mayRefresh || choices(call.state.world).feishuRefreshWithoutSuccessor === 'spent') consume(request)
     if (!mayRefresh) book.refresh.delete(pair.refresh.token)
     const refreshing = { refresh_token: pair.refresh.token, refresh_token_expires_in: lifetimes.refreshToken }
     return {

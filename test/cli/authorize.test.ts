@@ -269,6 +269,7 @@ describe('before anybody is asked', () => {
     [['--vendor', 'slack'], '--vendor must be feishu or dingtalk'],
     [['--vendor', 'dingtalk', '--open-id', 'ou_x'], 'needs --union-id'],
     [['--vendor', 'feishu', '--open-id', 'a/b'], 'may hold only'],
+    [['--vendor', 'feishu', '--open-id', 'leaver@corp.example'], '--open-id must begin with ou_'],
     [[...FEISHU.args, '--timeout', '0'], '--timeout must be'],
     [[...FEISHU.args, '--stage', 'prod'], '--stage has no effect while FEISHU_APP_SECRET_ID is set'],
     [[...FEISHU.args, '--param', 'feishuBaseUrll=x'], 'no such parameter'],

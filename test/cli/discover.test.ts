@@ -378,7 +378,7 @@ describe('documents', () => {
     expect([code, calls('/get_subscribe')]).toEqual([1, 1])
     expect(linesOf(stdout).slice(-3)).toEqual([
       expect.stringMatching(
-        /^ {2}\? doxcnSandbox01 docx, the app: misconfigured: .+ Missing: docs:doc, docs:event:subscribe, /,
+        /^ {2}\? doxcnSandbox01 docx, the app: misconfigured: .+ Any one of: docs:event:subscribe, docs:doc, /,
       ),
       '  ? doxcnSandbox02 sheet, the app: not asked',
       expect.stringMatching(/^ {2}\? doxcnSandbox03 bitable, ou_nobody: misconfigured: Secret .+ does not exist\./),

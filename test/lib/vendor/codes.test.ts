@@ -237,8 +237,12 @@ describe('a rejected token', () => {
   })
 })
 
+/** DingTalk documents a page of HTML as its answer to a banned address: test/lib/dingtalk/field-answers.test.ts. */
+const unlistedOf = (name: Name) =>
+  unlisted.filter(([what]) => !(name.startsWith('dingtalk') && what === 'a page of HTML with HTTP 200'))
+
 describe.each(Object.keys(rows) as Name[])('%s', (name) => {
-  test.each(unlisted)('answers %s', async (_, script, kind, status) => {
+  test.each(unlistedOf(name))('answers %s', async (_, script, kind, status) => {
     const before = calls(name)
     answerWith(name, script)
     const { status: answered, body } = await harness.http(name)
@@ -246,7 +250,7 @@ describe.each(Object.keys(rows) as Name[])('%s', (name) => {
     await exhaust(name, before)
   })
 
-  test.each(unlisted)('takes %s from the queue', async (_, script, kind, __, queue) => {
+  test.each(unlistedOf(name))('takes %s from the queue', async (_, script, kind, __, queue) => {
     const before = calls(name)
     answerWith(name, script)
     await expectQueue(name, queue, kind, null)

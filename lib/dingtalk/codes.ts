@@ -177,12 +177,11 @@ export const dingtalkTokenCodes: CodeTable = {
 }
 
 /**
- * A user's tokens. The page lists no code for a refused grant; the first is what DingTalk's own command line takes for one.
+ * A user's tokens, besides `dingtalkTokenCodes`. The page lists no code for a refused grant; the first is what DingTalk's own command line takes for one.
  * Sources: https://open.dingtalk.com/document/development/obtain-user-token,
  * https://github.com/DingTalk-Real-AI/dingtalk-workspace-cli, internal/auth/oauth_helpers.go
  */
 export const dingtalkUserTokenCodes: CodeTable = {
-  ...dingtalkTokenCodes,
   ...rows(['invalidParameter.authCode.notFound', 'invalid_grant'], {
     kind: 'reauthorization_required',
     final: true,

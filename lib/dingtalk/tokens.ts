@@ -99,6 +99,8 @@ const userTokenAnswer = v.object({
   expireIn: v.optional(v.unknown()),
 })
 
+const userTokenCodes = { ...dingtalkTokenCodes, ...dingtalkUserTokenCodes }
+
 /** https://open.dingtalk.com/document/development/obtain-user-token */
 async function requestUserToken(
   app: PersonalApp,
@@ -108,7 +110,7 @@ async function requestUserToken(
 ): Promise<UserSecret> {
   const body = { clientId: app.clientId, clientSecret: app.clientSecret, ...grant }
   try {
-    const answer = await post('userAccessToken', body, dingtalkUserTokenCodes, userTokenAnswer, budget)
+    const answer = await post('userAccessToken', body, userTokenCodes, userTokenAnswer, budget)
     const { accessToken, refreshToken, expireIn } = answer
     return applyGrant(before, { accessToken, accessSeconds: expireIn, refreshToken }, USUAL)
   } catch (error) {

@@ -9,8 +9,7 @@
  * - Who finds a claim waits for the new tokens, or, short of time, fails as `unavailable` and says when to come back.
  * - New tokens are stored before they are used. Stored tokens are never deleted, whatever fails.
  * - What the vendor refuses for good, by its documents, is kept as a verdict on that version, so that it is asked once and
- *   not by everybody.
- *   New tokens, from whomever, are a new version, to which the verdict does not apply.
+ *   not by everybody. New tokens, from whomever, are a new version, to which the verdict does not apply.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -103,7 +102,8 @@ async function renewAsOwner(
     if (await replaced()) return undefined
     const answerMs = () => Math.min(remainingMs() - RESERVE_MS, expiresAtMs - Date.now() - STORING_MS)
     const renewed = await askVendor(user, secret, budget.within(answerMs))
-    if (await replaced()) return undefined
+    // Not known is not replaced: what the vendor gave is stored.
+    if (await replaced().catch(() => false)) return undefined
     unstored.set(of, renewed)
   } catch (thrown) {
     const error = toOperationError(thrown)

@@ -97,10 +97,12 @@ describe('a success without a refresh token', () => {
   })
 
   test('that a later answer makes up for is renewable again', async () => {
-    harness.sandbox.answer({ path: TOKEN }, { status: 200, body: { code: 0, access_token: 'u-1', expires_in: 60 } })
+    harness.sandbox.answer({ path: TOKEN }, { change: { refresh_token: null } })
     await harness.http(calendar)
     expect(tags()['token-state']).toBe('not-renewable')
-    nowMs += HOUR_MS
+    // This vendor had not used the old one up.
+    Object.assign(harness.sandbox.state.tokens.feishu.refresh.get('ur-sandbox-leaver') ?? {}, { status: 'live' })
+    nowMs += 3 * HOUR_MS
     again()
     expect((await harness.http(calendar)).body.outcome).toBe('changed')
     expect(tags()['token-state']).toBe('active')
@@ -195,8 +197,7 @@ describe('an OAuth error without a code', () => {
   })
 
   test('invalid_grant is no end where a peer has stored new tokens meanwhile', async () => {
-    const { body } = { body: { error: 'invalid_grant', error_description: '' } }
-    harness.sandbox.answer({ path: TOKEN }, { status: 400, body })
+    harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { error: 'invalid_grant', error_description: '' } })
     const send = harness.sandbox.requests.push.bind(harness.sandbox.requests)
     vi.spyOn(harness.sandbox.requests, 'push').mockImplementation((request) => {
       if (request.path === TOKEN)

@@ -109,17 +109,14 @@ export async function readUser({ secretId, authorizeCommand }: User): Promise<Se
   if (version) return { secret: parseSecret(secretId, userSecret, version.text), versionId: version.versionId }
   throw new OperationError(
     'reauthorization_required',
-    {
-      en: `This user has not granted access yet: secret "${secretId}" does not exist.`,
-      zh: `该用户尚未授权：密钥 "${secretId}" 不存在。`,
-    },
+    { en: `Secret "${secretId}" does not exist.`, zh: `密钥 "${secretId}" 不存在。` },
     { hint: grant(authorizeCommand) },
   )
 }
 
 const grant = (command: string): Text => ({
-  en: `Have this user grant access: ${command}`,
-  zh: `请让该用户授权：${command}`,
+  en: `This user has not granted access yet. Have this user grant it: ${command}`,
+  zh: `该用户尚未授权。请让该用户授权：${command}`,
 })
 
 /** What to do when a user's tokens cannot be had any more. */

@@ -130,7 +130,7 @@ describe('DingTalk', () => {
     },
   )
 
-  test.each([[{}], [{ errcode: 404, errmsg: 'x' }], [{ response: { calendars: [{ id: 7 }] } }]])(
+  test.each([[{}], [{ errcode: 0, errmsg: 'ok' }], [{ response: { calendars: [{ id: 7 }] } }]])(
     'an answer of another shape is not taken for an empty list: %j',
     async (json) => {
       await start()
@@ -381,7 +381,9 @@ describe('documents', () => {
         /^ {2}\? doxcnSandbox01 docx, the app: misconfigured: .+ Any one of: docs:event:subscribe, docs:doc, /,
       ),
       '  ? doxcnSandbox02 sheet, the app: not asked',
-      expect.stringMatching(/^ {2}\? doxcnSandbox03 bitable, ou_nobody: misconfigured: Secret .+ does not exist\./),
+      expect.stringMatching(
+        /^ {2}\? doxcnSandbox03 bitable, ou_nobody: reauthorization_required: Secret .+ does not exist\./,
+      ),
     ])
   })
 

@@ -158,7 +158,7 @@ describe("a user's tokens", () => {
     expect([status, body.kind, body.hint]).toEqual([
       409,
       'reauthorization_required',
-      `Have this user grant access: ${COMMAND}`,
+      `This user has not granted access yet. Have this user grant it: ${COMMAND}`,
     ])
   })
 })

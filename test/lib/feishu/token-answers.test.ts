@@ -250,7 +250,9 @@ describe('a user who', () => {
   test('has no stored secret has not granted access yet', async () => {
     const { status, body } = await harness.http(calendar, open_id('ou_new'))
     expect([status, body.kind]).toEqual([409, 'reauthorization_required'])
-    expect(body.hint).toBe('Have this user grant access: npm run authorize -- --vendor feishu --open-id ou_new')
+    expect(body.hint).toBe(
+      'This user has not granted access yet. Have this user grant it: npm run authorize -- --vendor feishu --open-id ou_new',
+    )
     expect(body.detail).toContain('"test/feishu/user/ou_new" does not exist')
   })
 

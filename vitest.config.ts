@@ -1,9 +1,12 @@
 /** The suites: `npm test` runs quick and whole, `npm run test:quick` quick alone, `npm run test:long` long. */
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 // Processes that tests start find their modules compiled.
 process.env.NODE_COMPILE_CACHE ??= path.resolve('node_modules/.cache/compiled')
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const ALL = 'test/**/*.test.ts'
 /** Simulations and property runs of more than two seconds. */
@@ -21,6 +24,8 @@ const WHOLE = [
 ]
 
 export default defineConfig({
+  // As scripts/build.ts does.
+  define: { PACKAGE_VERSION: JSON.stringify(version) },
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,

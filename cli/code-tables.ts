@@ -1,8 +1,14 @@
 /** Every vendor code the product knows, out of the tables that the functions judge by. */
 import { loadOperations } from '../infra/operations.ts'
-import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../lib/dingtalk/codes.ts'
+import {
+  dingtalkCodePrefixes,
+  dingtalkCodes,
+  dingtalkTokenCodes,
+  dingtalkUserTokenCodes,
+} from '../lib/dingtalk/codes.ts'
 import type { Text } from '../lib/error.ts'
-import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/codes.ts'
+import { feishuCalendarCodes, feishuCodes } from '../lib/feishu/codes.ts'
+import { feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/token-codes.ts'
 import type { CodeTable } from '../lib/vendor/vendor.ts'
 import type { VendorCall } from '../lib/vendor/vendor-call.ts'
 import { dingtalkCalendarList, feishuCalendarList } from './discovery/vendor-lists.ts'
@@ -37,6 +43,7 @@ export async function listCodeSections(): Promise<Section[]> {
       title: { en: 'Any DingTalk call', zh: '钉钉任意接口' },
       codes: { ...dingtalkCodes, ...Object.fromEntries(prefixes) },
     },
-    { title: { en: 'DingTalk: tokens', zh: '钉钉:获取或刷新令牌' }, codes: dingtalkTokenCodes },
+    { title: { en: "DingTalk: an app's token", zh: '钉钉：获取应用令牌' }, codes: dingtalkTokenCodes },
+    { title: { en: "DingTalk: a user's tokens", zh: '钉钉：获取或刷新用户令牌' }, codes: dingtalkUserTokenCodes },
   ]
 }

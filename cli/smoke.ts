@@ -48,7 +48,7 @@ Example:
     })
 
 /** The event of an HTTP call of the operation, with `dry_run=true`: the sample's fields, its values only where needed. */
-function dryRun({ route, operation, docs }: Operation, { openId = NOBODY, unionId = NOBODY }: Options) {
+function dryRun({ route, operation, docs }: Operation, { openId = `ou_${NOBODY}`, unionId = NOBODY }: Options) {
   const [method = '', rawPath = ''] = route.split(' ')
   const named: Record<string, string> = { open_id: openId, userId: unionId }
   const fields = Object.entries(docs.samples.changed).map(([name, sample]) => {

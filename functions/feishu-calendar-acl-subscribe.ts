@@ -8,12 +8,12 @@ import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import type { OperationDocs } from '../lib/operation-docs.ts'
-import { id, nameId } from '../lib/schema.ts'
+import { id, nameId, openId } from '../lib/schema.ts'
 
 const input = v.strictObject({
   calendar_id: id,
   /** The user who is told of the changes; must have access to the calendar and must have granted access. */
-  open_id: nameId,
+  open_id: openId,
   tenant_key: v.optional(nameId),
 })
 
@@ -33,22 +33,14 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   }),
   codes: {
     ...feishuCalendarCodes,
-    191000: { kind: 'not_found', means: { en: 'the calendar does not exist', zh: '日历没有找到' } },
-    191001: { kind: 'invalid_request', means: { en: 'the calendar id is invalid', zh: '日历 ID 无效' } },
     191002: {
       kind: 'forbidden',
       means: { en: 'the user has no access to the calendar', zh: '当前身份没有日历的访问权限' },
       hint: {
         en: 'Share the calendar with the custodian, then repeat.',
-        zh: '请先将该日历共享给接管人,然后重试。',
+        zh: '请先将该日历共享给接管人，然后重试。',
       },
     },
-    191003: { kind: 'not_found', means: { en: 'the calendar is deleted', zh: '日历已经被删除' } },
-    191004: {
-      kind: 'invalid_request',
-      means: { en: "the calendar's type does not allow it", zh: '日历类型不适用于此操作' },
-    },
-    192000: { kind: 'not_found', means: { en: 'the access control was not found', zh: '访问控制未找到' } },
     195100: {
       kind: 'forbidden',
       means: { en: 'the custodian has left or is not in the tenant', zh: '接管人已离职或不在该租户内' },

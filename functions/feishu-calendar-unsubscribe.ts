@@ -8,11 +8,11 @@ import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import type { OperationDocs } from '../lib/operation-docs.ts'
-import { nameId } from '../lib/schema.ts'
+import { nameId, openId } from '../lib/schema.ts'
 
 const input = v.strictObject({
   /** The user whose subscription ends and who must have granted access. */
-  open_id: nameId,
+  open_id: openId,
   tenant_key: v.optional(nameId),
 })
 

@@ -4,20 +4,20 @@
  */
 import * as v from 'valibot'
 import { feishuDocumentCodes } from '../lib/feishu/codes.ts'
-import { eventTypeFits, FILE_TYPES, FOLDER_EVENT_TYPE, readFile } from '../lib/feishu/drive-file.ts'
+import { eventTypeFits, FILE_TYPES, FOLDER_EVENT_TYPE, fileToken, readFile } from '../lib/feishu/drive-file.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import type { OperationDocs } from '../lib/operation-docs.ts'
-import { id, nameId } from '../lib/schema.ts'
+import { nameId, openId } from '../lib/schema.ts'
 
 const input = v.pipe(
   v.strictObject({
-    file_token: id,
+    file_token: fileToken,
     file_type: v.picklist(FILE_TYPES),
     event_type: v.optional(v.string()),
     /** The user whose subscription ends; left out, it is the app's. */
-    open_id: v.optional(nameId),
+    open_id: v.optional(openId),
     tenant_key: v.optional(nameId),
   }),
   v.forward(

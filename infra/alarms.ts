@@ -220,6 +220,18 @@ const RENEWAL_ALARMS = {
       'stored users must consent again, or nothing can be done in their name on the day they leave. ' +
       '"npm run users -- list" names them, "npm run authorize" asks them.',
   },
+  NotRenewable: {
+    section: 'not-renewable',
+    Description:
+      'tokens of stored users cannot be renewed, offline_access missing: each ends within two hours. Enable the scope, then ' +
+      'have the users that "npm run users -- list" names grant access again.',
+  },
+  WrongOwner: {
+    section: 'wrong-owner',
+    Description:
+      "secrets of stored users hold another person's tokens: calls would be made in the wrong name. " +
+      '"npm run users -- list" names them; have the right users grant access again.',
+  },
   Gone: {
     section: 'gone-users',
     Description:

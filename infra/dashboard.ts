@@ -147,10 +147,12 @@ export async function dashboard(osls: Osls) {
         0,
         31,
         Object.keys(vendors).flatMap((vendor) =>
-          ['Renewed', 'Failed', 'Unfinished', 'ReauthorizationRequired', 'Gone'].map((metric) => [
-            ...['SubscriptionOffboarding', metric, 'FunctionName', `${stage}-${RENEWAL}`, 'Vendor', vendor],
-            { label: `${vendor} ${metric}` },
-          ]),
+          ['Renewed', 'Failed', 'Unfinished', 'ReauthorizationRequired', 'NotRenewable', 'WrongOwner', 'Gone'].map(
+            (metric) => [
+              ...['SubscriptionOffboarding', metric, 'FunctionName', `${stage}-${RENEWAL}`, 'Vendor', vendor],
+              { label: `${vendor} ${metric}` },
+            ],
+          ),
         ),
         { stat: 'Maximum', period: 3600 },
       ),

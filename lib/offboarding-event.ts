@@ -1,8 +1,8 @@
 /** The event that starts an offboarding: what its `detail` may hold. */
 import * as v from 'valibot'
 import { OperationError } from './error.ts'
-import { eventTypeFits, FILE_TYPES } from './feishu/drive-file.ts'
-import { exactly, id, nameId } from './schema.ts'
+import { eventTypeFits, FILE_TYPES, fileToken } from './feishu/drive-file.ts'
+import { exactly, id, nameId, openId } from './schema.ts'
 
 /** The event's `detail-type`. */
 export const OFFBOARDING = 'User Offboarding'
@@ -11,10 +11,10 @@ const nullish = <Schema extends v.GenericSchema>(schema: Schema) => v.optional(v
 
 const file = v.pipe(
   exactly({
-    fileToken: id,
+    fileToken,
     fileType: v.picklist(FILE_TYPES),
     eventType: nullish(v.string()),
-    openId: nullish(nameId),
+    openId: nullish(openId),
   }),
   v.forward(
     v.check(({ fileType, eventType }) => eventTypeFits(fileType, eventType), 'folder_event_type'),
@@ -25,9 +25,9 @@ const file = v.pipe(
 const feishu = v.pipe(
   exactly({
     tenantKey: v.optional(nameId),
-    openId: v.optional(nameId),
+    openId: v.optional(openId),
     calendar: v.optional(v.boolean()),
-    calendarAcls: v.optional(exactly({ openId: nameId, calendarIds: v.array(id) })),
+    calendarAcls: v.optional(exactly({ openId, calendarIds: v.array(id) })),
     approvalCodes: v.optional(v.array(id)),
     files: v.optional(v.array(file)),
   }),

@@ -1,5 +1,5 @@
 /** `npm run build`: bundles each function to `dist/<operation>/`. */
-import { readdirSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
@@ -58,7 +58,11 @@ export const bundle: BuildOptions = {
   // 0.1: what the SDK imports only in browsers and for event streams.
   external: ['bowser', '@smithy/core/event-streams'],
   // undici's own switch for a build without its experimental parser. 0.03, but 166 KB, of the 450 KB that a bundle may have.
-  define: { esbuildDetection: 'true' },
+  define: {
+    esbuildDetection: 'true',
+    // Of the User-Agent.
+    PACKAGE_VERSION: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
+  },
   plugins: [slim],
   sourcemap: true,
   // Frames need names and lines, not the text of the sources.

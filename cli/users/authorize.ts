@@ -1,9 +1,10 @@
 /** `offboarding users authorize`: has one user grant access and stores the tokens in the user's secret. */
 import { createHash, randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
+import * as v from 'valibot'
 import { OperationError, type Text } from '../../lib/error.ts'
-import { printable } from '../../lib/schema.ts'
-import type { UserSecret } from '../../lib/tokens/user-secret.ts'
+import { openId as openIdSchema, printable } from '../../lib/schema.ts'
+import { isRenewable, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, UsageError, vendorId, wholeNumber, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import { type DeploymentOptions, deploymentOptions, useDeployment } from '../stack/deployment.ts'
@@ -73,12 +74,16 @@ here while the command waits.
 Example:
   AWS_PROFILE=ops npx offboarding users authorize --vendor feishu --open-id ou_xxxxxxxx --stage prod`,
     )
-    .action((options: Options) => authorize(io, options))
+    .action(async (options: Options) => {
+      io.exitCode = await authorize(io, options)
+    })
 
-async function authorize(io: Io, { port, timeout, scope, ...options }: Options): Promise<void> {
+async function authorize(io: Io, { port, timeout, scope, ...options }: Options): Promise<number> {
   const vendor = VENDORS[options.vendor]
   const id = options[vendor.option]
   if (id === undefined) throw new UsageError(`--vendor ${options.vendor} needs ${vendor.flag}`)
+  if (options.vendor === 'feishu' && !v.is(openIdSchema, id))
+    throw new UsageError('--open-id must begin with ou_: an e-mail address, a user_id or a union_id is another thing')
 
   const { region, kmsKeyId } = await useDeployment(io, vendor.variables, options)
   const consent = vendor.consent(id)
@@ -105,13 +110,25 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
     if (!redirect) throw new CommandError(`access was not granted within ${timeout} s. Nothing was stored.`)
     const secret = await answering(redirect, async () => {
       const tokens = await consent.exchange({ code: codeOf(redirect, consent), redirectUri, codeVerifier })
+      if (!isRenewable(tokens)) log(io, consent.renewalNeeds.en)
       const owner = await consent.ownerOf(tokens.accessToken)
       if (owner !== id) throw wrongPerson(id, owner)
       const secret: UserSecret = { ...tokens, authorizedAt: new Date().toISOString() }
       await writeUser(consent.secretId, secret, kmsKeyId)
       return secret
     })
-    log(io, `Stored the tokens of ${id}. The refresh token ends ${secret.refreshTokenExpiresAt} unless renewed before.`)
+    if (isRenewable(secret)) {
+      log(
+        io,
+        `Stored the tokens of ${id}. The refresh token ends ${secret.refreshTokenExpiresAt} unless renewed before.`,
+      )
+      return 0
+    }
+    log(
+      io,
+      `Stored the access token of ${id}, which ends ${secret.accessTokenExpiresAt}. Change that, then run this again.`,
+    )
+    return 1
   } finally {
     await callback.close()
   }

@@ -59,6 +59,12 @@ export async function storedUsers(io: Io, { vendor, ...options }: UsersOptions):
   return users.filter((user) => vendor === undefined || user.vendor === vendor)
 }
 
+/** States that a word does not explain. */
+const STATES: Record<string, string> = {
+  'not-renewable': 'cannot be renewed: offline_access missing',
+  'wrong-owner': 'tokens of another person',
+}
+
 /** One row for each user, below a head. */
 export function formatUsers(users: StoredUser[]): string {
   const head = ['vendor', 'id', 'state', 'refresh token ends', 'deletion']
@@ -66,7 +72,7 @@ export function formatUsers(users: StoredUser[]): string {
   const rows = users.map((user) => [
     user.vendor,
     user.id,
-    user.state ?? '-',
+    STATES[user.state ?? ''] ?? user.state ?? '-',
     end(user.refreshTokenExpiresAt),
     user.scheduledForDeletion ? 'scheduled' : '-',
   ])

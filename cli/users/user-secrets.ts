@@ -12,7 +12,7 @@ import {
   SecretsManagerClient,
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
-import { TAGS, type TokenState, type UserSecret } from '../../lib/tokens/user-secret.ts'
+import { TAGS, tagsOf, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, failed, nameOf } from '../command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
@@ -96,9 +96,7 @@ export async function presenceOf(id: string): Promise<'missing' | 'present' | 's
  * deletion. What was stored before stays the previous version.
  */
 export async function writeUser(id: string, secret: UserSecret, kmsKeyId: string | undefined): Promise<void> {
-  const state: TokenState = 'active'
-  const tags = { [TAGS.refreshTokenExpiresAt]: secret.refreshTokenExpiresAt, [TAGS.state]: state }
-  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+  const Tags = Object.entries(tagsOf(secret)).map(([Key, Value]) => ({ Key, Value }))
   const SecretString = JSON.stringify(secret)
   for (let tries = 1; ; tries++) {
     try {

@@ -1,4 +1,16 @@
 /** What a Feishu document event subscription may name. Source: contract feishu-drive-unsubscribe. */
+import * as v from 'valibot'
+import { id } from '../schema.ts'
+
+/**
+ * `file_token`. A wiki node's token, out of a /wiki/ URL, is not the document's; only those that begin with `wikcn`, `wikus` and
+ * the like can be told apart.
+ * https://open.feishu.cn/document/ukTMukTMukTM/uUDN04SN0QjL1QDN/wiki-v2/space-node/get_node
+ */
+export const fileToken = v.pipe(
+  id,
+  v.check((value) => !/^wik[a-z]{2}[A-Za-z0-9]{15,}$/.test(value), 'wiki_token'),
+)
 
 /** `file_type`. */
 export const FILE_TYPES = ['doc', 'docx', 'sheet', 'bitable', 'file', 'folder', 'slides'] as const

@@ -26,6 +26,8 @@ const RULES: Record<string, JsonSchema> = {
     not: { enum: ['.', '..'] },
   },
   name: { pattern: '^[A-Za-z0-9_+=.@-]*$', not: { enum: ['.', '..'] } },
+  open_id: { pattern: '^ou_[A-Za-z0-9_+=.@-]*$' },
+  wiki_token: { not: { anyOf: [{ enum: ['.', '..'] }, { pattern: '^wik[a-z]{2}[A-Za-z0-9]{15,}$' }] } },
   calendar_needs_open_id: {
     if: { properties: { calendar: { const: true } }, required: ['calendar'] },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword

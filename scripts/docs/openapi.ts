@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { Operation as Entry } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
+import { authorizeDingtalkUser } from '../../lib/dingtalk/tokens.ts'
 import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
-import { feishuOauthCodes } from '../../lib/feishu/codes.ts'
+import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
+import { authorizeFeishuUser } from '../../lib/feishu/tokens.ts'
 import { problem } from '../../lib/handlers/problem.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { SHARED_FIELDS } from '../../lib/operation-docs.ts'
@@ -274,17 +276,25 @@ function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): Ope
   const unlisted: Answer = { status: 400, json: { code: 4711, msg: 'new', message: 'new', requestid: REQUEST_ID } }
   add(() => judge(operation, response(operation, unlisted)))
 
-  const { as } = identity(sample)
+  const { as, userId } = identity(sample)
   for (const actsAs of new Set<Credential['actsAs']>(actsAsUser ? [as, 'user'] : [as]))
     for (const [code, codes] of codesOf(operation, actsAs))
       add(() =>
         judge(
-          { ...operation, codes, actsAs, throttleMs: throttleMs(operation) },
+          {
+            ...operation,
+            codes,
+            actsAs,
+            authorizeCommand: actsAs === 'user' && userId ? AUTHORIZE[vendor.name](userId) : undefined,
+            throttleMs: throttleMs(operation),
+          },
           response(operation, failureOf(operation, code)),
         ),
       )
   return (Object.keys(KINDS) as Kind[]).flatMap((kind) => found.get(kind) ?? [])
 }
+
+const AUTHORIZE = { feishu: authorizeFeishuUser, dingtalk: authorizeDingtalkUser }
 
 /** Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. */
 function codesOf({ codes, vendor }: Operation, actsAs: Credential['actsAs']): [string, Record<string, Meaning>][] {

@@ -271,6 +271,7 @@ describe('before anybody is asked', () => {
     [['--vendor', 'slack'], 'Allowed choices are feishu, dingtalk'],
     [['--vendor', 'dingtalk', '--open-id', 'ou_x'], 'needs --union-id'],
     [['--vendor', 'feishu', '--open-id', 'a/b'], 'It may contain only'],
+    [['--vendor', 'feishu', '--open-id', 'leaver@corp.example'], '--open-id must begin with ou_'],
     [[...FEISHU.args, '--timeout', '0'], "option '--timeout <seconds>' argument '0' is invalid. It must be"],
     [[...FEISHU.args, '--stage', 'prod'], '--stage has no effect while FEISHU_APP_SECRET_ID is set'],
     [[...FEISHU.args, '--param', 'feishuBaseUrll=x'], 'no such parameter'],

@@ -216,8 +216,9 @@ describe('the refresh endpoint', () => {
   })
 
   test('a fault that lasts is unavailable, and keeps nobody waiting afterwards', async () => {
-    harness.sandbox.answer({ path: TOKEN }, { ...failure(20050), status: 500 }, 9)
+    harness.sandbox.answer({ path: TOKEN }, { ...failure(20050), status: 500 }, 3)
     expect((await harness.http(calendar)).body.kind).toBe('unavailable')
+    expect(refreshes()).toHaveLength(3)
     harness.sandbox.answer({ path: TOKEN }, { slowMs: 1 })
     expect((await harness.http(calendar)).body.outcome).toBe('changed')
   })

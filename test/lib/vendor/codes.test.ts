@@ -203,14 +203,18 @@ describe('a rejected token', () => {
   })
 })
 
+/** DingTalk documents a page of HTML as its answer to a banned address: test/lib/dingtalk/field-answers.test.ts. */
+const unlistedOf = (name: string) =>
+  unlisted.filter(([what]) => !(name.startsWith('dingtalk') && what === 'a page of HTML with HTTP 200'))
+
 describe.each(operationNames)('%s', (name) => {
-  test.each(unlisted)('answers %s', async (_, script, kind, status) => {
+  test.each(unlistedOf(name))('answers %s', async (_, script, kind, status) => {
     answerWith(name, script)
     const { status: answered, body } = await harness.http(name)
     expect([answered, body.kind]).toEqual([status, kind])
   })
 
-  test.each(unlisted)('takes %s from the queue', async (_, script, kind, __, queue) => {
+  test.each(unlistedOf(name))('takes %s from the queue', async (_, script, kind, __, queue) => {
     answerWith(name, script)
     await expectQueue(name, queue, kind, null)
   })

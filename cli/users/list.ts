@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import { type DeploymentOptions, deploymentOptions, useDeployment } from '../stack/deployment.ts'
+import { formatTable } from '../table.ts'
 import { listUsers, type StoredUser, type Vendor } from './user-secrets.ts'
 
 export const vendorOption = () => new Option('--vendor <vendor>', 'only this vendor').choices(['feishu', 'dingtalk'])
@@ -76,9 +77,5 @@ export function formatUsers(users: StoredUser[]): string {
     end(user.refreshTokenExpiresAt),
     user.scheduledForDeletion ? 'scheduled' : '-',
   ])
-  const widths = head.map((_, column) =>
-    [head, ...rows].reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0),
-  )
-  const line = (row: string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')
-  return [head, ...rows].map((row) => `${line(row).trimEnd()}\n`).join('')
+  return `${formatTable(head, rows)}\n`
 }

@@ -14,7 +14,7 @@ const root = path.join(import.meta.dirname, '../')
 
 /*
  * The number beside a rule is what a start costs more without that rule alone, in processor time, where the start of an
- * empty function is 1. A rule that earns less than 0.05 does not stay: docs/decisions/0020-start-up.md.
+ * empty function is 1. A rule that earns less than 0.05 does not stay: docs/decisions/0004-start-up.md.
  */
 
 /** Modules by what a function uses of them. */

@@ -5,10 +5,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { loadOperations } from '../../infra/operations.ts'
-import { offboarding } from '../../lib/offboarding-event.ts'
-import { parse } from '../../lib/schema.ts'
-import sample from '../../local/events/offboarding.json' with { type: 'json' }
+import { TARGETS } from '../sample-event.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
 
@@ -17,11 +14,6 @@ function write(name: string, content: unknown): string {
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
   return file
 }
-
-const TARGETS = (await loadOperations()).reduce(
-  (sum, { operation }) => sum + operation.targets(parse(offboarding, sample)).length,
-  0,
-)
 
 const start = (...args: string[]) =>
   new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {

@@ -4,12 +4,9 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { loadOperations } from '../../infra/operations.ts'
-import { offboarding } from '../../lib/offboarding-event.ts'
-import { parse } from '../../lib/schema.ts'
-import sample from '../../local/events/offboarding.json' with { type: 'json' }
 import { start as startIn } from '../../local/start.ts'
 import { startHere, startProcess, stopProcesses } from '../cli/operator.ts'
+import { TARGETS } from '../sample-event.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
 
@@ -18,11 +15,6 @@ function write(name: string, content: unknown): string {
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
   return file
 }
-
-const TARGETS = (await loadOperations()).reduce(
-  (sum, { operation }) => sum + operation.targets(parse(offboarding, sample)).length,
-  0,
-)
 
 afterAll(stopProcesses)
 

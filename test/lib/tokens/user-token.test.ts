@@ -118,8 +118,8 @@ describe('many containers', () => {
   test('100 of them with one expired token refresh it once, and all succeed', async () => {
     const containers = harness.containers(calendar, 100)
     const hundred = (event?: object) => Promise.all(Array.from({ length: 100 }, () => containers.request(event)))
-    const started = await hundred({ queryStringParameters: {} })
-    expect(new Set(started.map(({ status }) => status))).toEqual(new Set([400]))
+    // A first call takes a hundred containers on one machine longer than AWS is waited for.
+    await hundred({ queryStringParameters: { open_id: 'ou_unknown' } })
     const answers = await hundred()
     expect(containers.started()).toBe(100)
     await containers.close()

@@ -6,6 +6,7 @@ import type { Input } from '../schema.ts'
 import { sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
 
+const TIMEOUT_MS = 5_000
 let client: EventBridgeClient | undefined
 const getClient = () => {
   client ??= new EventBridgeClient(clientSettings())
@@ -48,7 +49,7 @@ export async function publish(details: OutcomeDetail[]): Promise<void> {
         Detail: JSON.stringify(detail),
       })),
     })
-    const { Entries = [] } = await getClient().send(command, callOptions())
+    const { Entries = [] } = await getClient().send(command, callOptions(TIMEOUT_MS))
     return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
   })
 }

@@ -10,7 +10,7 @@ import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
 import { type Stack, startStack } from '../../local/stack.ts'
 
-const DEAD_LETTERS = 'test-dead-letter.fifo'
+const DEAD_LETTERS = 'local-dead-letter.fifo'
 const TARGETS = 39
 
 let sandbox: Sandbox
@@ -21,7 +21,7 @@ let tried: Awaited<ReturnType<typeof offboard>> & { writes: unknown[] }
 let sent: Awaited<ReturnType<typeof offboard>> & { letters: PeekedMessage[] }
 
 beforeAll(async () => {
-  const template = await compileTemplate({ stage: 'test' })
+  const template = await compileTemplate({ stage: 'local' })
   const variables = Object.assign({}, ...readTemplate(template, { queueUrl: String }).functions.map(({ env }) => env))
   sandbox = await startSandbox({ speed: 120 })
   stack = await startStack({
@@ -164,7 +164,7 @@ describe('the HTTP API', () => {
     const response = await api(method, path)
     expect(response.status).toBe(200)
     const { operation } = (await response.json()) as { operation: string }
-    expect(stack.wiring.functions.map(({ name }) => name)).toContain(`test-${operation}`)
+    expect(stack.wiring.functions.map(({ name }) => name)).toContain(`local-${operation}`)
   })
 
   test('an encoded slash in an id is refused', async () => {

@@ -11,7 +11,7 @@ const LONG = 'test/**/*.long.test.ts'
 /** What starts a process, a container or the local stack. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
-  'test/infra/{compile,observability,template}.test.ts',
+  'test/infra/{compile,observability,osls,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs}.test.ts',
   'test/functions/flow.test.ts',

@@ -1,5 +1,5 @@
 /** What in docs/ is made from the code, and the commands that texts name. */
-import { spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { generated } from '../../scripts/docs.ts'
@@ -33,7 +33,7 @@ describe('--help gives an example of', () => {
     return file ? [[name, file] as const] : []
   })
   test.each(own)('npm run %s', (name, file) => {
-    const { stdout, stderr } = spawnSync(process.execPath, [file, '--help'], { encoding: 'utf8' })
-    expect(stdout, stderr).toMatch(new RegExp(`^ .*npm (run )?${name}\\b`, 'm'))
+    const help = execFileSync(process.execPath, [file, '--help'], { encoding: 'utf8', timeout: 30_000 })
+    expect(help).toMatch(new RegExp(`^ .*npm (run )?${name}\\b`, 'm'))
   })
 })

@@ -4,10 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { expect, test, vi } from 'vitest'
-
-// Whole runs of a stack, beside whatever else the machine does.
-vi.setConfig({ testTimeout: 240_000 })
+import { expect, test } from 'vitest'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
 
@@ -26,14 +23,14 @@ const start = (...args: string[]) =>
     child.on('close', (code) => resolve({ code, stdout, stderr }))
   })
 
-test('the sample event finishes, reports every target and says that one was parked', async () => {
+test('the sample event finishes within a minute, reports every target and says that one was parked', async () => {
   const { code, stdout, stderr } = await start('--once')
-  expect(code, stderr).toBe(1)
+  expect(code).toBe(1)
   expect(stdout).toContain('39 targets: 33 changed, 4 unchanged, 1 parked, 1 gone')
   expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
   expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)
   expect(stderr).toMatch(/deferred {3}feishu-drive-unsubscribe: .*rate_limited/)
-})
+}, 60_000)
 
 test('exits 0 when every item finished; a dry run changes nothing; a taken port is no obstacle', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
@@ -43,18 +40,17 @@ test('exits 0 when every item finished; a dry run changes nothing; a taken port 
     offboardingId: 'o',
     feishu: { approvalCodes: ['7C468A54-8745-2245-9675-08B7C63E7A85'] },
   })
-  const { code, stdout, stderr } = await start('--once', '--dry-run', '--event', event, '--port', String(port))
+  const { code, stdout } = await start('--once', '--dry-run', '--event', event, '--port', String(port))
   taken.close()
-  expect(code, stderr).toBe(0)
-  expect(stdout).toContain('1 target of a dry run: 1 planned')
-})
+  expect([code, stdout]).toEqual([0, expect.stringContaining('1 target of a dry run: 1 planned')])
+}, 60_000)
 
 test('an invalid event is reported as rejected, with the reason', async () => {
   const event = write('invalid.json', { offboardingId: 'o', feishu: { approvalCode: 'x' } })
-  const { code, stdout, stderr } = await start('--once', '--event', event)
-  expect(code, stderr).toBe(1)
+  const { code, stdout } = await start('--once', '--event', event)
+  expect(code).toBe(1)
   expect(stdout).toContain('feishu.approvalCode is not a known field')
-})
+}, 60_000)
 
 test.each([
   [['--bogus'], "Unknown option '--bogus'"],
@@ -68,6 +64,6 @@ test.each([
 })
 
 test('--help tells the options and starts nothing', async () => {
-  const { code, stdout, stderr } = await start('--help')
-  expect([code, stdout, stderr]).toEqual([0, expect.stringContaining('--once'), ''])
+  const { code, stdout } = await start('--help')
+  expect([code, stdout]).toEqual([0, expect.stringContaining('--once')])
 })

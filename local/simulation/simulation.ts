@@ -36,6 +36,8 @@ export type Faults = {
 export type VendorFault =
   | { fault: 'reset' | 'stall' | 'killed'; handled: boolean }
   | { fault: 'truncated' | 'html' }
+  /** The normal answer with these fields instead of its own; null leaves one out. */
+  | { fault: 'change'; change: Record<string, unknown> }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
 export type AwsFault = 'throttled' | 'failed' | 'partial' | 'killed-before' | 'killed-after'
@@ -51,6 +53,8 @@ export type SimulationOptions = {
   random?: () => number
   /** How many events are planned side by side. */
   planners?: number
+  /** Called with what a function writes to its log. */
+  onLine?: (operation: string, line: string) => void
 }
 
 export type Outcome = {
@@ -176,17 +180,18 @@ export async function startSimulation(options: SimulationOptions) {
   function logged(name: string, text: string): boolean {
     const counted = countsOf(name)
     counted.logBytes += text.length
+    options.onLine?.(name, text)
     if (text.includes('"message":"deferred"')) counted.deferrals++
     return true
   }
 
   /** Runs the function once in a container that is free, or in a new one. One that is killed is gone. */
-  async function invoke(name: string, event: object): Promise<unknown> {
+  async function invoke(name: string, event: object, timeoutMs = TIMEOUT_MS): Promise<unknown> {
     const free = idleContainers.get(name) as Container[]
     const container = free.pop() ?? (await startContainer(name))
     const startedAtMs = now()
-    const endsAtMs = startedAtMs + TIMEOUT_MS
-    const timedOut = clock.sleep(TIMEOUT_MS).then(() => Promise.reject(new Killed('timed out')))
+    const endsAtMs = startedAtMs + timeoutMs
+    const timedOut = clock.sleep(timeoutMs).then(() => Promise.reject(new Killed('timed out')))
     timedOut.catch(() => {})
     const context = { awsRequestId: 'simulated', getRemainingTimeInMillis: () => endsAtMs - now() }
     const counted = countsOf(name)
@@ -245,6 +250,11 @@ export async function startSimulation(options: SimulationOptions) {
       case 'truncated': {
         const whole = await answerWith(received.normal())
         return { ...whole, text: whole.text.slice(0, Math.ceil(whole.text.length / 2)) }
+      }
+      case 'change': {
+        const { json, ...rest } = received.normal()
+        const fields = Object.entries({ ...json, ...injected.change }).filter(([, value]) => value !== null)
+        return answerWith({ ...rest, ...(json && { json: Object.fromEntries(fields) }) })
       }
       case 'html':
         return answerWith(received.sign({ status: 200, text: '<!doctype html><title>Blocked</title>' }))
@@ -424,6 +434,7 @@ export async function startSimulation(options: SimulationOptions) {
     queues,
     offboard,
     deliver,
+    invoke,
     startedAtMs: START_MS,
     /** Lets time pass until nothing is under way. */
     finish: () =>

@@ -1,8 +1,9 @@
 /** What every operation promises, whichever vendor it calls. */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { operationNames } from '../../infra/operations.ts'
 import { until } from '../clock.ts'
-import { type Harness, itemOf, OPERATIONS, offboardingEvent, SAMPLES, startHarness } from '../harness.ts'
+import { type Harness, itemOf, offboardingEvent, sampleOf, startHarness } from '../harness.ts'
 import { seedOf } from '../seed.ts'
 
 fc.configureGlobal({ seed: seedOf() })
@@ -23,23 +24,12 @@ const PLANTED = [
   'ur-sandbox-custodian',
 ]
 
-const requests = {
-  'feishu-calendar-unsubscribe': 'POST /open-apis/calendar/v4/calendars/unsubscription',
-  'feishu-calendar-acl-subscribe':
-    'POST /open-apis/calendar/v4/calendars/feishu.cn_team%40group.calendar.feishu.cn/acls/subscription',
-  'feishu-approval-unsubscribe':
-    'POST /open-apis/approval/v4/approvals/7C468A54-8745-2245-9675-08B7C63E7A85/unsubscribe',
-  'feishu-drive-unsubscribe': 'DELETE /open-apis/drive/v1/files/doxcnSandbox01/delete_subscribe?file_type=docx',
-  'dingtalk-calendar-unsubscribe':
-    'POST /v1.0/calendar/users/sandboxUnionId01iE/calendars/sandboxCalendar01%3D/unsubscribe',
-}
-
-describe.each(OPERATIONS)('%s', (name) => {
+describe.each(operationNames)('%s', (name) => {
   test("sends the contract's request once, without a body", async () => {
     expect((await harness.http(name)).body).toMatchObject({ operation: name, outcome: 'changed' })
     const [call, ...others] = vendorCalls()
     expect(others).toEqual([])
-    expect(`${call?.method} ${call?.path}`).toBe(requests[name])
+    expect(`${call?.method} ${call?.path}`).toBe(sampleOf(name).request)
     expect(call?.body).toBe('')
     const token = name.startsWith('feishu') ? call?.headers.authorization : call?.headers['x-acs-dingtalk-access-token']
     expect(token).toMatch(name.startsWith('feishu') ? /^Bearer \S+$/ : /^\S+$/)
@@ -53,9 +43,9 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test('a dry run reads the secret and sends nothing that writes', async () => {
-    const query = { ...SAMPLES[name].query, dry_run: 'true' }
+    const query = { ...sampleOf(name).query, dry_run: 'true' }
     const { body } = await harness.http(name, { queryStringParameters: query })
-    const [method, path] = requests[name].split(' ')
+    const [method, path] = sampleOf(name).request.split(' ')
     expect(body).toEqual({
       operation: name,
       outcome: 'planned',
@@ -69,11 +59,11 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test.each([
-    ['an unknown field', { queryStringParameters: { ...SAMPLES[name].query, colour: 'red' } }, 'colour'],
-    ['a wrong dry_run', { queryStringParameters: { ...SAMPLES[name].query, dry_run: 'yes' } }, 'dry_run'],
+    ['an unknown field', { queryStringParameters: { ...sampleOf(name).query, colour: 'red' } }, 'colour'],
+    ['a wrong dry_run', { queryStringParameters: { ...sampleOf(name).query, dry_run: 'yes' } }, 'dry_run'],
     ['a body', { body: '{"dry_run": true}' }, 'body'],
     ['an encoded body', { body: Buffer.from('dry_run=true').toString('base64'), isBase64Encoded: true }, 'body'],
-    ...Object.keys({ ...SAMPLES[name].path, ...SAMPLES[name].query }).flatMap((field) => {
+    ...Object.keys({ ...sampleOf(name).path, ...sampleOf(name).query }).flatMap((field) => {
       const set = (value?: string) => {
         const change = (fields: Record<string, string>) =>
           Object.fromEntries(
@@ -81,7 +71,7 @@ describe.each(OPERATIONS)('%s', (name) => {
               key !== field ? [[key, old]] : value ? [[key, value]] : [],
             ),
           )
-        return { pathParameters: change(SAMPLES[name].path), queryStringParameters: change(SAMPLES[name].query) }
+        return { pathParameters: change(sampleOf(name).path), queryStringParameters: change(sampleOf(name).query) }
       }
       return [
         [`no ${field}`, set(), field],
@@ -104,41 +94,41 @@ describe.each(OPERATIONS)('%s', (name) => {
       headers: { 'x-ogw-ratelimit-reset': String(seconds) },
       body: name.startsWith('feishu') ? { code: 99991400, msg: '' } : { code: 'Forbidden.AccessDenied.QpsLimitForApi' },
     })
-    harness.sandbox.answer({ path: SAMPLES[name].route }, limited(1))
+    harness.sandbox.answer({ path: sampleOf(name).route }, limited(1))
     expect((await harness.http(name)).status).toBe(200)
     expect(waitsMs()).toEqual([1_000])
 
-    harness.sandbox.answer({ path: SAMPLES[name].route }, limited(58))
+    harness.sandbox.answer({ path: sampleOf(name).route }, limited(58))
     const { status, body, headers } = await harness.http(name)
     expect([status, body.retryAfterMs, headers['retry-after']]).toEqual([429, 58_000, '58'])
     expect(waitsMs()).toEqual([1_000])
   })
 
   test('a permanent failure is not tried again', async () => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: { code: 4711, msg: 'new' } })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: { code: 4711, msg: 'new' } })
     expect((await harness.http(name)).status).toBe(502)
     expect(vendorCalls()).toHaveLength(1)
   })
 
   test('a dropped connection and a fault at the vendor are mended by trying again', async () => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { reset: 'before' })
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 502, body: 'bad gateway' })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { reset: 'before' })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 502, body: 'bad gateway' })
     expect((await harness.http(name)).body.outcome).toBe('changed')
     expect(vendorCalls()).toHaveLength(3)
     expect(waitsMs()).toEqual([125, 250])
   })
 
   test.each(['headers', 'body'] as const)('silence in the %s is a timeout before the deadline', async (stall) => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { stall })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { stall })
     harness.clock.takeTimers()
-    let answered = false
+    let state = 'silent'
     const answer = harness.http(name, {}, 3_000).finally(() => {
-      answered = true
+      state = 'answered'
     })
     await until(() => vendorCalls().length === 1)
     harness.clock.pass(1_999)
     for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
-    expect(answered).toBe(false)
+    expect(state).toBe('silent')
     harness.clock.pass(1)
     const { status, body } = await answer
     expect([status, body.kind, body.retryable]).toEqual([504, 'timeout', true])
@@ -160,7 +150,7 @@ describe.each(OPERATIONS)('%s', (name) => {
       return authorization.replace('Bearer ', '') || app
     }
     const texts = [(await harness.http(name)).text]
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: echo(`your token is ${token()}`) }, 2)
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: echo(`your token is ${token()}`) }, 2)
     texts.push((await harness.http(name)).text)
     expect((await harness.queue(name, [itemOf(name)])).failed).toEqual([])
     texts.push((await harness.http(name, { queryStringParameters: { token: PLANTED[1] ?? '' } })).text)
@@ -202,7 +192,7 @@ describe.each(OPERATIONS)('%s', (name) => {
     const script = JSON.parse(
       JSON.stringify(answer).replaceAll('TOKEN', token).replaceAll('ESCAPED', JSON.stringify(escaped).slice(1, -1)),
     )
-    harness.sandbox.answer({ path: SAMPLES[name].route }, script, 2)
+    harness.sandbox.answer({ path: sampleOf(name).route }, script, 2)
     const { text } = await harness.http(name)
     await harness.queue(name, [itemOf(name)])
     const told = JSON.stringify([text, harness.log, harness.outcomes(), await harness.deadLetters()])
@@ -215,7 +205,7 @@ describe.each(OPERATIONS)('%s', (name) => {
     ['a million characters', 'X'.repeat(1_000_000)],
     ['control characters', 'a\u0000b'],
   ])('a code of %s is no code: parked once, with its neighbours done', async (_, code) => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: { code, msg: '', message: '' } })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: { code, msg: '', message: '' } })
     expect((await harness.queue(name, [itemOf(name), itemOf(name).replace('hr-1', 'hr-2')])).failed).toEqual([])
     expect(
       harness
@@ -229,7 +219,7 @@ describe.each(OPERATIONS)('%s', (name) => {
   test('objects where text belongs are not understood', async () => {
     const hostile = { toString: 1 }
     harness.sandbox.answer(
-      { path: SAMPLES[name].route },
+      { path: sampleOf(name).route },
       {
         status: 400,
         body: {
@@ -265,7 +255,7 @@ describe.each(OPERATIONS)('%s', (name) => {
       message: 'finished',
       entrance: 'http',
       operation: name,
-      input: { ...SAMPLES[name].path, ...SAMPLES[name].query },
+      input: { ...sampleOf(name).path, ...sampleOf(name).query },
       outcome: 'changed',
       attempts: 1,
     })

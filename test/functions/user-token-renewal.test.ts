@@ -1,6 +1,6 @@
 /** The scheduled renewal, over as many users as a company has. */
 import type { Context } from 'aws-lambda'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sampleWorld, type World } from '../../local/sandbox/sandbox.ts'
 import { until } from '../clock.ts'
 import { type Harness, startHarness } from '../harness.ts'
@@ -180,6 +180,67 @@ test('a secret that was stored by hand is read once and tagged', async () => {
       .get('active')
       ?.map(([id]) => id),
   ).toEqual([`${PREFIX}ou_hand`])
+})
+
+describe('whose the tokens are', () => {
+  const USER_INFO = '/open-apis/authen/v1/user_info'
+  const asked = () => harness.sandbox.requests.filter(({ path }) => path === USER_INFO).length
+  const tagsOf = (n: number) =>
+    Object.fromEntries(harness.secrets.secrets.get(`${PREFIX}ou_${String(n).padStart(5, '0')}`)?.tags ?? [])
+
+  test('is asked once of each stored user', async () => {
+    seed(3, 3)
+    await run()
+    expect(asked()).toBe(3)
+    expect(tagsOf(1)).toMatchObject({ 'token-owner': 'ou_00001', 'token-state': 'active' })
+    for (const [, { tags }] of harness.secrets.secrets) tags.set('refresh-token-expires-at', at(DAY_MS))
+    await run()
+    expect(asked()).toBe(3)
+  })
+
+  test("tags another person's, which are then counted and left alone", async () => {
+    seed(3, 3)
+    harness.sandbox.answer({ path: USER_INFO }, { change: { data: { open_id: 'ou_custodian' } } })
+    await run()
+    expect(counts('feishu')).toMatchObject({ Renewed: 2, WrongOwner: 1, Failed: 0 })
+    const [[id = '', { tags }] = ['', { tags: new Map<string, string>() }]] = states().get('wrong-owner') ?? []
+    expect(tags.get('token-owner')).toBe('ou_custodian')
+    expect(harness.log).toContainEqual(
+      expect.objectContaining({ message: 'failed', secretId: id, kind: 'misconfigured' }),
+    )
+    const before = refreshes()
+    await run()
+    expect(counts('feishu')).toMatchObject({ WrongOwner: 1 })
+    expect(refreshes()).toBe(before)
+  })
+
+  test('fails nobody when the vendor does not say', async () => {
+    seed(2, 2)
+    harness.sandbox.answer({ path: USER_INFO }, { status: 503, body: 'down' }, 2)
+    await run()
+    expect(counts('feishu')).toMatchObject({ Renewed: 2, Failed: 0, WrongOwner: 0 })
+    expect(tagsOf(0)).not.toHaveProperty('token-owner')
+  })
+})
+
+test('users whose tokens come without a successor are stored, tagged, counted, and left alone', async () => {
+  seed(4, 4)
+  harness.sandbox.case('feishu-no-refresh-token', true)
+  await run()
+  expect(counts('feishu')).toMatchObject({ NotRenewable: 4, Renewed: 0, Failed: 0, ReauthorizationRequired: 0 })
+  expect(states().get('not-renewable')).toHaveLength(4)
+  await run()
+  expect(counts('feishu')).toMatchObject({ NotRenewable: 4, Failed: 0 })
+  expect(refreshes()).toBe(4)
+})
+
+test('a refusal that is no last word tags nobody', async () => {
+  seed(1, 1)
+  harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20023, msg: 'not registered' } })
+  await run()
+  expect(counts('feishu')).toMatchObject({ Failed: 1, ReauthorizationRequired: 0 })
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 1 })
 })
 
 test('nothing secret is logged', async () => {

@@ -1,11 +1,10 @@
 /** The parameter check of serverless.yml, called without osls around it. */
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import path from 'node:path'
 import { parse } from 'yaml'
+import { checked } from '../../infra/parameters.ts'
 
 const root = path.join(import.meta.dirname, '../..')
-const { checked } = createRequire(import.meta.url)(path.join(root, 'infra/resources.cjs'))
 const { params } = parse(readFileSync(path.join(root, 'serverless.yml'), 'utf8'), { logLevel: 'error' })
 
 /** What the check makes of a stage and of `--param` options (`name=value`). Rejects with what it refuses. */

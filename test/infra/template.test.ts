@@ -1,13 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders
 
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate } from '../../infra/compile.ts'
+import { loadOperations, operationNames } from '../../infra/operations.ts'
 import { checkParameters } from './parameters.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
@@ -34,37 +35,10 @@ interface Statement {
   Condition?: Record<string, Record<string, string | string[]>>
 }
 
-const operations = {
-  'feishu-calendar-unsubscribe': {
-    route: 'POST /feishu/calendars/unsubscription',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'feishu-calendar-acl-subscribe': {
-    route: 'POST /feishu/calendars/{calendar_id}/acls/subscription',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'feishu-approval-unsubscribe': {
-    route: 'POST /feishu/approvals/{approval_code}/unsubscribe',
-    vendor: 'feishu',
-    actsAs: 'app',
-  },
-  'feishu-drive-unsubscribe': {
-    route: 'DELETE /feishu/files/{file_token}/delete_subscribe',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'dingtalk-calendar-unsubscribe': {
-    route: 'POST /dingtalk/users/{userId}/calendars/{calendarId}/unsubscribe',
-    vendor: 'dingtalk',
-    actsAs: 'user',
-  },
-} as const
-type Name = keyof typeof operations
-const names = Object.keys(operations) as Name[]
+const operations = await loadOperations()
 
 const RENEWAL = 'user-token-renewal'
+const names = operationNames
 const functionNames = [...names, RENEWAL]
 
 const withParams = [
@@ -252,8 +226,8 @@ describe('packaging', () => {
   })
 })
 
-describe.each(names)('%s', (name) => {
-  const { route, vendor, actsAs } = operations[name]
+describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
+  const vendor = operation.vendor.name
   const stages = { dev: () => plain, prod: () => full }
   const functionName = `dev-${name}`
   const lambda = () => lambdaOf(plain, functionName)
@@ -273,7 +247,11 @@ describe.each(names)('%s', (name) => {
 
   it('packages nothing but its own bundle', async () => {
     const paths = filesIn(await readFile(join(directory, 'plain', `${name}.zip`)))
-    expect(paths.sort()).toEqual([`dist/${name}/index.mjs`, `dist/${name}/index.mjs.map`])
+    expect(paths.sort()).toEqual(
+      readdirSync(join(root, 'dist', name))
+        .map((file) => `dist/${name}/${file}`)
+        .sort(),
+    )
   })
 
   it.each(['dev', 'prod'] as const)('is told what it needs and nothing of the other vendor (%s)', (stage) => {
@@ -763,7 +741,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 3 * 2)
+    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 5 * 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -894,6 +872,7 @@ describe('growing', () => {
   it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
     const copy = join(directory, 'copy')
     await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
+    await writeFile(join(copy, 'package.json'), '{ "type": "module" }')
     for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
       await mkdir(join(copy, 'dist', name), { recursive: true })
       await writeFile(join(copy, 'dist', name, 'index.mjs'), '')

@@ -1,6 +1,6 @@
 /** The queue entrance: pace, waits, parking, and what happens when AWS itself fails. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Harness, itemOf, SAMPLES, startHarness } from '../../harness.ts'
+import { type Harness, itemOf, sampleOf, startHarness } from '../../harness.ts'
 
 const MINUTE_MS = 60_000
 const drive = 'feishu-drive-unsubscribe' as const
@@ -75,7 +75,7 @@ describe('a batch', () => {
   test('one tenant waiting does not keep another from going on', async () => {
     const acl = 'feishu-calendar-acl-subscribe' as const
     const limited = { status: 429, headers: { 'x-ogw-ratelimit-reset': '30' }, body: { code: 99991400, msg: '' } }
-    harness.sandbox.answer({ path: SAMPLES[acl].route }, limited)
+    harness.sandbox.answer({ path: sampleOf(acl).route }, limited)
     expect((await harness.queue(acl, [itemOf(acl)], { bucket: 'feishu:a' })).failed).toEqual([0])
     expect((await harness.queue(acl, [itemOf(acl)], { bucket: 'feishu:b' })).failed).toEqual([])
   })
@@ -108,7 +108,7 @@ describe('a batch', () => {
     expect((await harness.queue(acl, [itemOf(acl), itemOf(acl)], { attributes })).failed).toEqual([])
     expect([calls(), harness.outcomes().length]).toEqual([2, 2])
 
-    harness.sandbox.answer({ path: SAMPLES[acl].route }, { ...broken, body: 'down' }, 6)
+    harness.sandbox.answer({ path: sampleOf(acl).route }, { ...broken, body: 'down' }, 6)
     expect((await harness.queue(acl, [itemOf(acl)], { attributes })).failed).toEqual([0])
     expect(deferred()).toMatchObject([{ waitMs: 5_000 }])
   })

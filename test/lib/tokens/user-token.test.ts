@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sampleWorld } from '../../../local/sandbox/sandbox.ts'
 import { until } from '../../clock.ts'
-import { type Harness, SAMPLES, startHarness } from '../../harness.ts'
+import { type Harness, sampleOf, startHarness } from '../../harness.ts'
 
 const calendar = 'feishu-calendar-unsubscribe' as const
 const acl = 'feishu-calendar-acl-subscribe' as const
@@ -37,11 +37,11 @@ const told = async () => JSON.stringify([harness.log, harness.outcomes(), await 
 describe('an expired token', () => {
   test('that looks valid is found out by a dry run, and renewed', async () => {
     harness.secrets.seed(leaver, { ...tokens, accessToken: 'u-revoked', accessTokenExpiresAt: '2099-01-01T00:00:00Z' })
-    const dryRun = { queryStringParameters: { ...SAMPLES[calendar].query, dry_run: 'true' } }
+    const dryRun = { queryStringParameters: { ...sampleOf(calendar).query, dry_run: 'true' } }
     expect((await harness.http(calendar, dryRun)).body.outcome).toBe('planned')
     expect(refreshes()).toHaveLength(1)
     expect(stored().refreshToken).not.toBe(tokens.refreshToken)
-    expect(harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)).toEqual([])
+    expect(harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)).toEqual([])
   })
 
   test('is renewed, stored and then used; the rest of the secret is kept', async () => {
@@ -51,7 +51,7 @@ describe('an expired token', () => {
     expect(now.refreshToken).not.toBe(tokens.refreshToken)
     expect(now.authorizedAt).toBe(tokens.authorizedAt)
     expect(Date.parse(now.accessTokenExpiresAt)).toBeGreaterThan(Date.now() + 3_600_000)
-    const [call] = harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)
+    const [call] = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
     expect(call?.headers.authorization).toBe(`Bearer ${now.accessToken}`)
     const put = harness.secrets.requests.findIndex(
       ({ operation, input }) => operation === 'PutSecretValue' && String(input.VersionStages).includes('AWSCURRENT'),
@@ -66,6 +66,7 @@ describe('an expired token', () => {
     await until(() => refreshes().length === 1)
     harness.secrets.fail('PutSecretValue', { type: 'InternalServiceError', status: 500 }, 100)
     expect((await first).body.kind).toBe('unavailable')
+    expect(harness.clock.waits.map(({ ms }) => ms)).toContain(300)
     expect(stored()).toEqual(tokens)
     harness.secrets.heal()
     expect((await harness.http(calendar)).body.outcome).toBe('changed')
@@ -81,7 +82,7 @@ describe('an expired token', () => {
         accessToken: 'u-revoked',
         accessTokenExpiresAt: '2099-01-01T00:00:00Z',
       })
-      harness.sandbox.answer({ path: SAMPLES[calendar].route }, { status: 400, body: { code, msg: '' } })
+      harness.sandbox.answer({ path: sampleOf(calendar).route }, { status: 400, body: { code, msg: '' } })
       expect((await harness.http(calendar)).body.outcome).toBe('changed')
       expect(refreshes()).toHaveLength(1)
     },
@@ -118,7 +119,7 @@ describe('many containers', () => {
     expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([])
     expect(refreshes()).toHaveLength(1)
     expect(stored().refreshToken).not.toBe(tokens.refreshToken)
-    const used = harness.sandbox.requests.filter(({ path }) => path === SAMPLES[calendar].route)
+    const used = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
     expect(new Set(used.map(({ headers }) => headers.authorization))).toEqual(
       new Set([`Bearer ${stored().accessToken}`]),
     )
@@ -215,8 +216,9 @@ describe('the refresh endpoint', () => {
   })
 
   test('a fault that lasts is unavailable, and keeps nobody waiting afterwards', async () => {
-    harness.sandbox.answer({ path: TOKEN }, { ...failure(20050), status: 500 }, 9)
+    harness.sandbox.answer({ path: TOKEN }, { ...failure(20050), status: 500 }, 3)
     expect((await harness.http(calendar)).body.kind).toBe('unavailable')
+    expect(refreshes()).toHaveLength(3)
     harness.sandbox.answer({ path: TOKEN }, { slowMs: 1 })
     expect((await harness.http(calendar)).body.outcome).toBe('changed')
   })

@@ -25,7 +25,7 @@ import {
   unsubscription,
 } from './caller.ts'
 
-describe('the five operations', () => {
+describe('the operations', () => {
   test('each ends or starts its subscription and answers with its vendor’s success', async () => {
     await start()
     const tenant = bearer(await tenantToken())

@@ -13,7 +13,7 @@ import { type Stack, startStack } from '../../local/stack.ts'
 import { sampleOf } from '../harness.ts'
 import { TARGETS } from '../sample-event.ts'
 
-const DEAD_LETTERS = 'test-dead-letter.fifo'
+const DEAD_LETTERS = 'local-dead-letter.fifo'
 const operations = await loadOperations()
 
 let sandbox: Sandbox
@@ -24,7 +24,7 @@ let tried: Awaited<ReturnType<typeof offboard>> & { writes: unknown[] }
 let sent: Awaited<ReturnType<typeof offboard>> & { letters: PeekedMessage[] }
 
 beforeAll(async () => {
-  const template = await compileTemplate({ stage: 'test' })
+  const template = await compileTemplate({ stage: 'local' })
   const variables = Object.assign({}, ...readTemplate(template, { queueUrl: String }).functions.map(({ env }) => env))
   sandbox = await startSandbox({ speed: 120 })
   stack = await startStack({

@@ -182,7 +182,7 @@ describe('offboardings', () => {
     await drive.getByRole('row', { name: /doxcnSandbox28 docx (changed|unchanged)/ }).waitFor()
 
     await page.getByRole('button', { name: '中文' }).click()
-    await it.getByText('请为应用(或该用户)授予文档管理权限').waitFor()
+    await it.getByText('请为应用（或该用户）授予文档管理权限').waitFor()
   })
 
   test('are told again to who comes later', async () => {

@@ -6,9 +6,9 @@ import { KINDS } from '../../lib/error.ts'
 import { CommandError, confirm, repeatable, UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
+import { formatCount, formatReasons } from './format.ts'
 import { type Letter, letterOf, UNDELIVERED, UNFINISHED } from './letter.ts'
 import { allSettled, LetterQueue } from './letter-queue.ts'
-import { formatCount, formatReasons } from './list.ts'
 
 /** Which letters a command is about: those that match everything given. */
 export type Selection = {

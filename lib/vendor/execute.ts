@@ -1,6 +1,7 @@
 /** The heart: one vendor call on one input, the same for every entrance. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from '../error.ts'
+import { redact } from '../redact.ts'
 import { type Input, printable } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
@@ -87,11 +88,12 @@ async function checkOwner(
   if (actsAs !== 'user') return
   const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand)
   if (owner === identity.userId) return
+  const named = redact(printable(owner))
   throw new OperationError(
     'misconfigured',
     {
-      en: `The tokens stored for ${identity.userId} belong to ${printable(owner)}.`,
-      zh: `为 ${identity.userId} 存储的令牌属于 ${printable(owner)}。`,
+      en: `The tokens stored for ${identity.userId} belong to ${named}.`,
+      zh: `为 ${identity.userId} 存储的令牌属于 ${named}。`,
     },
     { hint: grantAgain(authorizeCommand) },
   )

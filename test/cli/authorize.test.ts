@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Io } from '../../cli/io.ts'
+import { type Io, processIo } from '../../cli/io.ts'
 import { dingtalkConsent, feishuConsent } from '../../cli/users/consent.ts'
 import { TAGS, userSecret } from '../../lib/tokens/user-secret.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
@@ -90,6 +90,9 @@ async function authorize(args: string[], env: Record<string, string> = known(), 
   return { ended: done, pageUrl: until('stdout', /^(.*)\n/) }
 }
 
+/** Waits as asked, but for the seconds between two tries. */
+const sleepLong: Io['sleep'] = async (ms, signal) => (ms > 10_000 ? processIo().sleep(ms, signal) : undefined)
+
 /** Opens the consent page as a browser does, and returns where it sends the browser. */
 async function redirectOf(pageUrl: string): Promise<string> {
   const { status, headers } = await fetch(pageUrl, { redirect: 'manual' })
@@ -118,6 +121,7 @@ function expectStored(id: string, accessTokens: Map<string, { userId?: string }>
   expect(Object.fromEntries(secrets.secrets.get(id)?.tags ?? [])).toEqual({
     [TAGS.refreshTokenExpiresAt]: stored.refreshTokenExpiresAt,
     [TAGS.state]: 'active',
+    [TAGS.owner]: owner,
   })
 }
 
@@ -216,12 +220,19 @@ describe('nothing is stored', () => {
     ['/open-apis/authen/v1/user_info', { code: 99991679 }, /99991679/],
     ['/open-apis/authen/v1/user_info', { html: true as const }, /not an answer/],
   ])('after a failure of %s: %j', async (path, script, told) => {
-    // A refused credential is read again and tried once more.
-    sandbox.answer({ path }, script, 2)
-    const run = await authorize(FEISHU.args)
+    // A refused credential is read again and tried once more, the question for the owner twice more.
+    sandbox.answer({ path }, script, 3)
+    const run = await authorize(FEISHU.args, known(), sleepLong)
     expect((await open(await redirectOf(await run.pageUrl))).status).toBe(400)
     expect(await run.ended).toMatchObject({ code: 1, stderr: expect.stringMatching(told) })
     expect(writes()).toEqual([0, 0, 0, 0])
+  })
+
+  test('but they are after one failure to say whose the tokens are', async () => {
+    sandbox.answer({ path: '/open-apis/authen/v1/user_info' }, { status: 503, body: 'down' })
+    const run = await authorize(FEISHU.args, known(), sleepLong)
+    expect((await open(await redirectOf(await run.pageUrl))).status).toBe(200)
+    expect(await run.ended).toMatchObject({ code: 0 })
   })
 
   test('when nobody answers in time', async () => {

@@ -32,7 +32,7 @@ export default defineConfig({
     // The bundles are loaded as they are deployed.
     server: { deps: { external: [/\/dist\//] } },
     projects: [
-      { extends: true, test: { name: 'quick', include: [ALL], exclude: [LONG, ...WHOLE] } },
+      { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },
       { extends: true, test: { name: 'whole', include: WHOLE, exclude: [LONG] } },
       { extends: true, test: { name: 'long', include: [LONG], testTimeout: 300_000 } },
     ],

@@ -33,7 +33,7 @@ export default defineConfig({
     server: { deps: { external: [/\/dist\//] } },
     projects: [
       { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },
-      { extends: true, test: { name: 'whole', include: WHOLE, exclude: [LONG] } },
+      { extends: true, test: { name: 'whole', isolate: false, include: WHOLE, exclude: [LONG] } },
       { extends: true, test: { name: 'long', include: [LONG], testTimeout: 300_000 } },
     ],
   },

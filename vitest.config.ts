@@ -31,9 +31,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     // The bundles are loaded as they are deployed.
     server: { deps: { external: [/\/dist\//] } },
+    // Without isolation, files share a process: a new one with all imports takes a second for each of them.
     projects: [
-      { extends: true, test: { name: 'quick', include: [ALL], exclude: [LONG, ...WHOLE] } },
-      { extends: true, test: { name: 'whole', include: WHOLE, exclude: [LONG] } },
+      { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },
+      { extends: true, test: { name: 'whole', isolate: false, include: WHOLE, exclude: [LONG] } },
       { extends: true, test: { name: 'long', include: [LONG], testTimeout: 300_000 } },
     ],
   },

@@ -8,7 +8,7 @@ import { dingtalkConsent, feishuConsent } from '../../cli/users/consent.ts'
 import { TAGS, userSecret } from '../../lib/tokens/user-secret.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
-import { awsOf, startCommand } from './operator.ts'
+import { awsOf, KMS_KEY, startCommand } from './operator.ts'
 
 const FEISHU = { prefix: 'test/feishu/user/', id: 'ou_leaver', args: ['--vendor', 'feishu', '--open-id', 'ou_leaver'] }
 const DINGTALK = {
@@ -127,11 +127,11 @@ function expectStored(id: string, accessTokens: Map<string, { userId?: string }>
 
 describe('a granted consent', () => {
   test('of Feishu fills the secret that serverless.yml names', async () => {
-    const id = 'subscription-offboarding/staging/feishu/user/ou_leaver'
-    secrets.seed('subscription-offboarding/staging/feishu/app', FEISHU_APP)
-    const kmsKey = 'arn:aws:kms:ap-southeast-1:000000000000:key/customer-managed'
+    const id = 'subscription-offboarding/qa/feishu/user/ou_leaver'
+    secrets.seed('subscription-offboarding/qa/feishu/app', FEISHU_APP)
     const { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL } = known()
-    const args = [...FEISHU.args, '--stage', 'staging', '--param', `secretsKmsKeyArn=${kmsKey}`]
+    const params = ['--param', 'source=hr.other', '--param', `secretsKmsKeyArn=${KMS_KEY}`]
+    const args = [...FEISHU.args, '--stage', 'qa', ...params]
     const run = await authorize(args, { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL })
     const pageUrl = new URL(await run.pageUrl)
     const query = Object.fromEntries(pageUrl.searchParams)
@@ -150,7 +150,7 @@ describe('a granted consent', () => {
     expect(stderr).toContain(`Secret "${id}" in ap-southeast-1: will be created.`)
     expect(stderr).toContain(query.redirect_uri)
     expectStored(id, sandbox.state.tokens.feishu.access, 'ou_leaver')
-    expect(secrets.requests.find(({ operation }) => operation === 'CreateSecret')?.input.KmsKeyId).toBe(kmsKey)
+    expect(secrets.requests.find(({ operation }) => operation === 'CreateSecret')?.input.KmsKeyId).toBe(KMS_KEY)
   }, 60_000)
 
   test('of DingTalk, by a third-party personal app', async () => {

@@ -206,11 +206,13 @@ describe('list', () => {
   })
 
   test('of a deployed stage waits for letters, as a short poll of SQS may miss some; the local stack misses none', async () => {
-    faults.GetQueueUrl = ({ QueueName }) => ({ QueueUrl: `${url}/000000000000/${QueueName?.replace('qa-', '')}` })
+    faults.GetQueueUrl = ({ QueueName }) => ({
+      QueueUrl: `${url}/000000000000/${QueueName?.replace('production-', '')}`,
+    })
     faults.ReceiveMessage = () => ({})
     const waits = () => [...new Set(calls.flatMap(({ sent }) => sent.WaitTimeSeconds ?? []))]
     const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-    const { code, stderr } = await call(['letters', 'list', '--stage', 'qa'], { env })
+    const { code, stderr } = await call(['letters', 'list', '--stage', 'production'], { env })
     expect([code, stderr, waits()]).toEqual([0, expect.stringMatching(/No letters\.\n$/), [1]])
     calls = []
     expect([(await run('list')).code, waits()]).toEqual([0, [0]])

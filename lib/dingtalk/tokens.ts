@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { lifetime } from '../tokens/lifetime.ts'
@@ -133,12 +133,12 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   budget: TokenBudget,
 ): Promise<Answer> {
-  remember(body)
+  registerSecrets(body)
   const url = `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/oauth2/${path}`
   const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
   const succeeded = (json: Record<string, unknown>) => v.is(answer, json)
   const exchange = { vendor: dingtalkResponseParser, request, codes, succeeded }
   const { answer: given } = await budget.ask(url, (remainingMs) => call(exchange, remainingMs))
-  remember(given.json)
+  registerSecrets(given.json)
   return v.parse(answer, given.json)
 }

@@ -5,7 +5,7 @@ import { safeJson } from '../event/event-file.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
 import { formatCount, formatReasons } from './format.ts'
-import { INVISIBLE_HELP, type Selection, selectionOptions, withLetters } from './held-letters.ts'
+import { LETTERS_HELP, type Selection, selectionOptions, withLetters } from './held-letters.ts'
 
 export const listCommand = (io: Io): Command =>
   withOptions(
@@ -18,7 +18,7 @@ export const listCommand = (io: Io): Command =>
       .option('--json', 'print every letter, as a JSON array'),
     [...selectionOptions(), ...connectionOptions()],
   )
-    .addHelpText('after', `${INVISIBLE_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding letters list --stage prod`)
+    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding letters list --stage prod`)
     .action(async (options: Selection & ConnectionOptions & { json?: true }) => {
       io.exitCode = await withLetters(io, await connect(io, options), options, async (found) => {
         const letters = found.map(({ queue, letter }) => ({ queue: queue.name, ...letter }))

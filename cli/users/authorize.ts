@@ -66,13 +66,14 @@ export const authorizeCommand = (io: Io): Command =>
   )
     .addHelpText(
       'after',
-      `${DEPLOYMENT_HELP}
-
-If the user's browser is on another machine, it ends at an address on 127.0.0.1 that it cannot open: open that same address
-here while the command waits.
+      `
+If the user's browser is on another machine, it ends at an address on 127.0.0.1
+that it cannot open: open that same address here while the command waits.
+${DEPLOYMENT_HELP}
 
 Example:
-  AWS_PROFILE=ops npx offboarding users authorize --vendor feishu --open-id ou_xxxxxxxx --stage prod`,
+  AWS_PROFILE=ops npx offboarding users authorize --vendor feishu \\
+    --open-id ou_xxxxxxxx --stage prod`,
     )
     .action(async (options: Options) => {
       io.exitCode = await authorize(io, options)

@@ -9,7 +9,7 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { OperationError, type Text } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { callOptions, clientSettings, isPermanent } from './sdk.ts'
 
 const CACHE_MS = 5 * 60_000
@@ -139,7 +139,7 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
   }
   const result = v.safeParse(schema, json)
   if (result.success) {
-    remember(result.output as object)
+    registerSecrets(result.output as object)
     return result.output
   }
   const field = v.getDotPath(result.issues[0])
@@ -154,7 +154,7 @@ function awsError(id: string, error: unknown): OperationError {
   if (error instanceof OperationError && error.kind === 'misconfigured') return error
   if (isPermanent(error)) {
     const { name } = error as Error
-    return misconfigured(id, `could not be read (${name})`, `无法读取(${name})`)
+    return misconfigured(id, `could not be read (${name})`, `无法读取（${name}）`)
   }
   return unavailable(id)
 }
@@ -172,7 +172,7 @@ const fail = (error: Error): never => {
 const misconfigured = (id: string, en: string, zh: string) => {
   const hint: Text = {
     en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
-    zh: `请将文档所述的 JSON 写入密钥 "${id}",并允许本函数读取。`,
+    zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
   }
   return new OperationError('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { hint })
 }

@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
@@ -132,7 +132,7 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   budget: TokenBudget,
 ): Promise<Answer> {
-  remember(body)
+  registerSecrets(body)
   const url = `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/oauth2/${path}`
   const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
   const succeeded = (json: Record<string, unknown>) => v.is(answer, granted(json))

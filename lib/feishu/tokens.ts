@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
@@ -159,7 +159,7 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   budget: TokenBudget,
 ): Promise<Answer> {
-  remember(body)
+  registerSecrets(body)
   const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
   const succeeded = (json: Record<string, unknown>) => v.is(answer, granted(json))
   const exchange = { vendor: feishuTokenParser, request, codes, succeeded, grantsTokens: true }

@@ -1,7 +1,7 @@
 /** Makes a vendor call and says what the answer means: by the vendor's code, never by the HTTP status alone. */
 import * as v from 'valibot'
 import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
-import { redact, remember } from '../redact.ts'
+import { redact, registerSecrets } from '../redact.ts'
 import { send, type VendorRequest, type VendorResponse } from '../request.ts'
 import { printable } from '../schema.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
@@ -95,7 +95,7 @@ function parseAnswer(vendor: ResponseParser, response: VendorResponse, grantsTok
     json = JSON.parse(response.text)
   } catch {}
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
-  if (isObject && grantsTokens) remember(tokensIn(json as object))
+  if (isObject && grantsTokens) registerSecrets(tokensIn(json as object))
   const answer = vendor.parse(isObject ? (json as Record<string, unknown>) : {}, response)
   const { code, message, requestId } = answer
   return {

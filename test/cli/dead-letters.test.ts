@@ -482,6 +482,7 @@ test.each([
   [['discard'], 'select letters with --kind'],
   [['redrive', '--all', '--kind', 'forbidden'], "option '--all' cannot be used with option '--kind <kind>'"],
   [['list', '--kind', 'bogus'], 'Allowed choices are invalid_request, forbidden'],
+  [['redrive', '--operation', 'nosuch'], 'Allowed choices are feishu-calendar-unsubscribe, feishu-'],
   [['list', '--yes'], "unknown option '--yes'"],
   [['show'], "required option '--id <id>' not specified"],
   [['list', '--bogus'], "unknown option '--bogus'"],

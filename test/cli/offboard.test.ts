@@ -160,7 +160,11 @@ describe('what is wrong with an event is told field by field, and nothing is sen
     [['nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
     [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must hold a JSON object \(line 2 column 2\)$/],
     [[write('list.json', '[1]')], 'must hold a JSON object'],
-    [[write('other.json', {}), '--approval-code', 'a'], 'expected one EVENT.json, or targets'],
+    [
+      [write('other.json', {}), '--approval-code', 'a'],
+      "argument 'event.json' cannot be used with option '--approval-code'",
+    ],
+    [[write('other.json', {}), '--follow', 'a'], "argument 'event.json' cannot be used with option '--follow'"],
     [['--follow', 'a', '--dry-run'], "option '--follow <offboarding-id>' cannot be used with option '--dry-run'"],
     [['--file', 'doxcn1'], '--file must be TOKEN:TYPE'],
     [['--bogus'], "unknown option '--bogus'"],

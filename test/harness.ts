@@ -69,6 +69,7 @@ export async function startHarness({
   /** Variables over those of the harness. */
   env?: Record<string, string>
 } = {}) {
+  const before = { ...process.env }
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
@@ -242,6 +243,8 @@ export async function startHarness({
       ) as ({ type: string; outcome: string } & Record<string, unknown>)[],
     async close() {
       clock.stop()
+      for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
+      Object.assign(process.env, before)
       random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), started?.close(), bus.close(), secrets.close()])

@@ -296,7 +296,7 @@ describe('before anybody is asked', () => {
     const { code, stdout } = await (await authorize(['--help'])).ended
     expect([code, stdout]).toEqual([
       0,
-      expect.stringContaining('npx offboarding users authorize --vendor feishu --open-id ou_'),
+      expect.stringContaining('npx offboarding users authorize --vendor feishu'),
     ])
   })
 })

@@ -294,10 +294,7 @@ describe('before anybody is asked', () => {
 
   test('--help shows the options and an example', async () => {
     const { code, stdout } = await (await authorize(['--help'])).ended
-    expect([code, stdout]).toEqual([
-      0,
-      expect.stringContaining('npx offboarding users authorize --vendor feishu'),
-    ])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('npx offboarding users authorize --vendor feishu')])
   })
 })
 

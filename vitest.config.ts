@@ -29,6 +29,7 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    setupFiles: ['test/fresh-modules.ts'],
     // The bundles are loaded as they are deployed.
     server: { deps: { external: [/\/dist\//] } },
     // Without isolation, files share a process: a new one with all imports takes a second for each of them.

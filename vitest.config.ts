@@ -11,14 +11,15 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const ALL = 'test/**/*.test.ts'
 /** Simulations and property runs of more than two seconds. */
 const LONG = 'test/**/*.long.test.ts'
-/** What starts a process, a container or the local stack. */
+/** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
   'test/infra/{compile,observability,template}.test.ts',
   'test/scripts/*.test.ts',
-  'test/docs/{deployer-policy,docs}.test.ts',
-  'test/functions/flow.test.ts',
+  'test/docs/{deployer-policy,docs,openapi}.test.ts',
+  'test/functions/{flow,user-token-renewal}.test.ts',
   'test/lib/tokens/user-token.test.ts',
+  'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',
   'test/local/aws/lambda.test.ts',
 ]

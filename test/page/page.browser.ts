@@ -196,7 +196,7 @@ describe('offboardings', () => {
     await offboard({ offboardingId: 'no target' })
     await chinese.getByText('offboardingId 不得包含空白、控制字符').waitFor()
     await offboard({ offboardingId: 'too-long', feishu: { approvalCodes: ['c'.repeat(128)] } })
-    await chinese.getByText('请检查所发送的 ID,更正错误的一项后重新发送。').waitFor()
+    await chinese.getByText('请检查所发送的 ID，更正错误的一项后重新发送。').waitFor()
     await chinese.close()
   })
 

@@ -17,7 +17,7 @@ const WHOLE = [
   'test/infra/{compile,observability,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs,openapi}.test.ts',
-  'test/functions/{flow,user-token-renewal}.test.ts',
+  'test/functions/{contract,flow,user-token-renewal}.test.ts',
   'test/lib/tokens/user-token.test.ts',
   'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',
@@ -30,14 +30,33 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Vitest leaves one processor idle otherwise, which is half of a small machine.
+    maxWorkers: '100%',
     setupFiles: ['test/fresh-modules.ts'],
     // The bundles are loaded as they are deployed.
     server: { deps: { external: [/\/dist\//] } },
     // Without isolation, files share a process: a new one with all imports takes a second for each of them.
     projects: [
       { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },
-      { extends: true, test: { name: 'whole', isolate: false, include: WHOLE, exclude: [LONG] } },
-      { extends: true, test: { name: 'long', include: [LONG], testTimeout: 300_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          isolate: false,
+          include: WHOLE,
+          exclude: [LONG],
+          provide: { company: { users: 1_000, due: 70 } },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: [LONG, 'test/functions/user-token-renewal.test.ts'],
+          testTimeout: 300_000,
+          provide: { company: { users: 10_000, due: 300 } },
+        },
+      },
     ],
   },
 })

@@ -1,6 +1,6 @@
 /** The scheduled renewal, over as many users as a company has. */
 import type { Context } from 'aws-lambda'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { sampleWorld, type World } from '../../local/sandbox/sandbox.ts'
 import { until } from '../clock.ts'
 import { type Harness, startHarness } from '../harness.ts'
@@ -12,7 +12,15 @@ const DAY_MS = 24 * 60 * 60_000
 const SPACING_MS = 65
 /** Of a run's time, kept back at its end: no renewal is begun in it. */
 const LAST_MS = 40_000
+/** A large company in the suite `long`. */
+const { users: USERS, due: DUE } = inject('company')
 const at = (ms: number) => new Date(Date.now() + ms).toISOString()
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    company: { users: number; due: number }
+  }
+}
 
 let harness: Harness
 afterEach(() => harness.close())
@@ -72,7 +80,7 @@ const counts = (vendor: string) =>
   harness.log.findLast((line) => line.Vendor === vendor) as Record<string, number> | undefined
 
 beforeEach(async () => {
-  harness = await startHarness({ world: worldOf(300) })
+  harness = await startHarness({ world: worldOf(DUE) })
   harness.secrets.secrets.clear()
   harness.secrets.seed('test/feishu/app', { type: 'self_built', appId: 'cli_sandbox', appSecret: 'sandbox-app-secret' })
 })
@@ -89,13 +97,13 @@ function refuse(count: number) {
   }
 }
 
-test('of 10,000 users one run renews the 280 due with 300 token calls, tags 20 dead, and reads no value that is not due', async () => {
-  seed(10_000, 300)
+test(`of ${USERS} users one run renews the ${DUE - 20} due with ${DUE} token calls, tags 20 dead, and reads no value that is not due`, async () => {
+  seed(USERS, DUE)
   refuse(20)
   await run()
-  expect(refreshes()).toBe(300)
+  expect(refreshes()).toBe(DUE)
   expect(counts('feishu')).toMatchObject({
-    Renewed: 280,
+    Renewed: DUE - 20,
     ReauthorizationRequired: 12,
     Gone: 8,
     Failed: 0,
@@ -108,11 +116,11 @@ test('of 10,000 users one run renews the 280 due with 300 token calls, tags 20 d
       operation === 'GetSecretValue' && String(input.SecretId).startsWith(PREFIX) ? [String(input.SecretId)] : [],
     ),
   )
-  expect([...read].filter((id) => Number(id.slice(-5)) >= 300)).toEqual([])
+  expect([...read].filter((id) => Number(id.slice(-5)) >= DUE)).toEqual([])
 
   // The next day nobody is due, and the dead are left alone but still counted.
   await run()
-  expect(refreshes()).toBe(300)
+  expect(refreshes()).toBe(DUE)
   expect(counts('feishu')).toMatchObject({ Renewed: 0, ReauthorizationRequired: 12, Gone: 8 })
 })
 

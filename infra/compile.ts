@@ -24,7 +24,8 @@ const TEMPLATE_FILE = 'cloudformation-template-update-stack.json'
 const SOURCES = ['serverless.yml', 'infra']
 
 const root = path.join(import.meta.dirname, '..')
-const CACHE_FOLDER = path.join(root, 'node_modules/.cache/offboarding/templates')
+/** Of compiled templates. */
+export const CACHE_FOLDER = path.join(root, 'node_modules/.cache/offboarding/templates')
 const OSLS_FOLDER = path.join(root, 'node_modules/.cache/offboarding/osls')
 const KEPT_MS = 7 * 86_400_000
 

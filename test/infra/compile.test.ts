@@ -3,27 +3,23 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { compileTemplate, type Template } from '../../infra/compile.ts'
+import { CACHE_FOLDER, compileTemplate, type Template } from '../../infra/compile.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'compile-'))
 let runs = 0
 let cwd: string
 let cacheFolder: string
 let template: Template
-let entry: string
 
-/** A copy of what is compiled, and a cache with its template. */
+/** A copy of what is compiled, and of the cache with its template. */
 beforeAll(async () => {
-  cacheFolder = path.join(folder, 'first')
-  template = await compileTemplate({ cacheFolder })
-  entry = readdirSync(cacheFolder).join()
+  template = await compileTemplate({ stage: 'local' })
 })
 beforeEach(() => {
   cwd = path.join(folder, `project${++runs}`)
   for (const name of ['serverless.yml', 'infra', 'functions']) cpSync(name, path.join(cwd, name), { recursive: true })
   cacheFolder = path.join(folder, `cache${runs}`)
-  mkdirSync(cacheFolder)
-  writeFileSync(path.join(cacheFolder, entry), JSON.stringify(template))
+  cpSync(CACHE_FOLDER, cacheFolder, { recursive: true })
 })
 
 /** The template from the cache, or "compiled" where osls would be run. */
@@ -32,7 +28,7 @@ async function compile(options: object = {}): Promise<Template | 'compiled'> {
   const onCompile = () => {
     throw isCompiled
   }
-  return compileTemplate({ cwd, cacheFolder, onCompile, ...options }).catch((error) => {
+  return compileTemplate({ stage: 'local', cwd, cacheFolder, onCompile, ...options }).catch((error) => {
     if (error === isCompiled) return 'compiled'
     throw error
   })
@@ -61,7 +57,7 @@ test.each<[string, () => object | undefined]>([
 })
 
 test.each(['', '{"Resources":', 'null', '{}'])('an entry that contains %j is compiled again', async (content) => {
-  writeFileSync(path.join(cacheFolder, entry), content)
+  for (const entry of readdirSync(cacheFolder)) writeFileSync(path.join(cacheFolder, entry), content)
   expect(await outcome()).toBe('compiled')
 })
 test('osls compiles the template with parameters and stage, without bundles, without credentials in reach', async () => {

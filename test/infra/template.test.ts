@@ -875,11 +875,9 @@ describe('growing', () => {
   it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
     const copy = join(directory, 'copy')
     await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
-    await writeFile(join(copy, 'package.json'), '{ "type": "module" }')
-    for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
-      await mkdir(join(copy, 'dist', name), { recursive: true })
-      await writeFile(join(copy, 'dist', name, 'index.mjs'), '')
-    }
+    await mkdir(join(copy, 'functions'))
+    for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly'])
+      await writeFile(join(copy, 'functions', `${name}.ts`), '')
     const source = await readFile(join(root, 'serverless.yml'), 'utf8')
     const grown = source
       .replace(
@@ -897,7 +895,7 @@ describe('growing', () => {
       )
     await writeFile(join(copy, 'serverless.yml'), grown)
 
-    const { template } = await osls(copy, join(directory, 'grown'))
+    const template = await compileTemplate({ cwd: copy })
     const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
     const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
     const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))

@@ -5,6 +5,7 @@
 // reads as `${file(./infra/resources.cjs):NAME}`. What watches over the stack is in observability.cjs.
 
 const { RENEWAL, allow, arn, arnOf, collect, idOf, policy, ref, settings, sub } = require('./cloudformation.cjs')
+const { keepRenewals, useLedger } = require('./ledger.cjs')
 
 const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
@@ -230,6 +231,7 @@ function operationStatements(operation, { vendor, actsAs }, { stage, vendors, ch
     ),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
     allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
+    ...useLedger(operation, actsAs),
     // Secrets Manager appends six random characters to a name; a bare * would also match longer names
     allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
     userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),
@@ -298,6 +300,7 @@ exports.userTokenRenewalRole = async (osls) => {
             RENEW_USER_TOKENS,
             named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
           ),
+          keepRenewals(),
           checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
         ],
         all,

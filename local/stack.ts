@@ -5,6 +5,7 @@ import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { Template } from '../infra/compile.ts'
 import { readTemplate, type Wiring } from '../infra/wiring.ts'
 import { type CloudWatchLogs, startCloudWatchLogs } from './aws/cloudwatch-logs.ts'
+import { type DynamoDb, startDynamoDb } from './aws/dynamodb.ts'
 import { type EventBus, startEventBus, type Undelivered } from './aws/event-bus.ts'
 import type { Batch } from './aws/event-source.ts'
 import { type HttpApi, type Pages, startHttpApi } from './aws/http-api.ts'
@@ -46,6 +47,7 @@ export type Stack = {
   readonly bus: EventBus
   readonly queues: Queues
   readonly secretsManager: SecretsManager
+  readonly dynamoDb: DynamoDb
   readonly logs: CloudWatchLogs
   readonly functions: ReadonlyMap<string, LambdaFunction>
   /** Variables that point an AWS SDK client at these services. */
@@ -77,6 +79,8 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   const wiring = readTemplate(options.template, { queueUrl: queues.queueUrl, region: REGION, account: ACCOUNT })
   const secretsManager = await startSecretsManager({ region: REGION, secrets: options.secrets ?? {} })
   opened.push(secretsManager)
+  const dynamoDb = await startDynamoDb({ tables: wiring.tables })
+  opened.push(dynamoDb)
   const logs = await startCloudWatchLogs()
   opened.push(logs)
   const bus = await startEventBus({
@@ -93,6 +97,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
     AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
   }
   let closing = false
 
@@ -170,6 +175,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     bus,
     queues,
     secretsManager,
+    dynamoDb,
     logs,
     functions,
     awsEnv,
@@ -193,6 +199,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
       await Promise.all([...functions.values()].map((item) => item.close()))
       await queues.close()
       await secretsManager.close()
+      await dynamoDb.close()
       await logs.close()
     },
   }

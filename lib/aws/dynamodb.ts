@@ -124,7 +124,8 @@ export async function queryPage({ index, partition, sort, limit, forward, consis
   const names = new Names()
   const parts = [`${names.name(partitionKey)} = ${names.value(partition)}`]
   if (typeof sort === 'string') parts.push(`${names.name(sortKey)} = ${names.value(sort)}`)
-  else if (sort && 'beginsWith' in sort) parts.push(`begins_with(${names.name(sortKey)}, ${names.value(sort.beginsWith)})`)
+  else if (sort && 'beginsWith' in sort)
+    parts.push(`begins_with(${names.name(sortKey)}, ${names.value(sort.beginsWith)})`)
   else if (sort)
     parts.push(`${names.name(sortKey)} BETWEEN ${sort.between.map((bound) => names.value(bound)).join(' AND ')}`)
   const command = new QueryCommand({

@@ -3,7 +3,13 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { marshal, type Value } from './attributes.ts'
 
 /** What an attribute must be: this value, there or not, or there and smaller or greater. */
-export type Test = string | number | boolean | { exists: boolean } | { below: string | number } | { above: string | number }
+export type Test =
+  | string
+  | number
+  | boolean
+  | { exists: boolean }
+  | { below: string | number }
+  | { above: string | number }
 
 /** Tests by attribute that must all hold; of several such, one must hold. */
 export type When = Record<string, Test> | Record<string, Test>[]
@@ -29,7 +35,9 @@ export class Names {
   given() {
     return {
       ...(this.#names.size > 0 && {
-        ExpressionAttributeNames: Object.fromEntries([...this.#names].map(([name, placeholder]) => [placeholder, name])),
+        ExpressionAttributeNames: Object.fromEntries(
+          [...this.#names].map(([name, placeholder]) => [placeholder, name]),
+        ),
       }),
       ...(this.#values.length > 0 && {
         ExpressionAttributeValues: Object.fromEntries(this.#values.map((value, index) => [`:${index}`, value])),
@@ -41,9 +49,9 @@ export class Names {
 /** The condition of a write, if it has one. */
 export function condition(when: When | undefined, names: Names) {
   if (!when) return {}
-  const alternatives = [when].flat().map((tests) =>
-    Object.entries(tests).map(([attribute, test]) => expression(names.name(attribute), test, names)),
-  )
+  const alternatives = [when]
+    .flat()
+    .map((tests) => Object.entries(tests).map(([attribute, test]) => expression(names.name(attribute), test, names)))
   return { ConditionExpression: alternatives.map((tests) => `(${tests.join(' AND ')})`).join(' OR ') }
 }
 

@@ -1,0 +1,72 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
+'use strict'
+
+// The ledger: one table for what every offboarding has become, the renewal of users' tokens and the pace of each bucket.
+// lib/aws/dynamodb.ts is what the functions ask it with.
+
+const { allow, arnOf, ref, settings, sub } = require('./cloudformation.cjs')
+
+/** The table, for serverless.yml. */
+exports.ledger = async (osls) => {
+  const { stage } = await settings(osls)
+  return {
+    Resources: {
+      Ledger: {
+        Type: 'AWS::DynamoDB::Table',
+        Properties: {
+          TableName: `${stage}-ledger`,
+          BillingMode: 'PAY_PER_REQUEST',
+          KeySchema: key('pk', 'sk'),
+          AttributeDefinitions: ['pk', 'sk', 'openIn', 'state', 'since'].map((AttributeName) => ({
+            AttributeName,
+            AttributeType: 'S',
+          })),
+          // The open targets of a sending, consistently: an attribute that ends with the target is its key.
+          LocalSecondaryIndexes: [
+            { IndexName: 'open', KeySchema: key('pk', 'openIn'), Projection: { ProjectionType: 'KEYS_ONLY' } },
+          ],
+          // Sendings by what has become of them and since when.
+          GlobalSecondaryIndexes: [
+            { IndexName: 'state', KeySchema: key('state', 'since'), Projection: { ProjectionType: 'ALL' } },
+          ],
+          SSESpecification: { SSEEnabled: true },
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+          TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+        },
+      },
+    },
+    Outputs: {
+      LedgerTable: { Description: 'What every offboarding has become', Value: ref('Ledger') },
+    },
+  }
+}
+
+const key = (hash, range) => [
+  { AttributeName: hash, KeyType: 'HASH' },
+  { AttributeName: range, KeyType: 'RANGE' },
+]
+
+const ITEM_ACTIONS = [
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:UpdateItem',
+  'dynamodb:DeleteItem',
+  'dynamodb:Query',
+]
+
+/** Limits a statement to items whose partition keys are like one of these. */
+const forKeys = (...patterns) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+
+/** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
+exports.useLedger = (operation, actsAs) => [
+  allow(
+    'UseLedger',
+    ITEM_ACTIONS,
+    arnOf('Ledger'),
+    forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
+  ),
+  allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*')),
+]
+
+/** The statement of a role that renews users' tokens, and nothing else in the ledger. */
+exports.keepRenewals = () => allow('KeepRenewals', ITEM_ACTIONS, arnOf('Ledger'), forKeys('user#*'))

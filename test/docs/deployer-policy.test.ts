@@ -41,6 +41,7 @@ describe("the deployer's policy", () => {
   const CREATES: Record<string, string> = {
     'AWS::CloudWatch::Alarm': 'cloudwatch:PutMetricAlarm',
     'AWS::CloudWatch::Dashboard': 'cloudwatch:PutDashboard',
+    'AWS::DynamoDB::Table': 'dynamodb:CreateTable',
     'AWS::Events::Archive': 'events:CreateArchive',
     'AWS::Events::EventBus': 'events:CreateEventBus',
     'AWS::Events::Rule': 'events:PutRule',
@@ -90,6 +91,7 @@ describe("the deployer's policy", () => {
     ['events', `rule/people/${LONGEST}-payroll`],
     ['events', `archive/${LONGEST}-payroll`],
     ['sqs', `${LONGEST}-payroll`],
+    ['dynamodb', `table/${LONGEST}-payroll`],
     ['sns', `${LONGEST}-payroll`],
     ['logs', `log-group:/aws/lambda/${LONGEST}-payroll`],
     ['s3', stackOf(LONGEST)],

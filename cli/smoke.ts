@@ -1,4 +1,9 @@
-/** `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes no subscription. */
+/**
+ * `npm run smoke -- --stage dev`: a dry run of every operation in a deployed stage. Changes no subscription.
+ *
+ * It invokes Lambda, not the HTTP API, whose routes may require bearer tokens of another company's issuer. So API Gateway is
+ * not part of the check, and `lambda:InvokeFunction`, which the deployer has, is all it needs.
+ */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'

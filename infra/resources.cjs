@@ -32,7 +32,7 @@ exports.checked = async ({ resolveVariable }) => {
 
   const stage = await resolveVariable('sls:stage')
   // It becomes part of names: AWS limits their length, S3 knows no capitals, and without hyphens no stage's names can
-  // begin like another's (docs/decisions/0008-names-that-policies-can-say.md).
+  // begin like another's (docs/decisions/0003-resource-names.md).
   if (!/^[a-z][a-z0-9]{0,9}$/.test(stage)) {
     refuse(`--stage must be at most ten lower-case letters and digits, beginning with a letter, got "${stage}"`)
   }

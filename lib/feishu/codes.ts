@@ -86,7 +86,7 @@ export const feishuCodes: CodeTable = {
   65001: internalFault,
 }
 
-/** All calendar calls. Sources: the contract pages named in the function files and in `lib/discovery.ts`. */
+/** All calendar calls. Sources: the contract pages named in the function files and in `cli/discovery/vendor-lists.ts`. */
 export const feishuCalendarCodes: CodeTable = {
   190002: {
     kind: 'invalid_request',

@@ -14,8 +14,9 @@ import { bucketOf, type WorkItem } from './work-item.ts'
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
 
 /**
- * Every function's rule matches every offboarding event, so five functions reject an invalid one. Their dead letters
- * collapse into one by deduplication id; EventBridge has no such thing, so one function alone announces it.
+ * Every function's rule matches every offboarding event, so all functions reject an invalid one. Their dead letters
+ * collapse into one by deduplication id; EventBridge has no such thing, so one function alone announces it, after its letter
+ * was accepted. If that fails, Lambda runs it again and at last puts the event among the undelivered, which raises an alarm.
  */
 const ANNOUNCER = 'feishu-calendar-unsubscribe'
 

@@ -11,7 +11,7 @@ test.each(Object.entries(await generated()))('%s is up to date: npm run docs', (
 })
 
 // In manuals, in help texts and hints, and in what alarms say.
-test.each(globSync(['*.md', 'docs/**/*.md', '{lib,functions,local}/**/*.{ts,tsx}', '*.cjs']))(
+test.each(globSync(['*.md', 'docs/**/*.md', '{functions,lib,infra,cli,local,scripts}/**/*.{ts,tsx,cjs}']))(
   'every command that %s names is in package.json',
   (file) => {
     const text = readFileSync(file, 'utf8')

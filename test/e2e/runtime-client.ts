@@ -1,4 +1,4 @@
-/** Lambda's runtime client, an installation of its own (docs/decisions/0006-runtime-client-apart.md). */
+/** Lambda's runtime client, an installation of its own (docs/decisions/0002-end-to-end-tests.md). */
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import path from 'node:path'

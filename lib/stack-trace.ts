@@ -4,19 +4,25 @@
  */
 import type { SourceMap } from 'node:module'
 
-let map: SourceMap | undefined
+const folder = new URL('.', import.meta.url).href
+const maps = new Map<string, SourceMap>()
 
-function readMap(): SourceMap {
+/** The source map beside the bundled file at `url`. */
+function readMap(url: string): SourceMap {
+  const known = maps.get(url)
+  if (known) return known
   const [fs, { SourceMap }] = [process.getBuiltinModule('node:fs'), process.getBuiltinModule('node:module')]
-  return new SourceMap(JSON.parse(fs.readFileSync(`${import.meta.filename}.map`, 'utf8')))
+  const map = new SourceMap(JSON.parse(fs.readFileSync(new URL(`${url}.map`), 'utf8')))
+  maps.set(url, map)
+  return map
 }
 
-/** The frame as V8 writes it, or where in our sources it is: names of functions are lost to the minifier. */
-function described(frame: NodeJS.CallSite): string {
-  if (frame.getFileName() !== import.meta.url) return String(frame)
+/** The frame as V8 writes it, or its place in the sources: the minifier has changed the names of functions. */
+function formatFrame(frame: NodeJS.CallSite): string {
+  const url = frame.getFileName()
+  if (!url?.startsWith(folder)) return String(frame)
   try {
-    map ??= readMap()
-    const origin = map.findOrigin(frame.getLineNumber() ?? 0, frame.getColumnNumber() ?? 0)
+    const origin = readMap(url).findOrigin(frame.getLineNumber() ?? 0, frame.getColumnNumber() ?? 0)
     if ('fileName' in origin)
       return `${frame.isAsync() ? 'async ' : ''}${origin.fileName.replace(/^(\.\.\/)+/, '')}:${origin.lineNumber}:${origin.columnNumber}`
   } catch {}
@@ -24,7 +30,7 @@ function described(frame: NodeJS.CallSite): string {
 }
 
 /** The first line as V8 has it, whatever was thrown. */
-function headerOf(error: unknown): string {
+function formatHeader(error: unknown): string {
   try {
     return Error.prototype.toString.call(error)
   } catch {
@@ -33,4 +39,4 @@ function headerOf(error: unknown): string {
 }
 
 Error.prepareStackTrace = (error, frames) =>
-  [headerOf(error), ...frames.map((frame) => `    at ${described(frame)}`)].join('\n')
+  [formatHeader(error), ...frames.map((frame) => `    at ${formatFrame(frame)}`)].join('\n')

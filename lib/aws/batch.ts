@@ -1,9 +1,10 @@
-/** Batches as SQS and EventBridge take them: ten entries, of which each may be refused on its own. */
-
+/** Batches as SQS and EventBridge take them: ten entries, each of which can be refused on its own. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError } from '../error.ts'
-import { patiently } from './retry.ts'
 
 const BATCH_ENTRIES = 10
+const RETRY_MS = 3_000
+const MAX_PAUSE_MS = 1_000
 
 /** The items in runs of at most ten. */
 export const batchesOf = <Item>(items: Item[]): Item[][] =>
@@ -12,18 +13,24 @@ export const batchesOf = <Item>(items: Item[]): Item[][] =>
   )
 
 /**
- * Sends `batch`, and again whatever `send` says was refused (by index), or all that is left when it throws, patiently.
- * Throws `unavailable` when entries were refused to the end, else what `send` threw.
+ * Sends `batch`, then again the entries that `send` reports as not accepted (by index), with exponential backoff for
+ * three seconds. Throws `unavailable` when entries remain, and whatever `send` throws: the SDK has retried by then.
  */
-export async function untilAccepted<Item>(batch: Item[], send: (left: Item[]) => Promise<number[]>): Promise<void> {
+export async function sendBatchWithRetry<Item>(
+  batch: Item[],
+  send: (entries: Item[]) => Promise<number[]>,
+): Promise<void> {
+  const startedAtMs = Date.now()
   let left = batch
-  await patiently(async () => {
+  for (let attempts = 1; ; attempts++) {
     const refused = await send(left)
     left = refused.flatMap((index) => left[index] ?? [])
-    if (left.length > 0)
+    if (left.length === 0) return
+    if (Date.now() - startedAtMs >= RETRY_MS)
       throw new OperationError('unavailable', {
         en: `AWS refused ${left.length} of ${batch.length} entries.`,
         zh: `AWS 拒绝了 ${batch.length} 条中的 ${left.length} 条。`,
       })
-  })
+    await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 100 * 2 ** attempts))
+  }
 }

@@ -1,10 +1,16 @@
 /** EventBridge: outcome events. */
-import type { PutEventsRequest, PutEventsResponse } from '@aws-sdk/client-eventbridge'
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
 import type { Kind } from '../error.ts'
 import type { Input } from '../schema.ts'
-import { untilAccepted } from './batch.ts'
-import { callAws } from './client.ts'
+import { sendBatchWithRetry } from './batch.ts'
+import { callOptions, clientSettings } from './sdk.ts'
+
+let client: EventBridgeClient | undefined
+const getClient = () => {
+  client ??= new EventBridgeClient(clientSettings())
+  return client
+}
 
 const DETAIL_TYPES = {
   finished: 'Subscription Offboarding Finished',
@@ -32,8 +38,8 @@ export type OutcomeDetail = {
 export async function publish(details: OutcomeDetail[]): Promise<void> {
   if (details.length === 0) return
   const EventBusName = environment('EVENT_BUS_NAME')
-  await untilAccepted(details, async (left) => {
-    const request: PutEventsRequest = {
+  await sendBatchWithRetry(details, async (left) => {
+    const command = new PutEventsCommand({
       Entries: left.map((detail) => ({
         EventBusName,
         Source: 'subscription-offboarding',
@@ -41,8 +47,8 @@ export async function publish(details: OutcomeDetail[]): Promise<void> {
           DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
         Detail: JSON.stringify(detail),
       })),
-    }
-    const { Entries = [] } = await callAws<PutEventsResponse>('events', 'PutEvents', request)
+    })
+    const { Entries = [] } = await getClient().send(command, callOptions())
     return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
   })
 }

@@ -1,24 +1,24 @@
 /** Secrets Manager: the only place secrets come from. */
-import type {
-  GetSecretValueRequest,
-  GetSecretValueResponse,
-  ListSecretsRequest,
-  ListSecretsResponse,
-  PutSecretValueRequest,
-  PutSecretValueResponse,
-  TagResourceRequest,
+import {
+  GetSecretValueCommand,
+  ListSecretsCommand,
+  type ListSecretsCommandOutput,
+  PutSecretValueCommand,
+  SecretsManagerClient,
+  TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { OperationError, type Text } from '../error.ts'
 import { remember } from '../redact.ts'
-import { callAws } from './client.ts'
-import { isPermanent, patiently } from './retry.ts'
+import { callOptions, clientSettings, isPermanent } from './sdk.ts'
 
 const CACHE_MS = 5 * 60_000
-/** So that a page stays within what lib/request.ts reads, though every secret has fifty tags. */
-const PAGE_SECRETS = 50
-/** Few: who waits for a secret tries its whole call again. */
-const MAX_ATTEMPTS = 3
+const PAGE_SECRETS = 100
+let client: SecretsManagerClient | undefined
+const getClient = () => {
+  client ??= new SecretsManagerClient(clientSettings())
+  return client
+}
 const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAtMs: number }>()
 
 /** A non-empty string that may travel in a header: printable ASCII without blanks. */
@@ -64,8 +64,8 @@ export type Version = { versionId: string; text: string }
 /** The version that carries `stage`, past every cache; undefined when the secret or the label does not exist. */
 export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Version | undefined> {
   try {
-    const request: GetSecretValueRequest = { SecretId: id, VersionStage: stage }
-    const { SecretString, VersionId } = await call<GetSecretValueResponse>('GetSecretValue', request)
+    const command = new GetSecretValueCommand({ SecretId: id, VersionStage: stage })
+    const { SecretString, VersionId } = await getClient().send(command, callOptions())
     if (SecretString && VersionId) return { versionId: VersionId, text: SecretString }
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException') return undefined
@@ -80,13 +80,13 @@ export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Ver
  */
 export async function putVersion(id: string, { versionId, text }: Version, stage: string): Promise<boolean> {
   try {
-    const request: PutSecretValueRequest = {
+    const command = new PutSecretValueCommand({
       SecretId: id,
       ClientRequestToken: versionId,
       SecretString: text,
       VersionStages: [stage],
-    }
-    const { VersionId } = await call<PutSecretValueResponse>('PutSecretValue', request)
+    })
+    const { VersionId } = await getClient().send(command, callOptions())
     if (VersionId === versionId) return true
   } catch (error) {
     if ((error as Error).name === 'ResourceExistsException') return false
@@ -99,14 +99,14 @@ export async function putVersion(id: string, { versionId, text }: Version, stage
 export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string; tags: Record<string, string> }> {
   let NextToken: string | undefined
   do {
-    let page: ListSecretsResponse
+    let page: ListSecretsCommandOutput
     try {
-      const request: ListSecretsRequest = {
+      const command = new ListSecretsCommand({
         Filters: [{ Key: 'name', Values: [prefix] }],
         MaxResults: PAGE_SECRETS,
         NextToken,
-      }
-      page = await call('ListSecrets', request)
+      })
+      page = await getClient().send(command, callOptions())
     } catch (error) {
       throw awsError(prefix, error)
     }
@@ -122,15 +122,11 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
 export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
   try {
     const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
-    const request: TagResourceRequest = { SecretId: id, Tags }
-    await call('TagResource', request)
+    await getClient().send(new TagResourceCommand({ SecretId: id, Tags }), callOptions())
   } catch (error) {
     throw awsError(id, error)
   }
 }
-
-const call = <Output>(operation: string, request: object): Promise<Output> =>
-  patiently(() => callAws('secretsmanager', operation, request), MAX_ATTEMPTS)
 
 /** The text as JSON of the schema's shape. */
 export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>, text: string): Secret {

@@ -1,15 +1,20 @@
 /** SQS: work queues and the dead-letter queue. */
-import type {
-  ChangeMessageVisibilityBatchRequest,
-  SendMessageBatchRequest,
-  SendMessageBatchResult,
-  SendMessageRequest,
-  SendMessageResult,
+import {
+  ChangeMessageVisibilityBatchCommand,
+  SendMessageBatchCommand,
+  SendMessageCommand,
+  SQSClient,
 } from '@aws-sdk/client-sqs'
 import { environment } from '../environment.ts'
-import { batchesOf, untilAccepted } from './batch.ts'
-import { callAws } from './client.ts'
-import { patiently } from './retry.ts'
+import { batchesOf, sendBatchWithRetry } from './batch.ts'
+import { callOptions, clientSettings } from './sdk.ts'
+
+let client: SQSClient | undefined
+const getClient = () => {
+  // Otherwise the host of a queue URL would win over AWS_ENDPOINT_URL_SQS.
+  client ??= new SQSClient({ ...clientSettings(), useQueueUrlAsEndpoint: false })
+  return client
+}
 
 /** `group` is the rate-limit bucket; a message whose `deduplicationId` was seen within five minutes adds nothing. */
 export type Message = { body: string; group: string; deduplicationId: string }
@@ -18,8 +23,8 @@ export type Message = { body: string; group: string; deduplicationId: string }
 export async function sendWork(messages: Message[]): Promise<void> {
   const QueueUrl = environment('WORK_QUEUE_URL')
   for (const batch of batchesOf(messages)) {
-    await untilAccepted(batch, async (left) => {
-      const request: SendMessageBatchRequest = {
+    await sendBatchWithRetry(batch, async (left) => {
+      const command = new SendMessageBatchCommand({
         QueueUrl,
         Entries: left.map(({ body, group, deduplicationId }, index) => ({
           Id: String(index),
@@ -27,13 +32,8 @@ export async function sendWork(messages: Message[]): Promise<void> {
           MessageGroupId: group,
           MessageDeduplicationId: deduplicationId,
         })),
-      }
-      const { Successful = [] } = await callAws<Partial<SendMessageBatchResult>>(
-        'sqs',
-        'SendMessageBatch',
-        request,
-        QueueUrl,
-      )
+      })
+      const { Successful = [] } = await getClient().send(command, callOptions())
       const accepted = new Set(Successful.map(({ Id }) => Id))
       return left.flatMap((_, index) => (accepted.has(String(index)) ? [] : [index]))
     })
@@ -58,7 +58,7 @@ export async function sendDeadLetter(
   { kind, code, hint, requestId }: Reason,
 ): Promise<void> {
   const QueueUrl = environment('DEAD_LETTER_QUEUE_URL')
-  const request: SendMessageRequest = {
+  const command = new SendMessageCommand({
     QueueUrl,
     MessageBody: body,
     MessageGroupId: group,
@@ -69,25 +69,23 @@ export async function sendDeadLetter(
         { DataType: 'String', StringValue: value || 'none' },
       ]),
     ),
-  }
-  await untilAccepted([request], async () => {
-    const { MessageId } = await callAws<SendMessageResult>('sqs', 'SendMessage', request, QueueUrl)
-    return MessageId ? [] : [0]
   })
+  // The SDK throws when the answer lacks the checksum of the body.
+  await getClient().send(command, callOptions())
 }
 
 /** Sets when each message of the function's own queue is delivered again. At most ten. */
 export async function deferMessages(messages: { receiptHandle: string; waitMs: number }[]): Promise<void> {
   if (messages.length === 0) return
   const QueueUrl = environment('WORK_QUEUE_URL')
-  const request: ChangeMessageVisibilityBatchRequest = {
+  const command = new ChangeMessageVisibilityBatchCommand({
     QueueUrl,
     Entries: messages.map(({ receiptHandle, waitMs }, index) => ({
       Id: String(index),
       ReceiptHandle: receiptHandle,
       VisibilityTimeout: Math.ceil(waitMs / 1_000),
     })),
-  }
-  // They come back without it, too.
-  await patiently(() => callAws('sqs', 'ChangeMessageVisibilityBatch', request, QueueUrl), 2)
+  })
+  // An entry that is refused is left to the queue's own visibility timeout.
+  await getClient().send(command, callOptions())
 }

@@ -5,10 +5,9 @@ import { OperationError, toOperationError } from '../error.ts'
 import { OFFBOARDING } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
 import type { Input } from '../schema.ts'
-import { type OffboardingEvent, plan } from './event.ts'
+import type { OffboardingEvent } from './event.ts'
 import { answer } from './http.ts'
 import { languageOf, problem } from './problem.ts'
-import { work } from './queue.ts'
 
 type Event = APIGatewayProxyEventV2 | OffboardingEvent | SQSEvent
 
@@ -33,6 +32,7 @@ export function lambda<I extends Input>(contract: Operation<I>) {
     .handler(async (event: Event, context: Context) => {
       const left = () => context.getRemainingTimeInMillis?.() ?? 30_000
       if (isHttp(event)) return answer(operation, event, context.awsRequestId, () => left() - HTTP_RESERVE_MS)
+      const { plan, work } = await import('./asynchronous.ts')
       if ('Records' in event) return work(operation, event, () => left() - QUEUE_RESERVE_MS)
       if (event['detail-type'] === OFFBOARDING) return plan(operation, event)
       throw new OperationError('invalid_request', { en: 'Not an event of this function.', zh: '不是本函数的事件。' })

@@ -7,7 +7,9 @@ import { type Host, PARAMETERS } from './host.ts'
 
 const here = import.meta.dirname
 const STAND_INS: Record<string, string> = {
-  './client.ts': 'aws.ts',
+  '@aws-sdk/client-secrets-manager': 'aws.ts',
+  '@aws-sdk/client-sqs': 'aws.ts',
+  '@aws-sdk/client-eventbridge': 'aws.ts',
   undici: 'undici.ts',
   'node:timers/promises': 'timers-promises.ts',
 }

@@ -133,7 +133,7 @@ describe('an error', () => {
   it('in the bundle is an error of initialisation', async () => {
     const taskRoot = path.join(directory, 'broken')
     await cp(path.join(directory, DRIVE), taskRoot, { recursive: true })
-    await truncate(path.join(taskRoot, `dist/${DRIVE}/index.mjs`), 50_000)
+    await truncate(path.join(taskRoot, `dist/${DRIVE}/index.mjs`), 20_000)
     const { error } = await (await start(DRIVE, { taskRoot })).initialised
     expect(error).toMatchObject({
       errorType: 'Runtime.UserCodeSyntaxError',

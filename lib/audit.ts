@@ -9,13 +9,16 @@ import type { Input } from './schema.ts'
 
 /** What a line may hold. There is no field for a token, a secret, a name or a body. */
 export type AuditLine = {
-  message: 'finished' | 'parked' | 'rejected' | 'planned' | 'deferred' | 'failed' | 'renewed'
+  message: 'finished' | 'parked' | 'rejected' | 'completed' | 'planned' | 'deferred' | 'failed' | 'renewed'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
   eventId?: string | null
   input?: Input | null
   outcome?: string
+  /** Of a sending that has ended, and how many of its targets ended with each outcome. */
+  completionId?: string
+  counts?: Record<string, number>
   kind?: string | undefined
   code?: string | null | undefined
   requestId?: string | null | undefined

@@ -8,6 +8,7 @@ import { type Host, PARAMETERS } from './host.ts'
 const here = import.meta.dirname
 const STAND_INS: Record<string, string> = {
   './client.ts': 'aws.ts',
+  '@aws-sdk/client-dynamodb': 'dynamodb.ts',
   undici: 'undici.ts',
   'node:timers/promises': 'timers-promises.ts',
 }

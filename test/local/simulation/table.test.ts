@@ -1,6 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { deleteItem, getItem, putNewItem, queryPage, updateItem } from '../../../lib/aws/dynamodb.ts'
+import {
+  deleteItem,
+  getItem,
+  type Item,
+  type Key,
+  putNewItem,
+  queryPage,
+  updateItem,
+} from '../../../lib/aws/dynamodb.ts'
 import type { When } from '../../../lib/aws/expressions.ts'
 import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
 import { AwsError, type AwsJsonService, startAwsJson } from '../../../local/aws/json-server.ts'
@@ -13,7 +22,8 @@ const RUNS = Number(process.env.TABLE_RUNS ?? 12)
 const table = new Table()
 let dynalite: DynamoDb
 let both: AwsJsonService
-let compared = new Map<string, number>()
+const compared = new Map<string, number>()
+const differences: object[] = []
 
 beforeAll(async () => {
   dynalite = await startLedger()
@@ -22,7 +32,8 @@ beforeAll(async () => {
       dynalite.run(operation, input),
       (async () => table.run(operation, input))(),
     ])
-    expect(comparable(actual), `${operation} ${JSON.stringify(input)}`).toEqual(comparable(expected))
+    const [one, other] = [comparable(expected), comparable(actual)]
+    if (!isDeepStrictEqual(one, other)) differences.push({ operation, input, dynalite: one, table: other })
     const answer = expected.status === 'fulfilled' ? operation : `${operation} refused`
     compared.set(answer, (compared.get(answer) ?? 0) + 1)
     if (expected.status === 'rejected') throw expected.reason
@@ -66,6 +77,9 @@ const values = fc.record(
   },
   { requiredKeys: [] },
 )
+/** With another `since` for each key: where it is the same, the order in the index `state` is not defined. */
+const unique = ({ key: { pk, sk }, values }: { key: Key; values: Partial<Item> }): Partial<Item> =>
+  values.since ? { ...values, since: `${values.since}${sk}${pk}` } : values
 const single = fc.oneof(text, number)
 const attribute = fc.constantFrom('pk', 'openIn', 'text', 'count', 'flag', 'nothing')
 const check = fc.oneof(
@@ -86,7 +100,7 @@ const sort = fc.oneof(
 )
 
 const steps = {
-  put: fc.record({ key, values }).map((given) => () => putNewItem({ ...given.values, ...given.key })),
+  put: fc.record({ key, values }).map((given) => () => putNewItem({ ...unique(given), ...given.key })),
   update: fc.record({ key, set: values, once: fc.record({ first: single }), added, when }).map((given) => () => {
     const { openIn, ...set } = given.set
     return updateItem(given.key, {
@@ -133,6 +147,7 @@ test('the table of the simulation answers as dynalite does', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 20 }), async (run) => {
       for (const one of run) await one()
+      expect(differences).toEqual([])
     }),
     { numRuns: RUNS, seed: 15, endOnFailure: true },
   )
@@ -146,5 +161,4 @@ test('the table of the simulation answers as dynalite does', async () => {
     'UpdateItem refused',
   ])
     expect(compared.get(answer), answer).toBeGreaterThan(5)
-  compared = new Map()
 })

@@ -149,8 +149,9 @@ async function change<Result>(
       continue
     }
     const { version, calls, windowEndsAtMs, heldUntilMs } = next
+    const keptUntilMs = Math.max(awsNowMs(), windowEndsAtMs ?? 0, heldUntilMs ?? 0) + KEPT_MS
     const { ok, item } = await updateItem(key, {
-      set: { version, calls, windowEndsAtMs, heldUntilMs, expiresAt: Math.ceil((awsNowMs() + KEPT_MS) / 1_000) },
+      set: { version, calls, windowEndsAtMs, heldUntilMs, expiresAt: Math.ceil(keptUntilMs / 1_000) },
       remove: [
         ...(windowEndsAtMs === undefined ? ['windowEndsAtMs'] : []),
         ...(heldUntilMs === undefined ? ['heldUntilMs'] : []),

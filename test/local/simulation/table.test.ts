@@ -162,5 +162,5 @@ test('the table of the simulation answers as dynalite does', async () => {
     'PutItem refused',
     'UpdateItem refused',
   ])
-    expect(compared.get(answer), answer).toBeGreaterThan(5)
+    expect(compared.get(answer), answer).toBeGreaterThan(0)
 })

@@ -17,7 +17,7 @@ import { environment } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { marshal, marshalAll, unmarshalAll, type Value } from './attributes.ts'
 import { awsNowMs, learnTime } from './clock.ts'
-import { condition, Names, type When } from './expressions.ts'
+import { condition, keyCondition, Names, type Sort, type Update, updateExpression, type When } from './expressions.ts'
 import { callOptions, clientSettings, isPermanent } from './sdk.ts'
 
 export type Key = { pk: string; sk: string }
@@ -26,16 +26,6 @@ export type Item = Key & { [attribute: string]: Value | undefined }
 /** What a write did. `ok: false`: its condition did not hold; `item` is the item as it is. `atMs` is AWS's time. */
 export type Written = { ok: true; item: Item; atMs: number } | { ok: false; item: Item | undefined; atMs: number }
 
-export type Update = {
-  set?: Record<string, Value | undefined>
-  /** Set only where the item has no such attribute yet. */
-  setOnce?: Record<string, Value | undefined>
-  remove?: string[]
-  /** Added to a number, or to a set of strings. */
-  add?: Record<string, number | Set<string>>
-  when?: When
-}
-
 /** The attributes that each index is asked by; without a name, the table's own key. */
 const INDEXES = { open: ['pk', 'openIn'], state: ['state', 'since'] } as const
 
@@ -43,7 +33,7 @@ export type Query = {
   index?: keyof typeof INDEXES
   /** The value of the partition key: `pk`, or `state` of the index of this name. */
   partition: string
-  sort?: string | { beginsWith: string } | { between: [string, string] }
+  sort?: Sort
   limit?: number
   /** False: from the last one backwards. */
   forward?: boolean
@@ -75,24 +65,9 @@ export async function putNewItem(item: Item): Promise<Written> {
 }
 
 /** Changes an item, or makes it where there is none and `when` allows that; returns it as it is afterwards. */
-export async function updateItem(key: Key, { set, setOnce, remove = [], add = {}, when }: Update): Promise<Written> {
+export async function updateItem(key: Key, { when, ...update }: Update & { when?: When }): Promise<Written> {
   const names = new Names()
-  const each = (values: Record<string, Value | undefined> = {}, map: (name: string, value: string) => string) =>
-    Object.entries(values).flatMap(([name, value]) =>
-      value === undefined ? [] : [map(names.name(name), names.value(value))],
-    )
-  const settings = [
-    ...each(set, (name, value) => `${name} = ${value}`),
-    ...each(setOnce, (name, value) => `${name} = if_not_exists(${name}, ${value})`),
-  ]
-  const clauses = {
-    SET: settings,
-    REMOVE: remove.map((name) => names.name(name)),
-    ADD: each(add, (name, value) => `${name} ${value}`),
-  }
-  const UpdateExpression = Object.entries(clauses)
-    .flatMap(([clause, parts]) => (parts.length > 0 ? [`${clause} ${parts.join(', ')}`] : []))
-    .join(' ')
+  const UpdateExpression = updateExpression(update, names)
   const command = new UpdateItemCommand({
     TableName: table(),
     Key: keyOf(key),
@@ -122,16 +97,11 @@ export async function deleteItem(key: Key, when?: When): Promise<Written> {
 export async function queryPage({ index, partition, sort, limit, forward, consistent, from }: Query): Promise<Page> {
   const [partitionKey, sortKey] = index ? INDEXES[index] : ['pk', 'sk']
   const names = new Names()
-  const parts = [`${names.name(partitionKey)} = ${names.value(partition)}`]
-  if (typeof sort === 'string') parts.push(`${names.name(sortKey)} = ${names.value(sort)}`)
-  else if (sort && 'beginsWith' in sort)
-    parts.push(`begins_with(${names.name(sortKey)}, ${names.value(sort.beginsWith)})`)
-  else if (sort)
-    parts.push(`${names.name(sortKey)} BETWEEN ${sort.between.map((bound) => names.value(bound)).join(' AND ')}`)
+  const KeyConditionExpression = keyCondition(partitionKey, partition, sortKey, sort, names)
   const command = new QueryCommand({
     TableName: table(),
     IndexName: index,
-    KeyConditionExpression: parts.join(' AND '),
+    KeyConditionExpression,
     ...names.given(),
     Limit: limit,
     ScanIndexForward: forward,

@@ -3,6 +3,7 @@ import type { SQSRecord } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { KINDS, OperationError, toOperationError } from '../error.ts'
+import { readTarget, type Target } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
 import { parse } from '../schema.ts'
 import { execute } from '../vendor/execute.ts'
@@ -25,6 +26,9 @@ export async function workOn(
   let item: WorkItem | undefined
   try {
     item = itemOf(operation, record)
+    const known = await readTarget(targetOf(item))
+    // Done before, though SQS was not told: the vendor is not called again.
+    if (known?.isDone && known.outcome) return { ...named(item), ...known.outcome }
     if (Date.now() - queuedMs(record) > OUTLIVED_MS) return endedParked(item, outlived())
     const { outcome, upstream, attempts } = await execute(operation, item.input, {
       dryRun: item.dryRun,
@@ -46,6 +50,16 @@ export async function workOn(
     }
   }
 }
+
+/** The item as the ledger knows it. */
+export const targetOf = ({ offboardingId, eventId, operation, input, dryRun, redrive = 0 }: WorkItem): Target => ({
+  offboardingId,
+  eventId,
+  redrive,
+  dryRun,
+  operation,
+  input,
+})
 
 /** When the message was queued. Epoch milliseconds. */
 export const queuedMs = ({ attributes }: SQSRecord) => toldMs(attributes.SentTimestamp)

@@ -13,6 +13,7 @@ import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
 import type { Host, VendorAnswer, VendorRequest } from './host.ts'
+import { Table } from './table.ts'
 
 /** How long things take. Milliseconds. */
 export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number }
@@ -34,7 +35,8 @@ export type VendorFault =
   | { fault: 'truncated' | 'html' }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
-export type AwsFault = 'throttled' | 'failed' | 'partial' | 'killed-before' | 'killed-after'
+/** `late`: the work is done, but the answer comes too late. */
+export type AwsFault = 'throttled' | 'failed' | 'late' | 'partial' | 'killed-before' | 'killed-after'
 
 export type SimulationOptions = {
   operations: readonly string[]
@@ -67,6 +69,9 @@ export type Counts = {
   sqsRequests: number
   eventsPut: number
   secretsRequests: number
+  /** Request units of the ledger. */
+  tableReads: number
+  tableWrites: number
   logBytes: number
   vendorCalls: number
   refusedCalls: number
@@ -77,6 +82,8 @@ const START_MS = Date.parse('2026-11-23T01:00:00Z')
 const TIMEOUT_MS = 29_000
 const VISIBILITY_MS = 180_000
 const MEMORY_GB = 0.5
+/** How long the clients of AWS wait for an answer. */
+const AWS_TIMEOUT_MS = 2_000
 
 class Killed extends Error {}
 
@@ -96,6 +103,7 @@ export async function startSimulation(options: SimulationOptions) {
   const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
   for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
   const secretsManager = secretsManagerOperations(store) as unknown as Record<string, (input: object) => object>
+  const table = new Table()
   const bundles = await bundleFunctions(operations)
 
   const counts = new Map<string, Counts>(
@@ -107,6 +115,8 @@ export async function startSimulation(options: SimulationOptions) {
         sqsRequests: 0,
         eventsPut: 0,
         secretsRequests: 0,
+        tableReads: 0,
+        tableWrites: 0,
         logBytes: 0,
         vendorCalls: 0,
         refusedCalls: 0,
@@ -145,12 +155,20 @@ export async function startSimulation(options: SimulationOptions) {
     })
     dead.catch(() => {})
     const skewMs = faults.skewMs?.() ?? 0
-    const env = { ...options.env, WORK_QUEUE_URL: name, DEAD_LETTER_QUEUE_URL: 'dead-letters', EVENT_BUS_NAME: 'bus' }
+    const env = {
+      ...options.env,
+      AWS_REGION: 'simulated',
+      WORK_QUEUE_URL: name,
+      DEAD_LETTER_QUEUE_URL: 'dead-letters',
+      EVENT_BUS_NAME: 'bus',
+      LEDGER_TABLE: 'ledger',
+    }
     const stdout = { write: (text: string) => logged(name, text) }
     const host: Host = {
       sleep: (ms) => clock.sleep(ms),
       vendor: (request, timeoutMs) => callVendor(name, request, timeoutMs, die),
       aws: (operation, input) => callAws(name, operation, input, die),
+      date: () => new Date(now()).toUTCString(),
     }
     const start = bundles.get(name)
     if (!start) throw new Error(`no function ${name}`)
@@ -280,7 +298,12 @@ export async function startSimulation(options: SimulationOptions) {
     if (fault === 'failed')
       throw Object.assign(new Error('failed'), { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } })
     const result =
-      awsOperations[operation]?.(name, input as never, fault === 'partial') ?? secrets(name, operation, input)
+      awsOperations[operation]?.(name, input as never, fault === 'partial') ??
+      (/Item$|^Query$/.test(operation) ? ledger : secrets)(name, operation, input)
+    if (fault === 'late') {
+      await clock.sleep(AWS_TIMEOUT_MS)
+      throw Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
+    }
     return fault === 'killed-after' ? killed(die, operation) : (result as Record<string, unknown>)
   }
 
@@ -334,11 +357,16 @@ export async function startSimulation(options: SimulationOptions) {
 
   function secrets(name: string, operation: string, input: object): object {
     countsOf(name).secretsRequests++
+    return asClient(() => secretsManager[operation]?.(input) ?? {})
+  }
+
+  function ledger(name: string, operation: string, input: object): object {
+    const { read, write } = table.units
     try {
-      return secretsManager[operation]?.(input) ?? {}
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error
-      throw Object.assign(new Error(error.message), { name: error.type, $metadata: { httpStatusCode: error.status } })
+      return asClient(() => table.run(operation, input))
+    } finally {
+      countsOf(name).tableReads += table.units.read - read
+      countsOf(name).tableWrites += table.units.write - write
     }
   }
 
@@ -409,6 +437,7 @@ export async function startSimulation(options: SimulationOptions) {
     clock,
     vendors,
     store,
+    table,
     counts,
     outcomes,
     refusals,
@@ -426,6 +455,17 @@ export async function startSimulation(options: SimulationOptions) {
           if (running === 0) resolve()
         }),
       ),
+  }
+}
+
+/** Throws a refusal as the clients of AWS do. */
+function asClient(run: () => object): object {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error
+    const { message, type, status, details } = error
+    throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
   }
 }
 

@@ -49,9 +49,9 @@ type Statement = { Sid: string; Effect: string; Action: string | string[]; Resou
 function statementsOf(name: string): Statement[] {
   const role = template.Resources[roleId(name)]
   const policies = role?.Properties?.Policies as { PolicyDocument: { Statement: Statement[] } }[]
-  return policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement).filter(({ Action }) =>
-    [Action].flat().some((action) => action.startsWith('dynamodb:')),
-  )
+  return policies
+    .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+    .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('dynamodb:')))
 }
 const roleId = (name: string) => `${name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Role`
 

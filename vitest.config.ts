@@ -1,11 +1,40 @@
+/** The suites: `npm test` runs quick and whole, `npm run test:quick` quick alone, `npm run test:long` long. */
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { defineConfig } from 'vitest/config'
 
+// Processes that tests start find their modules compiled.
+process.env.NODE_COMPILE_CACHE ??= path.resolve('node_modules/.cache/compiled')
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+
+const ALL = 'test/**/*.test.ts'
+/** Simulations and property runs of more than two seconds. */
+const LONG = 'test/**/*.long.test.ts'
+/** What starts a process, a container or the local stack. */
+const WHOLE = [
+  'test/cli/**/*.test.ts',
+  'test/infra/{compile,observability,template}.test.ts',
+  'test/scripts/*.test.ts',
+  'test/docs/{deployer-policy,docs}.test.ts',
+  'test/functions/flow.test.ts',
+  'test/lib/tokens/user-token.test.ts',
+  'test/local/*.test.ts',
+  'test/local/aws/lambda.test.ts',
+]
+
 export default defineConfig({
+  // As scripts/build.ts does.
+  define: { PACKAGE_VERSION: JSON.stringify(version) },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // The bundles are loaded as they are deployed.
     server: { deps: { external: [/\/dist\//] } },
+    projects: [
+      { extends: true, test: { name: 'quick', include: [ALL], exclude: [LONG, ...WHOLE] } },
+      { extends: true, test: { name: 'whole', include: WHOLE, exclude: [LONG] } },
+      { extends: true, test: { name: 'long', include: [LONG], testTimeout: 300_000 } },
+    ],
   },
 })

@@ -64,7 +64,7 @@ function chart(rows: RowResult[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LABEL_WIDTH + BAR_WIDTH + 80} ${height}" font-family="system-ui, sans-serif" font-size="13" fill="#1f2937">
 <title>Start-up of every function and of what it is compared with</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
-<text x="${LABEL_WIDTH}" y="20" font-weight="600">Start-up in Lambda's runtime client, to an empty handler's (median; line: p10 to p90)</text>
+<text x="${LABEL_WIDTH}" y="20" font-weight="600">Start-up (processor time) in Lambda's runtime client, to an empty handler's (median; line: p10 to p90)</text>
 ${bars.join('\n')}
 </svg>
 `

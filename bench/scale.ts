@@ -1,9 +1,10 @@
 /** `npm run bench:scale`: how long a mass leave takes, and what it costs, on a virtual clock. */
-import { readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CommandError, runCommand, say, UsageError } from '../cli/command.ts'
+import type { Operation } from '../lib/operation.ts'
 import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
-import { ENV, makeCompany, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
+import { ENV, makeCompany, simulatedOperations, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
 import { plotOf, type Scenario } from './scale-plot.ts'
 
 const HELP = `Plans and executes mass leaves with the functions' own code on a virtual clock, against both vendors' documented limits,
@@ -29,14 +30,10 @@ const PRICES = {
   logsPerGb: 0.5,
 }
 
-const names = readdirSync('functions').flatMap((file) =>
-  file === 'user-token-renewal.ts' ? [] : [file.replace(/\.ts$/, '')],
-)
-
 /** The people a scenario has. A leaver beyond them is one of them again, with the same number of calls. */
 const PEOPLE = 100
 
-type Pace = { perSecond?: number; perMinute?: number }
+type Pace = Operation['pace']
 
 /**
  * What the vendor's limit and SQS alone allow for `calls` calls of one bucket: a window's calls as early as it opens, ten
@@ -69,8 +66,9 @@ async function simulate(leavers: number, tenants: number): Promise<Scenario> {
   const company = makeCompany(PEOPLE, tenants)
   const { world, secrets } = company
   const planners = Math.min(100, leavers)
+  const simulated = await simulatedOperations()
   const simulation = await startSimulation({
-    operations: names,
+    operations: simulated.map(({ name }) => name),
     world,
     secrets,
     env: ENV,
@@ -86,38 +84,32 @@ async function simulate(leavers: number, tenants: number): Promise<Scenario> {
   )
   if (distinct.size !== expected) throw new CommandError(`${distinct.size} of ${expected} targets are accounted for`)
 
-  const operations = await Promise.all(
-    names.map(async (name) => {
-      const { operation } = (await import(`../functions/${name}.ts`)) as {
-        operation: { pace: Pace; vendor: { name: string } }
-      }
-      const { pace, vendor } = operation
-      const outcomes = simulation.outcomes.filter((outcome) => outcome.operation === name)
-      const times = outcomes.map(({ atMs }) => atMs)
-      const finishMs =
-        times.reduce((a, b) => Math.max(a, b), 0) - times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
-      const buckets = vendor.name === 'feishu' ? Math.min(tenants, leavers) : 1
-      const floor = floorMs(pace, Math.ceil(outcomes.length / buckets))
-      const counts = simulation.counts.get(name) as Counts
-      return {
-        operation: name,
-        targets: outcomes.length,
-        parked: outcomes.filter(({ outcome }) => outcome === 'parked').length,
-        finishSeconds: round(finishMs / 1_000, 6),
-        floorSeconds: round(floor / 1_000, 6),
-        // Where the limit does not bind there is nothing to compare with.
-        ratio: floor >= 10_000 ? round(finishMs / floor, 4) : null,
-        calls: counts.vendorCalls,
-        refused: counts.refusedCalls,
-        windows: buckets * windowsOf(pace, Math.ceil(outcomes.length / buckets)),
-        deferrals: counts.deferrals,
-        invocations: counts.invocations,
-        sqsRequests: counts.sqsRequests,
-        eventsPut: counts.eventsPut,
-        usdPer1000Leavers: round((costOf(counts) / leavers) * 1_000),
-      }
-    }),
-  )
+  const operations = simulated.map(({ name, operation: { pace, vendor } }) => {
+    const outcomes = simulation.outcomes.filter((outcome) => outcome.operation === name)
+    const times = outcomes.map(({ atMs }) => atMs)
+    const finishMs =
+      times.reduce((a, b) => Math.max(a, b), 0) - times.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+    const buckets = vendor.name === 'feishu' ? Math.min(tenants, leavers) : 1
+    const floor = floorMs(pace, Math.ceil(outcomes.length / buckets))
+    const counts = simulation.counts.get(name) as Counts
+    return {
+      operation: name,
+      targets: outcomes.length,
+      parked: outcomes.filter(({ outcome }) => outcome === 'parked').length,
+      finishSeconds: round(finishMs / 1_000, 6),
+      floorSeconds: round(floor / 1_000, 6),
+      // Where the limit does not bind there is nothing to compare with.
+      ratio: floor >= 10_000 ? round(finishMs / floor, 4) : null,
+      calls: counts.vendorCalls,
+      refused: counts.refusedCalls,
+      windows: buckets * windowsOf(pace, Math.ceil(outcomes.length / buckets)),
+      deferrals: counts.deferrals,
+      invocations: counts.invocations,
+      sqsRequests: counts.sqsRequests,
+      eventsPut: counts.eventsPut,
+      usdPer1000Leavers: round((costOf(counts) / leavers) * 1_000),
+    }
+  })
   const sum = (field: 'invocations' | 'usdPer1000Leavers') => operations.reduce((total, row) => total + row[field], 0)
   return {
     leavers,

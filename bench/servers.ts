@@ -6,7 +6,7 @@ import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld } from '../local/sandbox/sandbox.ts'
 
-/** Every path but these is an operation of Feishu. */
+/** Every path but these is a call of Feishu. */
 const ANSWERS: [prefix: string, answer: object][] = [
   ['/open-apis/auth/', { code: 0, msg: 'ok', tenant_access_token: 't-bench', expire: 7_200 }],
   ['/v1.0/oauth2/', { accessToken: 'dt-bench', expireIn: 7_200 }],

@@ -1,9 +1,14 @@
 /** Every vendor code the product knows, out of the tables that the functions judge by. */
-import { readdirSync } from 'node:fs'
-import { dingtalkCodePrefixes, dingtalkCodes, dingtalkTokenCodes } from '../lib/dingtalk/codes.ts'
+import { loadOperations } from '../infra/operations.ts'
+import {
+  dingtalkCodePrefixes,
+  dingtalkCodes,
+  dingtalkTokenCodes,
+  dingtalkUserTokenCodes,
+} from '../lib/dingtalk/codes.ts'
 import type { Text } from '../lib/error.ts'
-import { feishuCalendarCodes, feishuCodes, feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/codes.ts'
-import type { Operation } from '../lib/operation.ts'
+import { feishuCalendarCodes, feishuCodes } from '../lib/feishu/codes.ts'
+import { feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/token-codes.ts'
 import type { CodeTable } from '../lib/vendor/vendor.ts'
 import type { VendorCall } from '../lib/vendor/vendor-call.ts'
 import { dingtalkCalendarList, feishuCalendarList } from './discovery/vendor-lists.ts'
@@ -11,20 +16,14 @@ import { dingtalkCalendarList, feishuCalendarList } from './discovery/vendor-lis
 /** A heading, and the codes under it. */
 export type Section = { title: Text; codes: CodeTable }
 
-const functions = new URL('../functions/', import.meta.url)
-
 /** Every table, those of one operation first: the order in which a code is looked up. */
 export async function listCodeSections(): Promise<Section[]> {
-  const modules: { operation?: Operation }[] = await Promise.all(
-    readdirSync(functions)
-      .sort()
-      .map((file) => import(new URL(file, functions).href)),
-  )
   const ownCodes = ({ codes }: VendorCall) =>
     Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
-  const ofOperations = modules.flatMap(({ operation }) =>
-    operation ? [{ title: { en: `\`${operation.name}\``, zh: '' }, codes: ownCodes(operation) }] : [],
-  )
+  const ofOperations = (await loadOperations()).map(({ name, operation }) => ({
+    title: { en: `\`${name}\``, zh: '' },
+    codes: ownCodes(operation),
+  }))
   const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
   return [
     ...ofOperations,
@@ -44,6 +43,7 @@ export async function listCodeSections(): Promise<Section[]> {
       title: { en: 'Any DingTalk call', zh: '钉钉任意接口' },
       codes: { ...dingtalkCodes, ...Object.fromEntries(prefixes) },
     },
-    { title: { en: 'DingTalk: tokens', zh: '钉钉:获取或刷新令牌' }, codes: dingtalkTokenCodes },
+    { title: { en: "DingTalk: an app's token", zh: '钉钉：获取应用令牌' }, codes: dingtalkTokenCodes },
+    { title: { en: "DingTalk: a user's tokens", zh: '钉钉：获取或刷新用户令牌' }, codes: dingtalkUserTokenCodes },
   ]
 }

@@ -1,8 +1,13 @@
-/** What the operators' commands share: one clear line for each failure, and the exit codes 0, 1 and 2. */
+/** What commands share: errors that become one clear line, options, files and questions. */
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline/promises'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import * as v from 'valibot'
+import { IncompleteOperation } from '../infra/operation.ts'
 import { framesOf } from '../lib/audit.ts'
 import { OperationError } from '../lib/error.ts'
+import { nameId } from '../lib/schema.ts'
+import { type Io, log } from './io.ts'
 
 /** Something the caller did wrong: one line, exit code 2. */
 export class UsageError extends Error {}
@@ -10,26 +15,27 @@ export class UsageError extends Error {}
 /** Something that went wrong on the way: one line, exit code 1. */
 export class CommandError extends Error {}
 
-/** Runs the command `npm run NAME` and sets the exit code it returns. A failure is told on standard error. */
+/** Runs the script `npm run NAME` and sets the exit code it returns. A failure is one line on standard error. */
 export async function runCommand(name: string, main: (args: string[]) => Promise<number>): Promise<void> {
-  // A reader that has seen enough, as `head` does, ends the command without a word.
+  // Exit quietly on EPIPE, as in `… | head`.
   process.stdout.on('error', () => process.exit())
   try {
     process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
-    process.stderr.write(`npm run ${name}: ${lineOf(error)}\n`)
-    if (isUsage(error)) process.stderr.write(`npm run ${name} -- --help tells the options.\n`)
-    process.exitCode = isUsage(error) ? 2 : 1
+    process.stderr.write(`npm run ${name}: ${describeError(error)}\n`)
+    if (isUsageError(error)) process.stderr.write(`Run "npm run ${name} -- --help" for usage.\n`)
+    process.exitCode = isUsageError(error) ? 2 : 1
   }
 }
 
-const isUsage = (error: unknown): boolean =>
+export const isUsageError = (error: unknown): boolean =>
   error instanceof UsageError || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
 
-/** The message of what is known to hold no secret; of anything else its name and where it came from. */
-function lineOf(error: unknown): string {
+/** The message of an error known to contain no secret; of any other error its name and where it came from. */
+export function describeError(error: unknown): string {
   if (error instanceof OperationError) return `${error.detail.en} ${error.hint.en}`
-  if (error instanceof CommandError || isUsage(error)) return (error as Error).message.split('\n')[0] ?? ''
+  if (error instanceof CommandError || error instanceof IncompleteOperation || isUsageError(error))
+    return (error as Error).message.split('\n')[0] ?? ''
   return `failed unexpectedly: ${framesOf(error).slice(0, 3).join(' ')}`
 }
 
@@ -76,10 +82,34 @@ export function readObject(file: string): Record<string, unknown> {
   throw new UsageError(`${file} must hold a JSON object ${place}`.trim())
 }
 
-/** The option's value as a whole number. */
-export function wholeNumber(name: string, text: string, min: number, max: number): number {
-  if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text)
-  throw new UsageError(`--${name} must be a whole number from ${min} to ${max}`)
+/** Parses an option's value as a whole number. */
+export const wholeNumber =
+  (min: number, max: number) =>
+  (text: string): number => {
+    if (/^\d+$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text)
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`)
+  }
+
+/** Parses an option's value as a vendor's id of a person or tenant. */
+export function vendorId(text: string): string {
+  if (v.is(nameId, text)) return text
+  throw new InvalidArgumentError('It may contain only letters, digits and _ + = . @ -')
+}
+
+/** An option that may be given more than once; its value is an array. */
+export const repeatable = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser((value: string, all: string[] = []) => [...all, value])
+
+/** Adds options whose declarations several commands share. */
+export const withOptions = (command: Command, options: Option[]): Command =>
+  options.reduce((all, option) => all.addOption(option), command)
+
+/** Asks whether to do `action`. Where stdin is no terminal, asking for it without --yes is wrong usage. */
+export async function confirm(io: Io, action: string, signal?: AbortSignal): Promise<boolean> {
+  if (!io.stdin.isTTY) throw new UsageError(`stdin is not a terminal: pass --yes to confirm. ${action}`)
+  if (await isConfirmed(`${action}?`, io.stdin, io.stderr, signal)) return true
+  log(io, 'Nothing was done.')
+  return false
 }
 
 /**

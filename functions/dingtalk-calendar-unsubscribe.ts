@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { dingtalk } from '../lib/dingtalk/dingtalk.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
+import type { OperationDocs } from '../lib/operation-docs.ts'
 import { id, nameId } from '../lib/schema.ts'
 
 const input = v.strictObject({
@@ -44,6 +45,39 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   succeeded: ({ result }) => result === true,
   targets: ({ dingtalk }) =>
     (dingtalk?.calendarIds ?? []).map((calendarId) => ({ userId: dingtalk?.unionId ?? '', calendarId })),
+}
+
+export const docs: OperationDocs<v.InferOutput<typeof input>> = {
+  summary: { en: "End a user's subscription to a calendar", zh: '取消某用户对日历的订阅' },
+  fields: {
+    userId: { en: 'The unionId of the user, not the userid.', zh: '用户的 unionId，而非 userid。' },
+    calendarId: { en: 'The calendar to leave, of type "subscribed".', zh: '要取消订阅的日历，类型为 subscribed。' },
+  },
+  samples: {
+    changed: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
+    forbidden: { calendarId: 'sandboxCalendarClosed=' },
+  },
+  event: {
+    sample: { dingtalk: { unionId: 'sandboxUnionId01iE', calendarIds: ['sandboxCalendar01='] } },
+    fields: {
+      'dingtalk.unionId': 'unionId of the leaver, not the userid.',
+      'dingtalk.calendarIds': "The calendars of type 'subscribed' that the leaver no longer follows.",
+    },
+    options: [
+      {
+        name: 'dingtalk-union-id',
+        value: 'UNION_ID',
+        help: "end this person's subscriptions to the calendars",
+        part: (unionId) => ({ dingtalk: { unionId } }),
+      },
+      {
+        name: 'dingtalk-calendar-id',
+        value: 'ID …',
+        help: '',
+        part: (calendarId) => ({ dingtalk: { calendarIds: [calendarId] } }),
+      },
+    ],
+  },
 }
 
 export const handler = lambda(operation)

@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
+import type { OperationDocs } from '../lib/operation-docs.ts'
 import { id, nameId } from '../lib/schema.ts'
 
 const input = v.strictObject({
@@ -32,6 +33,28 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   succeeded: () => true,
   targets: ({ feishu }) =>
     (feishu?.approvalCodes ?? []).map((approval_code) => ({ approval_code, tenant_key: feishu?.tenantKey })),
+}
+
+export const docs: OperationDocs<v.InferOutput<typeof input>> = {
+  summary: { en: 'End the events of an approval definition', zh: '取消某审批定义的事件' },
+  fields: { approval_code: { en: 'The code of the approval definition.', zh: '审批定义 Code。' } },
+  samples: {
+    changed: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
+    unchanged: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A86' },
+    not_found: { approval_code: 'NOBODY-KNOWS-IT' },
+  },
+  event: {
+    sample: { feishu: { approvalCodes: ['7C468A54-8745-2245-9675-08B7C63E7A85'] } },
+    fields: { 'feishu.approvalCodes': "Approval definitions whose events end. They are the app's, not the leaver's." },
+    options: [
+      {
+        name: 'approval-code',
+        value: 'CODE …',
+        help: 'end the events of an approval',
+        part: (code) => ({ feishu: { approvalCodes: [code] } }),
+      },
+    ],
+  },
 }
 
 export const handler = lambda(operation)

@@ -7,12 +7,13 @@ import { feishuCalendarCodes } from '../lib/feishu/codes.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
-import { id, nameId } from '../lib/schema.ts'
+import type { OperationDocs } from '../lib/operation-docs.ts'
+import { id, nameId, openId } from '../lib/schema.ts'
 
 const input = v.strictObject({
   calendar_id: id,
   /** The user who is told of the changes; must have access to the calendar and must have granted access. */
-  open_id: nameId,
+  open_id: openId,
   tenant_key: v.optional(nameId),
 })
 
@@ -32,22 +33,14 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   }),
   codes: {
     ...feishuCalendarCodes,
-    191000: { kind: 'not_found', means: { en: 'the calendar does not exist', zh: '日历没有找到' } },
-    191001: { kind: 'invalid_request', means: { en: 'the calendar id is invalid', zh: '日历 ID 无效' } },
     191002: {
       kind: 'forbidden',
       means: { en: 'the user has no access to the calendar', zh: '当前身份没有日历的访问权限' },
       hint: {
         en: 'Share the calendar with the custodian, then repeat.',
-        zh: '请先将该日历共享给接管人,然后重试。',
+        zh: '请先将该日历共享给接管人，然后重试。',
       },
     },
-    191003: { kind: 'not_found', means: { en: 'the calendar is deleted', zh: '日历已经被删除' } },
-    191004: {
-      kind: 'invalid_request',
-      means: { en: "the calendar's type does not allow it", zh: '日历类型不适用于此操作' },
-    },
-    192000: { kind: 'not_found', means: { en: 'the access control was not found', zh: '访问控制未找到' } },
     195100: {
       kind: 'forbidden',
       means: { en: 'the custodian has left or is not in the tenant', zh: '接管人已离职或不在该租户内' },
@@ -61,6 +54,43 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
       open_id: feishu?.calendarAcls?.openId ?? '',
       tenant_key: feishu?.tenantKey,
     })),
+}
+
+export const docs: OperationDocs<v.InferOutput<typeof input>> = {
+  summary: {
+    en: "Watch who gains access to a calendar, in a custodian's name",
+    zh: '以接管人身份关注日历的权限变更',
+  },
+  fields: { calendar_id: { en: 'The calendar to watch.', zh: '要关注的日历。' } },
+  samples: {
+    changed: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
+    forbidden: { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
+    not_found: { calendar_id: 'feishu.cn_deleted@group.calendar.feishu.cn' },
+  },
+  event: {
+    sample: {
+      feishu: { calendarAcls: { openId: 'ou_custodian', calendarIds: ['feishu.cn_team@group.calendar.feishu.cn'] } },
+    },
+    fields: {
+      'feishu.calendarAcls': "Watches who gains access to the leaver's calendars while they change hands.",
+      'feishu.calendarAcls.openId': 'open_id of the custodian, who is told of the changes.',
+      'feishu.calendarAcls.calendarIds': 'The calendars to watch.',
+    },
+    options: [
+      {
+        name: 'acl-calendar-id',
+        value: 'ID …',
+        help: 'watch access to a calendar, with',
+        part: (calendarId) => ({ feishu: { calendarAcls: { calendarIds: [calendarId] } } }),
+      },
+      {
+        name: 'custodian-open-id',
+        value: 'OPEN_ID',
+        help: 'as whom',
+        part: (openId) => ({ feishu: { calendarAcls: { openId } } }),
+      },
+    ],
+  },
 }
 
 export const handler = lambda(operation)

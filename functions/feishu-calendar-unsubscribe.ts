@@ -7,11 +7,12 @@ import { feishuCalendarCodes } from '../lib/feishu/codes.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
-import { nameId } from '../lib/schema.ts'
+import type { OperationDocs } from '../lib/operation-docs.ts'
+import { nameId, openId } from '../lib/schema.ts'
 
 const input = v.strictObject({
   /** The user whose subscription ends and who must have granted access. */
-  open_id: nameId,
+  open_id: openId,
   tenant_key: v.optional(nameId),
 })
 
@@ -34,6 +35,27 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   succeeded: () => true,
   targets: ({ feishu }) =>
     feishu?.calendar && feishu.openId ? [{ open_id: feishu.openId, tenant_key: feishu.tenantKey }] : [],
+}
+
+export const docs: OperationDocs<v.InferOutput<typeof input>> = {
+  summary: { en: "End a user's calendar change events", zh: '取消某用户的日历变更事件' },
+  fields: {},
+  samples: { changed: { open_id: 'ou_leaver' }, not_found: { open_id: 'ou_resigned' } },
+  event: {
+    sample: { feishu: { openId: 'ou_leaver', calendar: true } },
+    fields: {
+      'feishu.openId': 'open_id of the leaver; required when calendar is true.',
+      'feishu.calendar': "Ends the leaver's calendar change events; needs the leaver's own token.",
+    },
+    options: [
+      {
+        name: 'feishu-open-id',
+        value: 'OPEN_ID',
+        help: "end this person's calendar change events",
+        part: (openId) => ({ feishu: { openId, calendar: true } }),
+      },
+    ],
+  },
 }
 
 export const handler = lambda(operation)

@@ -4,19 +4,20 @@
  */
 import * as v from 'valibot'
 import { feishuDocumentCodes } from '../lib/feishu/codes.ts'
-import { eventTypeFits, FILE_TYPES } from '../lib/feishu/drive-file.ts'
+import { eventTypeFits, FILE_TYPES, FOLDER_EVENT_TYPE, fileToken, readFile } from '../lib/feishu/drive-file.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
-import { id, nameId } from '../lib/schema.ts'
+import type { OperationDocs } from '../lib/operation-docs.ts'
+import { nameId, openId } from '../lib/schema.ts'
 
 const input = v.pipe(
   v.strictObject({
-    file_token: id,
+    file_token: fileToken,
     file_type: v.picklist(FILE_TYPES),
     event_type: v.optional(v.string()),
     /** The user whose subscription ends; left out, it is the app's. */
-    open_id: v.optional(nameId),
+    open_id: v.optional(openId),
     tenant_key: v.optional(nameId),
   }),
   v.forward(
@@ -56,6 +57,46 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
       open_id: openId ?? undefined,
       tenant_key: feishu?.tenantKey,
     })),
+}
+
+export const docs: OperationDocs<v.InferOutput<typeof input>> = {
+  summary: { en: 'End the events of a document', zh: '取消某云文档的事件' },
+  fields: {
+    file_token: { en: "The document's token.", zh: '云文档 token。' },
+    file_type: { en: "The document's type.", zh: '云文档类型。' },
+    event_type: {
+      en: `Required for a folder: ${FOLDER_EVENT_TYPE}. Any other type may not have one.`,
+      zh: `文件夹必填：${FOLDER_EVENT_TYPE}；其他类型不得填写。`,
+    },
+  },
+  samples: {
+    changed: { file_token: 'doxcnSandbox01', file_type: 'docx' },
+    unchanged: { file_token: 'doxcnSandbox25' },
+    forbidden: { file_token: 'doxcnSandboxForbidden' },
+    not_found: { file_token: 'doxcnSandboxMissing' },
+  },
+  event: {
+    sample: { feishu: { files: [{ fileToken: 'doxcnSandbox01', fileType: 'docx' }] } },
+    fields: {
+      'feishu.files': 'Documents whose events end.',
+      'feishu.files[].fileToken': "The document's token.",
+      'feishu.files[].fileType': "The document's type.",
+      'feishu.files[].eventType': 'Required for a folder; any other type may not have one.',
+      'feishu.files[].openId': "Ends this user's subscription instead of the app's.",
+    },
+    options: [
+      {
+        name: 'file',
+        value: 'TOKEN:TYPE …',
+        help: `end the events of a document; TYPE as in ${FILE_TYPES.join(', ')}`,
+        part: (text) => {
+          const file = readFile(text)
+          return file && { feishu: { files: [file] } }
+        },
+        example: 'doxcnXXXX:docx',
+      },
+    ],
+  },
 }
 
 export const handler = lambda(operation)

@@ -1,8 +1,10 @@
 /** Scheduled: keeps the tokens of all stored users of both vendors alive. No operation: it has no route and no queue. */
 import type { Context } from 'aws-lambda'
+import { dingtalk } from '../lib/dingtalk/dingtalk.ts'
 import { dingtalkUser } from '../lib/dingtalk/tokens.ts'
 import { environment, environmentNumber } from '../lib/environment.ts'
 import { OperationError } from '../lib/error.ts'
+import { feishu } from '../lib/feishu/feishu.ts'
 import { feishuUser } from '../lib/feishu/tokens.ts'
 import { renewAll } from '../lib/tokens/renew-all.ts'
 
@@ -17,8 +19,8 @@ export async function handler(_event: unknown, context: Context): Promise<void> 
   const remainingMs = () => context.getRemainingTimeInMillis() - RESERVE_MS
   const withinDays = environmentNumber('RENEW_WITHIN_DAYS')
   const vendors = {
-    feishu: { prefix: environment('FEISHU_USER_SECRET_PREFIX'), userOf: feishuUser },
-    dingtalk: { prefix: environment('DINGTALK_USER_SECRET_PREFIX'), userOf: dingtalkUser },
+    feishu: { prefix: environment('FEISHU_USER_SECRET_PREFIX'), userOf: feishuUser, ownerOf: feishu.ownerOf },
+    dingtalk: { prefix: environment('DINGTALK_USER_SECRET_PREFIX'), userOf: dingtalkUser, ownerOf: dingtalk.ownerOf },
   }
   let unfinished = 0
   for (const [Vendor, users] of Object.entries(vendors)) {
@@ -28,6 +30,6 @@ export async function handler(_event: unknown, context: Context): Promise<void> 
   if (unfinished > 0)
     throw new OperationError('unavailable', {
       en: `Time ran out with the tokens of ${unfinished} users left to renew.`,
-      zh: `时间用尽,尚有 ${unfinished} 位用户的令牌未刷新。`,
+      zh: `时间用尽，尚有 ${unfinished} 位用户的令牌未刷新。`,
     })
 }

@@ -1,6 +1,7 @@
 /** The compiled CloudFormation template, made from serverless.yml without an account. */
 import { spawn } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -19,38 +20,113 @@ export type Template = {
 
 const TEMPLATE_FILE = 'cloudformation-template-update-stack.json'
 
+/** What of the project `osls package` reads, from the folder of serverless.yml; of a function only its name. */
+const SOURCES = ['serverless.yml', 'infra']
+
+const root = path.join(import.meta.dirname, '..')
+const CACHE_FOLDER = path.join(root, 'node_modules/.cache/offboarding/templates')
+const KEPT_MS = 7 * 86_400_000
+
+type Options = {
+  params?: Record<string, string>
+  stage?: string
+  /** The folder of serverless.yml; this project's unless given. */
+  cwd?: string
+  cacheFolder?: string
+  /** Called before osls is run, which takes seconds; not when the template is in the cache. */
+  onCompile?: () => void
+}
+
 /**
- * Runs `osls package` with no credentials in reach and returns the template it wrote, which is the same whatever the
- * functions' bundles hold: each stands for one of `functions/` and is empty. It runs on a copy, for osls packages by way of
- * `.serverless` beside serverless.yml, where two runs at a time would meet.
+ * The template that `osls package` writes, which is the same whatever the functions' bundles contain. It is kept below
+ * node_modules by a hash of all that it is made from; an entry that cannot be read or written is no obstacle.
  */
-export async function compileTemplate(
-  options: { params?: Record<string, string>; stage?: string; cwd?: string } = {},
-): Promise<Template> {
+export async function compileTemplate(options: Options = {}): Promise<Template> {
+  const { params = {}, stage, cwd = root, cacheFolder = CACHE_FOLDER, onCompile } = options
+  const functions = (await readdir(path.join(cwd, 'functions'))).map((file) => path.basename(file, '.ts')).sort()
+  const hash = createHash('sha256').update(
+    JSON.stringify([osls.version, functions, stage, Object.entries(params).sort()]),
+  )
+  for (const file of await listSources(cwd)) hash.update(`\0${file}\0`).update(await readFile(path.join(cwd, file)))
+  const cached = path.join(cacheFolder, `${hash.digest('hex')}.json`)
+  const known = await readTemplateFile(cached).catch(() => undefined)
+  if (known) return known
+  onCompile?.()
+  const template = await packageService({ params, stage, cwd, functions })
+  await keep(cached, template).catch(() => {})
+  return template
+}
+
+async function listSources(cwd: string): Promise<string[]> {
+  const lists = SOURCES.map(async (name) => {
+    const isFolder = (await stat(path.join(cwd, name))).isDirectory()
+    if (!isFolder) return [name]
+    const entries = await readdir(path.join(cwd, name), { recursive: true, withFileTypes: true })
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(cwd, path.join(entry.parentPath, entry.name)))
+  })
+  return (await Promise.all(lists)).flat().sort()
+}
+
+async function readTemplateFile(file: string): Promise<Template> {
+  const template = JSON.parse(await readFile(file, 'utf8')) as Template | null
+  if (!template?.Resources) throw new Error(`${file} contains no template`)
+  return template
+}
+
+/** Writes the file in one step, so that no reader sees half of it, and removes entries that are a week old. */
+async function keep(file: string, template: Template): Promise<void> {
+  const folder = path.dirname(file)
+  await mkdir(folder, { recursive: true })
+  for (const name of await readdir(folder)) {
+    const entry = path.join(folder, name)
+    if (Date.now() - (await stat(entry)).mtimeMs > KEPT_MS) await rm(entry, { force: true })
+  }
+  const written = `${file}.${randomUUID()}`
+  await writeFile(written, JSON.stringify(template))
+  await rename(written, file)
+}
+
+/**
+ * Runs `osls package` with no credentials in reach. It runs on a copy in which each bundle is empty, for osls packages by way
+ * of `.serverless` beside serverless.yml, where two runs at a time would meet.
+ */
+async function packageService({
+  params,
+  stage,
+  cwd,
+  functions,
+}: {
+  params: Record<string, string>
+  stage: string | undefined
+  cwd: string
+  functions: string[]
+}): Promise<Template> {
   const home = await mkdtemp(path.join(tmpdir(), 'osls-'))
   const service = path.join(home, 'service')
   const output = path.join(home, 'package')
-  const params = Object.entries(options.params ?? {}).flatMap(([key, value]) => ['--param', `${key}=${value}`])
-  const stage = options.stage ? ['--stage', options.stage] : []
+  const given = Object.entries(params).flatMap(([key, value]) => ['--param', `${key}=${value}`])
   try {
-    const from = options.cwd ?? process.cwd()
-    for (const name of ['serverless.yml', 'infra'])
-      await cp(path.join(from, name), path.join(service, name), { recursive: true })
-    for (const file of await readdir(path.join(from, 'functions'))) {
-      const bundle = path.join(service, 'dist', path.basename(file, '.ts'))
+    for (const name of SOURCES) await cp(path.join(cwd, name), path.join(service, name), { recursive: true })
+    // So that Node takes infra/*.ts for the modules they are.
+    await writeFile(path.join(service, 'package.json'), '{ "type": "module" }')
+    for (const name of functions) {
+      const bundle = path.join(service, 'dist', name)
       await mkdir(bundle, { recursive: true })
       await writeFile(path.join(bundle, 'index.mjs'), '')
     }
-    await run([oslsBin(), 'package', '--package', output, ...stage, ...params], {
+    await run([oslsBin(), 'package', '--package', output, ...(stage ? ['--stage', stage] : []), ...given], {
       cwd: service,
       env: { PATH: process.env.PATH, HOME: home, USERPROFILE: home, TMPDIR: process.env.TMPDIR, CI: 'true' },
     })
-    return JSON.parse(await readFile(path.join(output, TEMPLATE_FILE), 'utf8'))
+    return await readTemplateFile(path.join(output, TEMPLATE_FILE))
   } finally {
     await rm(home, { recursive: true, force: true })
   }
 }
 
+const osls = createRequire(import.meta.url)('osls/package.json') as { version: string }
 function oslsBin(): string {
   const require = createRequire(import.meta.url)
   const manifest = require.resolve('osls/package.json')

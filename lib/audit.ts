@@ -9,7 +9,16 @@ import type { Input } from './schema.ts'
 
 /** What a line may hold. There is no field for a token, a secret, a name or a body. */
 export type AuditLine = {
-  message: 'finished' | 'parked' | 'rejected' | 'completed' | 'planned' | 'deferred' | 'failed' | 'renewed'
+  message:
+    | 'finished'
+    | 'parked'
+    | 'rejected'
+    | 'completed'
+    | 'planned'
+    | 'deferred'
+    | 'failed'
+    | 'renewed'
+    | 'unrenewable'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
@@ -40,7 +49,7 @@ export type AuditLine = {
   secretId?: string
 }
 
-const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed']
+const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrenewable']
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
 export function audit(line: AuditLine): void {

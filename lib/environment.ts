@@ -8,21 +8,33 @@ export function environment(name: string): string {
   throw misconfigured(name, 'is not set', '未设置')
 }
 
-/** A vendor's URL from the environment: https, or plain http on loopback, without credentials. */
+/**
+ * A vendor's URL from the environment: https, or plain http on loopback, without credentials or query. A base URL (`…_BASE_URL`)
+ * has no path, a token URL has one.
+ */
 export function vendorUrl(name: string): string {
   const value = environment(name)
-  const known = vendorUrls.get(value)
+  const known = vendorUrls.get(`${name} ${value}`)
   if (known !== undefined) return known
   const url = URL.parse(value)
   const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
   if (!url || url.username || url.password || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback)))
     throw misconfigured(name, 'must be an https URL', '必须为 https 地址')
+  const hasPath = /[^/]/.test(url.pathname)
+  if (url.search || url.hash || (name.endsWith('_BASE_URL') && hasPath))
+    throw misconfigured(
+      name,
+      `must be "${url.origin}" alone, without a path or query`,
+      `只能为 "${url.origin}"，不带路径或参数`,
+    )
+  if (!name.endsWith('_BASE_URL') && !hasPath)
+    throw misconfigured(name, 'must have the path of the token endpoint', '必须包含令牌接口的路径')
   const trimmed = url.href.replace(/\/+$/, '')
-  vendorUrls.set(value, trimmed)
+  vendorUrls.set(`${name} ${value}`, trimmed)
   return trimmed
 }
 
-/** Those found good, by what the variable holds: each call asks several times. */
+/** Those found good, by the variable and what it holds: each call asks several times. */
 const vendorUrls = new Map<string, string>()
 
 /** A whole number from the environment, 1 at least. */

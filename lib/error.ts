@@ -131,6 +131,8 @@ type Details = {
   upstream?: Upstream | undefined
   /** The vendor called the access token invalid: worth one renewal and one replay. */
   tokenRejected?: boolean
+  /** The vendor's last word on a grant or a person, by its documents. */
+  final?: boolean
 }
 
 /**
@@ -146,10 +148,11 @@ export class OperationError extends Error {
   readonly retryAfterMs: number | undefined
   readonly upstream: Upstream | undefined
   readonly tokenRejected: boolean
+  readonly final: boolean
   /** Vendor calls made before this was given up; set by `execute`. */
   attempts = 0
 
-  constructor(kind: Kind, detail: Text, { hint, retryAfterMs, upstream, tokenRejected }: Details = {}) {
+  constructor(kind: Kind, detail: Text, { hint, retryAfterMs, upstream, tokenRejected, final }: Details = {}) {
     super(detail.en)
     this.kind = kind
     this.detail = detail
@@ -157,6 +160,7 @@ export class OperationError extends Error {
     this.retryAfterMs = retryAfterMs
     this.upstream = upstream
     this.tokenRejected = tokenRejected ?? false
+    this.final = final ?? false
   }
 
   get retryable(): boolean {

@@ -1,8 +1,8 @@
 /** The event that starts an offboarding: what its `detail` may hold. */
 import * as v from 'valibot'
 import { OperationError } from './error.ts'
-import { eventTypeFits, FILE_TYPES } from './feishu/drive-file.ts'
-import { exactly, id, nameId } from './schema.ts'
+import { eventTypeFits, FILE_TYPES, fileToken } from './feishu/drive-file.ts'
+import { exactly, id, nameId, openId } from './schema.ts'
 
 /** The event's `detail-type`. */
 export const OFFBOARDING = 'User Offboarding'
@@ -11,10 +11,10 @@ const nullish = <Schema extends v.GenericSchema>(schema: Schema) => v.optional(v
 
 const file = v.pipe(
   exactly({
-    fileToken: id,
+    fileToken,
     fileType: v.picklist(FILE_TYPES),
     eventType: nullish(v.string()),
-    openId: nullish(nameId),
+    openId: nullish(openId),
   }),
   v.forward(
     v.check(({ fileType, eventType }) => eventTypeFits(fileType, eventType), 'folder_event_type'),
@@ -25,9 +25,9 @@ const file = v.pipe(
 const feishu = v.pipe(
   exactly({
     tenantKey: v.optional(nameId),
-    openId: v.optional(nameId),
+    openId: v.optional(openId),
     calendar: v.optional(v.boolean()),
-    calendarAcls: v.optional(exactly({ openId: nameId, calendarIds: v.array(id) })),
+    calendarAcls: v.optional(exactly({ openId, calendarIds: v.array(id) })),
     approvalCodes: v.optional(v.array(id)),
     files: v.optional(v.array(file)),
   }),
@@ -45,15 +45,16 @@ export const offboarding = v.pipe(
     feishu: v.optional(feishu),
     dingtalk: v.optional(exactly({ unionId: nameId, calendarIds: v.array(id) })),
   }),
-  v.check(
-    ({ feishu, dingtalk }) =>
-      feishu?.calendar === true ||
-      [feishu?.calendarAcls?.calendarIds, feishu?.approvalCodes, feishu?.files, dingtalk?.calendarIds].some(
-        (targets) => targets !== undefined && targets.length > 0,
-      ),
-    'no_target',
-  ),
+  v.check(({ feishu, dingtalk }) => countTargets({ feishu, dingtalk }) > 0, 'no_target'),
 )
+
+/** Everything below a vendor that is `true` or an item of a list is one target. */
+function countTargets(fields: object): number {
+  return Object.values(fields).reduce((sum, value) => {
+    if (Array.isArray(value)) return sum + value.length
+    return sum + (typeof value === 'object' && value !== null ? countTargets(value) : Number(value === true))
+  }, 0)
+}
 
 export type Offboarding = v.InferOutput<typeof offboarding>
 
@@ -63,8 +64,7 @@ export type Offboarding = v.InferOutput<typeof offboarding>
  */
 export function withinTargets(event: Offboarding, maxTargets: number): Offboarding {
   const { feishu, dingtalk } = event
-  const lists = [feishu?.calendarAcls?.calendarIds, feishu?.approvalCodes, feishu?.files, dingtalk?.calendarIds]
-  const targets = lists.reduce((sum, list) => sum + (list?.length ?? 0), feishu?.calendar ? 1 : 0)
+  const targets = countTargets({ feishu, dingtalk })
   if (targets <= maxTargets) return event
   throw new OperationError(
     'invalid_request',

@@ -14,6 +14,10 @@ export type VendorRequest = {
 
 export type VendorResponse = { status: number; headers: Record<string, string | string[] | undefined>; text: string }
 
+/** Filled in by `scripts/build.ts`; a program run from the sources has none. */
+declare const PACKAGE_VERSION: string | undefined
+const USER_AGENT = `subscription-offboarding/${typeof PACKAGE_VERSION === 'string' ? PACKAGE_VERSION : 'source'}`
+
 const CONNECT_TIMEOUT_MS = 3_000
 const ANSWER_TIMEOUT_MS = 10_000
 const MAX_RESPONSE_BYTES = 1024 * 1024
@@ -45,7 +49,11 @@ export async function send(
         origin: url.slice(0, pathAt),
         path: url.slice(pathAt),
         method,
-        headers: body === undefined ? headers : { 'content-type': 'application/json; charset=utf-8', ...headers },
+        headers: {
+          'user-agent': USER_AGENT,
+          ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
+          ...headers,
+        },
         body: body === undefined ? null : JSON.stringify(body),
         headersTimeout: Math.min(timeoutMs, ANSWER_TIMEOUT_MS),
       },

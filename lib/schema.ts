@@ -25,6 +25,14 @@ const ISSUES: Record<string, Text> = {
     zh: '不得包含空白、控制字符或 / \\ ? # %,也不得为 "." 或 ".."',
   },
   name: { en: 'may hold only letters, digits and _ + = . @ -', zh: '只能包含字母、数字与 _ + = . @ -' },
+  open_id: {
+    en: 'must be an open_id, which begins with ou_: no e-mail address, user_id or union_id',
+    zh: '必须为以 ou_ 开头的 open_id，而非邮箱、user_id 或 union_id',
+  },
+  wiki_token: {
+    en: "is the token of a wiki node, not of a document: use the node's obj_token and obj_type",
+    zh: '为知识库节点的 token，而非文档的 token：请使用该节点的 obj_token 与 obj_type',
+  },
   folder_event_type: {
     en: 'must be file.created_in_folder_v1 for a folder and must be left out for any other type',
     zh: '文件夹必须为 file.created_in_folder_v1,其他类型不得填写',
@@ -117,6 +125,12 @@ export const nameId = v.pipe(
   v.minLength(1),
   v.maxLength(100),
   v.check((value) => /^[A-Za-z0-9_+=.@-]+$/.test(value) && value !== '.' && value !== '..', 'name'),
+)
+
+/** A Feishu user's id for one app. */
+export const openId = v.pipe(
+  nameId,
+  v.check((value) => value.startsWith('ou_'), 'open_id'),
 )
 
 /** An object of these fields and no others. A list is no object, though `v.strictObject` takes one for such. */

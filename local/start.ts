@@ -1,6 +1,7 @@
 /** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
 import { parseArgs } from 'node:util'
-import { CommandError, readObject, say, UsageError } from '../cli/command.ts'
+import { CommandError, isUsageError, readObject, UsageError } from '../cli/command.ts'
+import { type Io, log, processIo } from '../cli/io.ts'
 import { AuditLog } from '../cli/progress/audit-log.ts'
 import { exitCodeOf, follow, sendEvent } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
@@ -21,7 +22,7 @@ keeps the HTTP API up.
 
   --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected
   --event FILE       the event's detail as JSON (default local/events/offboarding.json)
-  --no-event         send none; "npm run offboard" in another terminal does
+  --no-event         send none; "npx offboarding offboard" in another terminal does
   --dry-run          plan and check everything, change nothing
   --speed N          how much faster the sandbox's limit windows run (default 60; 1 is real time)
   --port N           wanted port of the HTTP API (default 8787; another one when it is taken)
@@ -32,33 +33,38 @@ keeps the HTTP API up.
   npm start -- --once --event my-leaver.json --dry-run
 `
 
-const options = (() => {
-  try {
-    const { values } = parseArgs({
-      options: {
-        once: { type: 'boolean', default: false },
-        event: { type: 'string' },
-        'no-event': { type: 'boolean', default: false },
-        'dry-run': { type: 'boolean', default: false },
-        speed: { type: 'string', default: '60' },
-        port: { type: 'string', default: '8787' },
-        live: { type: 'boolean', default: false },
-        secrets: { type: 'string', default: 'local/secrets.json' },
-        help: { type: 'boolean', default: false },
-      },
-    })
-    return values
-  } catch (error) {
-    return fail((error as Error).message.split('\n')[0] ?? '')
-  }
-})()
+const OPTIONS = {
+  once: { type: 'boolean', default: false },
+  event: { type: 'string' },
+  'no-event': { type: 'boolean', default: false },
+  'dry-run': { type: 'boolean', default: false },
+  speed: { type: 'string', default: '60' },
+  port: { type: 'string', default: '8787' },
+  live: { type: 'boolean', default: false },
+  secrets: { type: 'string', default: 'local/secrets.json' },
+  help: { type: 'boolean', default: false },
+} as const
 
-function fail(message: string): never {
-  process.stderr.write(`npm start: ${message}\nnpm start -- --help tells the options.\n`)
-  process.exit(2)
+const readOptions = (args: string[]) => parseArgs({ args, options: OPTIONS }).values
+type Options = ReturnType<typeof readOptions>
+
+/** Runs `npm start -- ARGS` until it is interrupted, or to the end of the event with `--once`. Returns the exit code. */
+export async function start(args: string[], io: Io): Promise<number> {
+  try {
+    const options = readOptions(args)
+    if (!options.help) return await startWith(options, io)
+    io.stdout.write(HELP)
+    return 0
+  } catch (error) {
+    const [message] = (error as Error).message.split('\n')
+    log(io, `npm start: ${message}`)
+    if (!isUsageError(error)) return 1
+    log(io, 'Run "npm start -- --help" for usage.')
+    return 2
+  }
 }
 
-function number(name: 'speed' | 'port', min: number, max: number): number {
+function readNumber(options: Options, name: 'speed' | 'port', min: number, max: number): number {
   const value = Number(options[name])
   if (options[name].trim() !== '' && value >= min && value <= max) return value
   throw new UsageError(`--${name} must be a number from ${min} to ${max}`)
@@ -67,9 +73,10 @@ function number(name: 'speed' | 'port', min: number, max: number): number {
 /** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
 const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL']
 
-async function main(): Promise<number> {
-  const speed = number('speed', 1, 10_000)
-  const httpPort = number('port', 0, 65_535)
+async function startWith(options: Options, io: Io): Promise<number> {
+  const say = (line: string): void => log(io, line)
+  const speed = readNumber(options, 'speed', 1, 10_000)
+  const httpPort = readNumber(options, 'port', 0, 65_535)
   const sendsEvent = !options['no-event']
   if (!sendsEvent && (options.once || options.event || options['dry-run']))
     throw new UsageError('--no-event goes without --once, --event and --dry-run')
@@ -79,8 +86,7 @@ async function main(): Promise<number> {
   if (options['dry-run']) detail.dryRun = true
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
 
-  say('Compiling serverless.yml …')
-  const template = await compileTemplate({ stage: 'local' })
+  const template = await compileTemplate({ stage: 'local', onCompile: () => say('Compiling serverless.yml …') })
   const { functions } = readTemplate(template, { queueUrl: (name) => name })
   const variables = Object.assign({}, ...functions.map(({ env }) => env))
 
@@ -128,9 +134,9 @@ async function main(): Promise<number> {
       const connection = localConnection(description())
       eventId = await sendEvent(connection, detail)
       say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
-      const log = new AuditLog(connection, { eventId }, 0)
-      const ledger = await follow(connection, log, { isSent: true, signal: stopping.signal })
-      process.stdout.write(`\n${FORMATS.table(ledger, String(detail.offboardingId))}\n`)
+      const auditLog = new AuditLog(connection, { eventId }, 0)
+      const ledger = await follow(io, connection, auditLog, { isSent: true, signal: stopping.signal })
+      io.stdout.write(`\n${FORMATS.table(ledger, String(detail.offboardingId))}\n`)
       exitCode = exitCodeOf(ledger)
     }
     if (!options.once) {
@@ -138,12 +144,10 @@ async function main(): Promise<number> {
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
       if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
       const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`
-      say(`In another terminal: npm run offboard -- local/events/offboarding.json${elsewhere}`)
+      say(`In another terminal: npx offboarding offboard local/events/offboarding.json${elsewhere}`)
+      const signal = io.catchInterrupt()
       say('Ctrl-C ends it.')
-      await new Promise<void>((resolve) => {
-        process.once('SIGINT', resolve)
-        process.once('SIGTERM', resolve)
-      })
+      await new Promise<unknown>((resolve) => signal.addEventListener('abort', resolve))
     }
     return exitCode
   } finally {
@@ -152,10 +156,4 @@ async function main(): Promise<number> {
   }
 }
 
-if (options.help) process.stdout.write(HELP)
-else
-  process.exitCode = await main().catch((error) => {
-    if (error instanceof UsageError) return fail(error.message)
-    process.stderr.write(`npm start: ${(error as Error).message}\n`)
-    return 1
-  })
+if (import.meta.main) process.exitCode = await start(process.argv.slice(2), processIo())

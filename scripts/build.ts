@@ -1,6 +1,5 @@
 /** `npm run build`: bundles each function to `dist/<operation>/`. */
-import { readdirSync, rmSync } from 'node:fs'
-import { builtinModules } from 'node:module'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BuildOptions, build, type Plugin } from 'esbuild'
@@ -14,36 +13,33 @@ const HELP = `Bundles each function to dist/, with what it loads. The commands t
 const root = path.join(import.meta.dirname, '../')
 
 /*
- * The number beside each rule is what a start costs more without that rule alone, in processor time, where an empty
- * function's start is 1. A rule that earns less than 0.05 does not stay: docs/decisions/0020-start-up.md.
+ * The number beside a rule is what a start costs more without that rule alone, in processor time, where the start of an
+ * empty function is 1. A rule that earns less than 0.05 does not stay: docs/decisions/0004-start-up.md.
  */
 
-/** Packages by what a function uses of them. */
-const PACKAGES: Record<string, string> = {
-  // 0.12: Lambda hands a function its role's credentials in the environment, and nowhere else.
+/** Modules by what a function uses of them. */
+const MODULES: Record<string, string> = {
+  // 0.1: Lambda puts the credentials of a function's role into the environment, and nowhere else.
   '@aws-sdk/credential-provider-node': `export { fromEnv as defaultProvider } from '@aws-sdk/credential-provider-env'`,
-  // 0.5: of undici the HTTP/1.1 agent, without request(), fetch, WebSocket, caches, mocks and proxies.
+  // 1.7, with the next rule: of undici the HTTP/1.1 agent, without request(), fetch, WebSocket, caches, mocks and proxies.
   undici: `exports.Agent = require('undici/lib/dispatcher/agent.js')`,
+  // 0.1: undici asserts conditions and compares nothing, so the module that explains differences is not loaded.
+  'node:assert': `module.exports = (condition, message) => {
+    if (!condition) throw message instanceof Error ? message : new Error(message ?? 'assertion failed')
+  }`,
 }
 
-/** 0.3: files that the agent names and never reaches: HTTP/2, which lib/request.ts turns off; fetch; the parser without SIMD. */
+/** 0.2: files that the agent names and never reaches: HTTP/2, which lib/request.ts turns off; fetch; the parser without SIMD. */
 const UNREACHED = /\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/
 
 const slim: Plugin = {
   name: 'slim',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^[@\w]/ }, ({ path }) =>
-      Object.hasOwn(PACKAGES, path) ? { path, namespace: 'package' } : undefined,
+      Object.hasOwn(MODULES, path) ? { path, namespace: 'module' } : undefined,
     )
-    onLoad({ filter: /./, namespace: 'package' }, ({ path }) => ({ contents: PACKAGES[path] ?? '', resolveDir: root }))
+    onLoad({ filter: /./, namespace: 'module' }, ({ path }) => ({ contents: MODULES[path] ?? '', resolveDir: root }))
     onLoad({ filter: UNREACHED }, () => ({ contents: '' }))
-    // 0.09: an ES import reads every export of a built-in, and so loads what node:http only names. A require does not.
-    onResolve({ filter: new RegExp(`^(node:.+|${builtinModules.join('|')})$`) }, ({ path, kind }) =>
-      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
-    )
-    onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)})`,
-    }))
   },
 }
 
@@ -57,12 +53,16 @@ export const bundle: BuildOptions = {
   target: 'node24',
   // 1.3: ES modules where a package has them, of which esbuild drops what is not used.
   mainFields: ['module', 'main'],
-  // 0.3: what is imported when first needed, queue and bus, in files of its own.
+  // 0.5: what is imported when first needed, queue and bus, in a file of its own.
   splitting: true,
-  // 0.08: what the SDK imports in browsers and for event streams alone.
+  // 0.1: what the SDK imports only in browsers and for event streams.
   external: ['bowser', '@smithy/core/event-streams'],
-  // 0.05: undici's own switch for a build without its experimental parser.
-  define: { esbuildDetection: 'true' },
+  // undici's own switch for a build without its experimental parser. 0.03, but 166 KB, of the 450 KB that a bundle may have.
+  define: {
+    esbuildDetection: 'true',
+    // Of the User-Agent.
+    PACKAGE_VERSION: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
+  },
   plugins: [slim],
   sourcemap: true,
   // Frames need names and lines, not the text of the sources.

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
 import { vi } from 'vitest'
+import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { createFunction } from '../local/aws/lambda.ts'
@@ -10,6 +11,7 @@ import { startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
+import { startClock } from './clock.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -23,42 +25,26 @@ const VARIABLES = {
   MAX_TARGETS_PER_EVENT: '2000',
 }
 
-export const OPERATIONS = [
-  'feishu-calendar-unsubscribe',
-  'feishu-calendar-acl-subscribe',
-  'feishu-approval-unsubscribe',
-  'feishu-drive-unsubscribe',
-  'dingtalk-calendar-unsubscribe',
-] as const
-export type Name = (typeof OPERATIONS)[number]
+const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
-/** One call that succeeds in the sandbox's sample world: where it arrives over HTTP and as the input of a work item. */
-export const SAMPLES: Record<Name, { path: Record<string, string>; query: Record<string, string>; route: string }> = {
-  'feishu-calendar-unsubscribe': {
-    path: {},
-    query: { open_id: 'ou_leaver' },
-    route: '/open-apis/calendar/v4/calendars/unsubscription',
-  },
-  'feishu-calendar-acl-subscribe': {
-    path: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn' },
-    query: { open_id: 'ou_custodian' },
-    route: '/open-apis/calendar/v4/calendars/:calendar_id/acls/subscription',
-  },
-  'feishu-approval-unsubscribe': {
-    path: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
-    query: {},
-    route: '/open-apis/approval/v4/approvals/:approval_code/unsubscribe',
-  },
-  'feishu-drive-unsubscribe': {
-    path: { file_token: 'doxcnSandbox01' },
-    query: { file_type: 'docx' },
-    route: '/open-apis/drive/v1/files/:file_token/delete_subscribe',
-  },
-  'dingtalk-calendar-unsubscribe': {
-    path: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
-    query: {},
-    route: '/v1.0/calendar/users/:userId/calendars/:calendarId/unsubscribe',
-  },
+/**
+ * One call that succeeds in the sandbox's sample world: where it arrives over HTTP and as the input of a work item, the
+ * vendor's path as the sandbox has it, and the request that the vendor is to get.
+ */
+export function sampleOf(name: string) {
+  const found = operations.get(name)
+  if (!found) throw new Error(`serverless.yml has no operation ${name}`)
+  const { route, operation, docs } = found
+  const fields = Object.entries(docs.samples.changed).flatMap(([field, value]) =>
+    value === undefined ? [] : [[field, value] as [string, string]],
+  )
+  const part = (isPath: boolean): Record<string, string> =>
+    Object.fromEntries(fields.filter(([field]) => route.includes(`{${field}}`) === isPath))
+  const all = Object.fromEntries(fields)
+  const filled = operation.path.replace(/:(\w+)/g, (_, field) => encodeURIComponent(all[field] ?? ''))
+  const sent = new URLSearchParams(fields.filter(([field]) => operation.query.includes(field)))
+  const request = `${operation.method} ${filled}${sent.size > 0 ? `?${sent}` : ''}`
+  return { path: part(true), query: part(false), route: operation.path, request }
 }
 
 type Handler = (event: unknown, context: Context) => Promise<unknown>
@@ -67,28 +53,27 @@ type Done = { operation: string; outcome: string; upstream: { code: string | nul
 
 export type Harness = Awaited<ReturnType<typeof startHarness>>
 
-/** Starts everything anew, with module state (caches, clients) as in a new container. */
+/** Starts everything anew, with module state (caches, clients) as in a new container, on a clock of its own. */
 export async function startHarness({
   world = sampleWorld(),
-  now = Date.now,
-  speed = 10_000,
+  speed = Number.POSITIVE_INFINITY,
   env = {},
 }: {
   world?: World
-  now?: () => number
+  /** How many times faster than documented the vendors' limits pass; by default nothing is ever limited. */
   speed?: number
   /** Variables over those of the harness. */
   env?: Record<string, string>
 } = {}) {
-  vi.resetModules()
-  const sandbox = await startSandbox({ world, now, speed })
+  const clock = startClock()
+  const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const queues = await startQueues()
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-  for (const queue of [...OPERATIONS.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
+  for (const queue of [...operationNames.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
     await queues.create(queue, fifo)
-  const variables = (name: Name) => ({
+  const variables = (name: string) => ({
     ...VARIABLES,
     AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
@@ -100,8 +85,9 @@ export async function startHarness({
     DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
     ...env,
   })
-  const setEnv = (name: Name) => Object.assign(process.env, variables(name))
+  const setEnv = (name: string) => Object.assign(process.env, variables(name))
 
+  const random = vi.spyOn(Math, 'random').mockReturnValue(0.5)
   const log: Record<string, unknown>[] = []
   const written = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
     for (const line of String(text).split('\n').filter(Boolean)) log.push(JSON.parse(line))
@@ -109,12 +95,17 @@ export async function startHarness({
   })
 
   const modules: Record<string, { handler: Handler; operation: Operation }> = {}
-  for (const name of OPERATIONS) {
-    setEnv(name)
-    modules[name] = (await import(`../functions/${name}.ts`)) as { handler: Handler; operation: Operation }
+  /** Goes on with containers that have done nothing yet. */
+  const startCold = async () => {
+    vi.resetModules()
+    for (const name of operationNames) {
+      setEnv(name)
+      modules[name] = (await import(`../functions/${name}.ts`)) as { handler: Handler; operation: Operation }
+    }
   }
+  await startCold()
 
-  const invoke = async (name: Name, event: unknown, remainingMs = 29_000, deadLetterQueue = 'dead-letter.fifo') => {
+  const invoke = async (name: string, event: unknown, remainingMs = 29_000, deadLetterQueue = 'dead-letter.fifo') => {
     setEnv(name)
     process.env.DEAD_LETTER_QUEUE_URL = queues.queueUrl(deadLetterQueue)
     const deadline = Date.now() + remainingMs
@@ -123,7 +114,7 @@ export async function startHarness({
   }
 
   /** Calls the function as API Gateway does; the operation's sample unless told. */
-  const http = async (name: Name, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) =>
+  const http = async (name: string, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) =>
     readResponse(await invoke(name, httpEvent(name, event), remainingMs))
 
   /**
@@ -132,7 +123,7 @@ export async function startHarness({
    * receives ten. The batch can be delivered again and again.
    */
   const receive = async (
-    name: Name,
+    name: string,
     bodies: string[],
     {
       bucket = 'feishu:default',
@@ -181,19 +172,19 @@ export async function startHarness({
   }
   type ReceiveOptions = NonNullable<Parameters<typeof receive>[2]>
   const queue = async (
-    name: Name,
+    name: string,
     bodies: string[],
     options: ReceiveOptions & { remainingMs?: number; deadLetterQueue?: string } = {},
   ) => (await receive(name, bodies, options)).deliver(options)
 
-  /** The operation's bundle in containers of its own, as isolated as on Lambda. */
-  const containers = (name: Name, maxContainers: number) => {
+  /** The operation's bundle in threads, as isolated as on Lambda, and on the machine's own time. */
+  const containers = (name: string, maxContainers: number) => {
     const bundle = createFunction({
       name,
       entry: `dist/${name}/index.mjs`,
       env: variables(name),
-      timeoutMs: 29_000,
-      initTimeoutMs: 60_000,
+      timeoutMs: 120_000,
+      initTimeoutMs: 120_000,
       maxContainers,
       onLine: ({ line }) => log.push(JSON.parse(line)),
     })
@@ -203,7 +194,9 @@ export async function startHarness({
   }
 
   return {
+    clock,
     sandbox,
+    startCold,
     containers,
     queues,
     bus,
@@ -217,7 +210,7 @@ export async function startHarness({
     queue,
     receive,
     /** What is left on the operation's queue. */
-    waiting: (name: Name) => queues.messages(`${name}.fifo`),
+    waiting: (name: string) => queues.messages(`${name}.fifo`),
     deadLetters: () => queues.messages('dead-letter.fifo'),
     outcomes: () =>
       bus.events.flatMap(({ event }) =>
@@ -226,18 +219,20 @@ export async function startHarness({
           : [],
       ) as ({ type: string; outcome: string } & Record<string, unknown>)[],
     async close() {
+      clock.stop()
+      random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close()])
     },
   }
 }
 
-const httpEvent = (name: Name, event: Partial<APIGatewayProxyEventV2>) => ({
+const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({
   version: '2.0',
   headers: {},
   requestContext: { http: { method: 'POST' } },
-  pathParameters: SAMPLES[name].path,
-  queryStringParameters: SAMPLES[name].query,
+  pathParameters: sampleOf(name).path,
+  queryStringParameters: sampleOf(name).query,
   isBase64Encoded: false,
   ...event,
 })
@@ -248,7 +243,10 @@ function readResponse(result: unknown) {
 }
 
 /** The body of a work item for the operation's sample, or for another input. */
-export const itemOf = (name: Name, input: Record<string, string> = { ...SAMPLES[name].path, ...SAMPLES[name].query }) =>
+export const itemOf = (
+  name: string,
+  input: Record<string, string> = { ...sampleOf(name).path, ...sampleOf(name).query },
+) =>
   JSON.stringify({
     offboardingId: 'hr-1',
     operation: name,

@@ -1,6 +1,7 @@
-/** What a vendor tells of a leaver, one line after the other, and what an event may ask for because of it. */
+/** What a vendor lists of a leaver, line by line, and what an event may ask for because of it. */
 import * as v from 'valibot'
 import { type Kind, OperationError } from '../../lib/error.ts'
+import type { EventPart } from '../../lib/operation-docs.ts'
 import { id, printable } from '../../lib/schema.ts'
 import type { fileOf } from '../event/event-detail.ts'
 import { type Ask, type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
@@ -8,23 +9,20 @@ import { type Ask, type Calendar, dingtalkCalendars, feishuCalendars, isSubscrib
 /** A document of the event; `openId` is given where it is that person's subscription. */
 export type EventFile = ReturnType<typeof fileOf> & { openId?: string }
 
-export type Target =
-  | { calendar: true }
-  | { aclCalendarId: string }
-  | { file: EventFile }
-  | { dingtalkCalendarId: string }
+/**
+ * A line without control characters. With a target, the part of an event that asks for it, it is in the event; what could
+ * not be told says so.
+ */
+export type Finding = { told: string; target?: EventPart; isUntold?: boolean }
 
-/** A line without control characters. With a target it is in the event; what could not be told says so. */
-export type Finding = { told: string; target?: Target; isUntold?: boolean }
-
-type Judgement = { target?: Target; note?: string }
+type Judgement = Pick<Finding, 'target'> & { note?: string }
 
 /** Calendars of type "subscribed". */
 export const dingtalkFindings = (unionId: string, ask: Ask): AsyncGenerator<Finding> =>
   calendarFindings(onePage(dingtalkCalendars(unionId, ask)), ({ id, type, role }) =>
     type === 'subscribed'
       ? {
-          target: { dingtalkCalendarId: id },
+          target: { dingtalk: { unionId, calendarIds: [id] } },
           ...(role === 'owner' && { note: 'perhaps their own; strike it if it is to stay' }),
         }
       : {},
@@ -43,7 +41,7 @@ export const feishuFindings = (openId: string, custodianId: string | undefined, 
     if (role !== 'owner' || isDeleted || !WATCHABLE.includes(type)) return {}
     if (custodianId === undefined) return { note: 'who is to watch it? --custodian-open-id' }
     return {
-      target: { aclCalendarId: id },
+      target: { feishu: { calendarAcls: { openId: custodianId, calendarIds: [id] } } },
       ...(type === 'primary' && { note: 'needs to be shared with the custodian; else strike it' }),
     }
   })
@@ -101,7 +99,9 @@ export async function* documentFindings(
     }
     try {
       const subscribed = await isSubscribed(document, ask)
-      yield subscribed ? { told: `${who}: subscribed`, target: { file } } : { told: `${who}: not subscribed` }
+      yield subscribed
+        ? { told: `${who}: subscribed`, target: { feishu: { files: [file] } } }
+        : { told: `${who}: not subscribed` }
     } catch (error) {
       const { kind, told } = refusalOf(error)
       if (GENERAL.includes(kind)) refused.add(file.openId)

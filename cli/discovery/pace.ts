@@ -1,7 +1,6 @@
 /** Asking a vendor for as long as it takes, from a terminal. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError } from '../../lib/error.ts'
-import { say } from '../command.ts'
+import { type Io, log } from '../io.ts'
 import type { Ask } from './vendor-lists.ts'
 
 const CALL_MS = 60_000
@@ -10,12 +9,9 @@ const PATIENCE_MS = 2_000
 /** So often a vendor may ask to wait before a question is given up. */
 const WAITS = 5
 
-const pause = (waitMs: number, signal: AbortSignal) =>
-  sleep(waitMs, undefined, { signal }).catch(() => signal.throwIfAborted())
-
 /** Makes a call and waits as the vendor asks. Stops between calls alone: a token that is being renewed must be stored. */
 export const patient =
-  (signal: AbortSignal): Ask =>
+  (io: Io, signal: AbortSignal): Ask =>
   async (once) => {
     for (let waits = 0; ; waits++) {
       signal.throwIfAborted()
@@ -25,21 +21,25 @@ export const patient =
       } catch (error) {
         if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
         const waitMs = error.retryAfterMs ?? 1_000
-        say(`The vendor asks to wait for ${Math.ceil(waitMs / 1_000)} s …`)
-        await pause(waitMs, signal)
+        log(io, `The vendor asks to wait for ${Math.ceil(waitMs / 1_000)} s …`)
+        await io.sleep(waitMs, signal)
       }
     }
   }
 
 /** The same, no more often than a limit per minute allows, however its minutes lie. `speed`: how much faster they pass. */
-export function paced({ perMinute, speed }: { perMinute: number; speed: number }, signal: AbortSignal): Ask {
-  const ask = patient(signal)
+export function paced(io: Io, { perMinute, speed }: { perMinute: number; speed: number }, signal: AbortSignal): Ask {
+  const ask = patient(io, signal)
   const endedAtMs: number[] = []
   return async (once) => {
-    const waitMs = (endedAtMs.at(-perMinute) ?? 0) + 60_000 / speed - Date.now()
-    if (waitMs > 0) {
-      say(`${endedAtMs.length} asked; the vendor allows ${perMinute} a minute: on in ${Math.ceil(waitMs / 1_000)} s …`)
-      await pause(waitMs, signal)
+    const nextAtMs = (endedAtMs.at(-perMinute) ?? 0) + 60_000 / speed
+    // A timer may fire a moment early.
+    for (let waitMs = nextAtMs - Date.now(); waitMs > 0; waitMs = nextAtMs - Date.now()) {
+      log(
+        io,
+        `${endedAtMs.length} asked; the vendor allows ${perMinute} a minute: on in ${Math.ceil(waitMs / 1_000)} s …`,
+      )
+      await io.sleep(waitMs, signal)
     }
     try {
       return await ask(once)

@@ -1,6 +1,6 @@
 /**
- * What the vendors tell of a person's subscriptions, by calls that only read. Nobody lists the documents or approvals a
- * person is subscribed to, and nobody tells whether somebody's calendar change events are.
+ * A person's subscriptions as the vendors list them, by calls that only read. No vendor lists the documents or approvals that
+ * a person is subscribed to, and Feishu has no API to check a subscription to calendar change events.
  */
 import * as v from 'valibot'
 import { dingtalk } from '../../lib/dingtalk/dingtalk.ts'
@@ -11,7 +11,7 @@ import type { Input } from '../../lib/schema.ts'
 import { execute, type Limits, type Result } from '../../lib/vendor/execute.ts'
 import type { VendorCall } from '../../lib/vendor/vendor-call.ts'
 
-/** A calendar in somebody's list; texts are the vendor's own. */
+/** A calendar in a person's list; texts are the vendor's own. */
 export type Calendar = {
   id: string
   title: string

@@ -1,9 +1,11 @@
 /** An offboarding event's detail as an operator makes one: from options, and checked before anything is sent. */
 import { randomBytes } from 'node:crypto'
-import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
+import { readFile } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
+import type { EventPart } from '../../lib/operation-docs.ts'
 import { issuesOf, printable } from '../../lib/schema.ts'
-import { say, UsageError } from '../command.ts'
+import { UsageError } from '../command.ts'
+import { type Io, log } from '../io.ts'
 
 /** A name with the time in it. */
 export function newOffboardingId(): string {
@@ -13,16 +15,30 @@ export function newOffboardingId(): string {
 
 /** What the option `--file TOKEN:TYPE` means in the event. */
 export function fileOf(option: string, name = 'file') {
-  const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(option) ?? []
-  if (fileToken === undefined) throw new UsageError(`--${name} must be TOKEN:TYPE, as in doxcnXXXX:docx`)
-  return { fileToken, fileType, ...(fileType === 'folder' && { eventType: FOLDER_EVENT_TYPE }) }
+  const file = readFile(option)
+  if (file === undefined) throw new UsageError(`--${name} must be TOKEN:TYPE, as in doxcnXXXX:docx`)
+  return file
 }
 
-/** Throws after telling every wrong field. */
-export function assertEvent(detail: unknown, source: string): void {
+/** The event's detail that asks for all that its parts ask for: lists are joined, of anything else the last counts. */
+export function mergeParts(parts: EventPart[]): EventPart {
+  const whole: EventPart = {}
+  for (const [field, value] of parts.flatMap(Object.entries)) {
+    const known = whole[field]
+    if (Array.isArray(known) && Array.isArray(value)) whole[field] = [...known, ...value]
+    else whole[field] = isPart(known) && isPart(value) ? mergeParts([known, value]) : value
+  }
+  return whole
+}
+
+const isPart = (value: unknown): value is EventPart =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Lists every wrong field on standard error, then throws `UsageError`. */
+export function assertEvent(detail: unknown, source: string, io: Io): void {
   const issues = issuesOf(offboarding, detail)
   if (issues.length === 0) return
   const width = Math.max(...issues.map(([field]) => field.length))
-  for (const [field, { en }] of issues) say(`  ${field.padEnd(width)}  ${en}`)
+  for (const [field, { en }] of issues) log(io, `  ${field.padEnd(width)}  ${en}`)
   throw new UsageError(`${printable(source)} is not a valid offboarding event, see above. Nothing was sent.`)
 }

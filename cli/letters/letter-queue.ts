@@ -22,17 +22,24 @@ export class LetterQueue {
   readonly name: string
   readonly #client: SQSClient
   readonly #url: string
+  readonly #waitSeconds: number
   readonly #held = new Map<string, Message>()
   #heldUntilMs = Number.POSITIVE_INFINITY
 
-  private constructor(client: SQSClient, name: string, url: string) {
+  private constructor(client: SQSClient, name: string, url: string, waitSeconds: number) {
     this.#client = client
     this.name = name
     this.#url = url
+    this.#waitSeconds = waitSeconds
   }
 
-  static async open(client: SQSClient, name: string): Promise<LetterQueue> {
-    return new LetterQueue(client, name, await queueUrl(client, name))
+  /**
+   * `isLocal`: the queue is the local stack's, whose every answer looks at all messages. SQS does so only when it may wait: a
+   * short poll asks some of its servers and may find nothing although messages are there.
+   * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+   */
+  static async open(client: SQSClient, name: string, { isLocal }: { isLocal: boolean }): Promise<LetterQueue> {
+    return new LetterQueue(client, name, await queueUrl(client, name), isLocal ? 0 : 1)
   }
 
   /** How many others may receive now, as far as SQS knows: it counts approximately. */
@@ -44,40 +51,33 @@ export class LetterQueue {
   }
 
   /**
-   * Receives until nothing more comes, or `isEnough`, and returns what is held, each letter once. `onReceive` hears how
-   * many those are. SQS hands out what is in flight no second time, and of one message group ten at most.
+   * Receives until nothing more comes or `signal` is aborted, and returns what is held, each letter once. `onReceive` is called
+   * with each answer's messages and how many are held. SQS hands out what is in flight no second time, and of one message
+   * group ten at most.
    */
-  async receiveAll(options: {
-    signal: AbortSignal
-    isEnough: (message: Message) => boolean
-    onReceive: (count: number) => void
-  }): Promise<Message[]> {
+  async receiveAll(signal: AbortSignal, onReceive: (messages: Message[], held: number) => void): Promise<Message[]> {
     this.#heldUntilMs = Date.now() + HOLD_MS
-    let isOver = false
     const receive = async () => {
-      while (!isOver && !options.signal.aborted) {
+      while (!signal.aborted) {
         const messages = await this.#receive()
         if (messages.length === 0) return
-        for (const message of messages) {
-          this.#held.set(message.MessageId ?? '', message)
-          isOver ||= options.isEnough(message)
-        }
-        options.onReceive(this.#held.size)
+        for (const message of messages) this.#held.set(message.MessageId ?? '', message)
+        onReceive(messages, this.#held.size)
       }
     }
-    await settled(Array.from({ length: CONCURRENCY }, receive))
+    await allSettled(Array.from({ length: CONCURRENCY }, receive))
     const sentAtMs = ({ Attributes }: Message) => Number(Attributes?.SentTimestamp ?? 0)
     return [...this.#held.values()].sort((a, b) => sentAtMs(a) - sentAtMs(b))
   }
 
-  /** Not to be interrupted: what SQS has handed out and nobody has heard of would stay invisible. */
+  /** Not to be interrupted: messages of an answer that is not read would stay invisible. */
   async #receive(): Promise<Message[]> {
     const { Messages = [] } = await this.#client
       .send(
         new ReceiveMessageCommand({
           QueueUrl: this.#url,
           MaxNumberOfMessages: 10,
-          WaitTimeSeconds: 1,
+          WaitTimeSeconds: this.#waitSeconds,
           VisibilityTimeout: HOLD_MS / 1_000,
           MessageSystemAttributeNames: ['All'],
           MessageAttributeNames: ['All'],
@@ -92,7 +92,7 @@ export class LetterQueue {
   /** Throws when what is held may be received by others again before a request more has ended. */
   assertHeld(): void {
     if (Date.now() > this.#heldUntilMs - 30_000)
-      throw new CommandError('it took too long, and the letters may be in other hands: run this again for what is left')
+      throw new CommandError('this took too long, and others may have received the letters: run it again for the rest')
   }
 
   /** Deletes ten at most. Returns by id why some could not be. */
@@ -124,7 +124,7 @@ export class LetterQueue {
         hidden += Failed.length
       }
     }
-    await settled(Array.from({ length: CONCURRENCY }, release))
+    await allSettled(Array.from({ length: CONCURRENCY }, release))
     return hidden
   }
 }
@@ -139,6 +139,7 @@ export const queueUrl = async (client: SQSClient, name: string): Promise<string>
 }
 
 /** Waits for all, then throws what the first of them threw. */
-async function settled(work: Promise<void>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason
+export async function allSettled<Result>(work: Promise<Result>[]): Promise<Result[]> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
 }

@@ -79,14 +79,14 @@ function reasonOf(message: Message, names: Names): Pick<Letter, 'kind' | 'code' 
     return {
       kind: UNFINISHED,
       code: null,
-      hint: "It was delivered 1,000 times and never ended. Look at the function's log, then redrive it.",
+      hint: "It was delivered 1,000 times and never finished. Check the function's log, then redrive it.",
       requestId: null,
     }
   const { requestContext, responsePayload } = failureRecord(message) ?? {}
   return {
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
-    hint: 'The function never took this event. Look at its log and mend the cause; redriven, the event is sent again, to all functions.',
+    hint: 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }
 }

@@ -35,7 +35,7 @@ export class AuditLog {
     }))
   }
 
-  /** Those that no call returned before, in the order of their time; with `deferrals` also whoever's deferrals. */
+  /** Those that no call returned before, in the order of their time; with `deferrals` also the deferrals of all offboardings. */
   async next({ deferrals }: { deferrals: boolean }): Promise<LoggedLine[]> {
     const lines = await Promise.all(this.#groups.map((group) => this.#nextOf(group, deferrals)))
     return lines.flat().sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))

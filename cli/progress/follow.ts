@@ -1,8 +1,8 @@
 /** Sends an offboarding event, follows what becomes of it, and says how it ended. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
 import { CommandError, failed } from '../command.ts'
+import type { Io } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
 import type { AuditLog } from './audit-log.ts'
 import { Ledger, needsSomebody } from './ledger.ts'
@@ -32,9 +32,10 @@ export async function sendEvent({ names, settings }: Connection, detail: unknown
 
 /**
  * Shows progress on standard error until everything planned has ended, and returns what became of it. Throws what
- * `signal` was aborted with, and when the functions do not tell what they planned. `isSent`: the event was sent just now.
+ * `signal` was aborted with, and when the functions do not report what they planned. `isSent`: the event was sent just now.
  */
 export async function follow(
+  io: Io,
   connection: Connection,
   log: AuditLog,
   { isSent, signal }: { isSent: boolean; signal: AbortSignal },
@@ -42,7 +43,7 @@ export async function follow(
   const where = connection.isLocal ? 'local' : 'deployed'
   const operations = Object.keys(connection.names.operations)
   const ledger = new Ledger()
-  const progress = new Progress(process.stderr, ledger, { paces: await pacesOf(operations), speed: connection.speed })
+  const progress = new Progress(io.stderr, ledger, { paces: await pacesOf(operations), speed: connection.speed })
   const startedAtMs = Date.now()
   try {
     for (;;) {
@@ -60,7 +61,7 @@ export async function follow(
         throw new CommandError(
           `not heard of what was planned: ${unplanned.join(', ')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
         )
-      await sleep(POLL_MS[where], undefined, { signal }).catch(() => signal.throwIfAborted())
+      await io.sleep(POLL_MS[where], signal)
     }
   } finally {
     progress.end()

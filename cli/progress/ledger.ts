@@ -1,4 +1,4 @@
-/** What has become of an offboarding, as its audit lines tell. */
+/** What became of an offboarding, from its audit lines. */
 import type { LoggedLine } from './audit-log.ts'
 
 /** What a target ended as. A rejected event is told in the same form, without operation and input. */

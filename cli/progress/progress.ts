@@ -1,4 +1,5 @@
 /** What a person sees while an offboarding runs. */
+import type { Io } from '../io.ts'
 import type { LoggedLine } from './audit-log.ts'
 import { countsOf, type Ledger, needsSomebody, targetOf } from './ledger.ts'
 
@@ -7,7 +8,7 @@ export type Paces = Record<string, { perSecond?: number; perMinute?: number }>
 
 /** Live progress on `stream`: a bar that is redrawn where the stream is a terminal, else a line for each thing. */
 export class Progress {
-  readonly #stream: NodeJS.WriteStream
+  readonly #stream: Io['stderr']
   readonly #ledger: Ledger
   readonly #paces: Paces
   readonly #speed: number
@@ -15,7 +16,7 @@ export class Progress {
   readonly #buckets = new Map<string, string>()
   readonly #untilMs = new Map<string, number>()
 
-  constructor(stream: NodeJS.WriteStream, ledger: Ledger, { paces, speed }: { paces: Paces; speed: number }) {
+  constructor(stream: Io['stderr'], ledger: Ledger, { paces, speed }: { paces: Paces; speed: number }) {
     this.#stream = stream
     this.#ledger = ledger
     this.#paces = paces

@@ -1,4 +1,5 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
+import { formatTable } from '../table.ts'
 import { countsOf, type Ledger, needsSomebody, type Result, targetOf } from './ledger.ts'
 
 const HEAD = ['operation', 'target', 'outcome', 'code', 'time', 'vendor request id']
@@ -24,16 +25,8 @@ function summaryOf({ results, open, isDryRun }: Ledger): string {
 
 /** A row for each target, the sum, then what needs somebody and why. */
 function tableOf(ledger: Ledger): string {
-  const rows = ledger.results.map(rowOf)
-  const widths = HEAD.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)))
-  const line = (row: string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
   const reasons = ledger.results.filter(needsSomebody).map((one) => `${subjectOf(one)}\n  ${reasonOf(one)}`)
-  const rule = widths.map((width) => '─'.repeat(width))
-  return [...[HEAD, rule, ...rows].map(line), '', summaryOf(ledger), ...reasons].join('\n')
+  return [formatTable(HEAD, ledger.results.map(rowOf), { rule: true }), '', summaryOf(ledger), ...reasons].join('\n')
 }
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */

@@ -1,20 +1,18 @@
 /** How an operator's command reaches a stack: the local one that `npm start` runs, or a deployed stage. */
-
+import { Option } from 'commander'
 import type { Wiring } from '../../infra/wiring.ts'
 import { CommandError, UsageError } from '../command.ts'
-import { compileStage, DEPLOYMENT_OPTIONS, type DeploymentOptions } from './deployment.ts'
+import type { Io } from '../io.ts'
+import { compileStage, type DeploymentOptions, deploymentOptions } from './deployment.ts'
 
-/** The options that say which stack is meant, for `parseArgs`. */
-export const CONNECTION_OPTIONS = { ...DEPLOYMENT_OPTIONS, local: { type: 'string' } } as const
+/** The options that name a stack. */
+export const connectionOptions = () => [
+  ...deploymentOptions(),
+  new Option('--local <url>', `where the local stack of "npm start" is (default: ${LOCAL_URL})`).conflicts('stage'),
+]
 export type ConnectionOptions = DeploymentOptions & { local?: string }
 
-/** The same for a command's `--help`. */
-export const CONNECTION_HELP = `  --stage STAGE      a deployed stage; stage, region and parameters as given to "osls deploy", AWS credentials as usual.
-  --region REGION    Without it, the local stack that "npm start" runs in another terminal
-  --param NAME=VALUE
-  --local URL        where the local stack is (default http://127.0.0.1:8787)`
-
-/** Where `npm start` tells of its stack. */
+/** Where `npm start` describes its stack. */
 export const STACK_PATH = '/_stack.json'
 export const LOCAL_URL = 'http://127.0.0.1:8787'
 
@@ -63,13 +61,12 @@ type ClientSettings = {
 const MAX_ATTEMPTS = 6
 
 /** The stack the options mean. Without a stage nothing of the caller's AWS configuration is used. */
-export async function connect({ local, ...deployment }: ConnectionOptions): Promise<Connection> {
+export async function connect(io: Io, { local, ...deployment }: ConnectionOptions): Promise<Connection> {
   if (deployment.stage === undefined) {
     if (deployment.region ?? deployment.param) throw new UsageError('--region and --param need --stage')
     return localConnection(await readDescription(local ?? LOCAL_URL))
   }
-  if (local !== undefined) throw new UsageError('either --stage or --local')
-  const { region, wiring } = await compileStage(deployment)
+  const { region, wiring } = await compileStage(io, deployment)
   return {
     names: getStackNames(wiring),
     region,
@@ -96,11 +93,11 @@ export function useConnection({ variables, region, settings }: Connection): void
 }
 
 /** A line to type: another command with these words, on the same stack. */
-export function commandLine(name: string, words: string[], { stage, region, param = [], local }: ConnectionOptions) {
+export function commandLine(words: string[], { stage, region, param = [], local }: ConnectionOptions) {
   const given = Object.entries({ stage, region, local }).flatMap(([name, value]) => (value ? [`--${name}`, value] : []))
   const all = [...words, ...given, ...param.flatMap((one) => ['--param', one])]
   const quoted = all.map((word) => (/^[\w.:/@=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`))
-  return `npm run ${name} -- ${quoted.join(' ')}`
+  return `npx offboarding ${quoted.join(' ')}`
 }
 
 export const localConnection = ({ names, region, endpoints, variables, speed }: StackDescription): Connection => ({

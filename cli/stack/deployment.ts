@@ -1,16 +1,19 @@
 /** What a stage is deployed with, for the commands that work on it: all of it read from serverless.yml. */
 import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { Option } from 'commander'
 import { parse } from 'yaml'
 import { compileTemplate } from '../../infra/compile.ts'
 import { readTemplate, type Wiring } from '../../infra/wiring.ts'
-import { CommandError, say, UsageError } from '../command.ts'
+import { CommandError, repeatable, UsageError } from '../command.ts'
+import { type Io, log } from '../io.ts'
 
-/** The options that say which deployment is meant: those that `osls deploy` was given. */
-export const DEPLOYMENT_OPTIONS = {
-  stage: { type: 'string' },
-  region: { type: 'string' },
-  param: { type: 'string', multiple: true },
-} as const
+/** The options that name a deployment: the values that `osls deploy` was given. */
+export const deploymentOptions = () => [
+  new Option('--stage <stage>', 'a deployed stage, as given to "osls deploy"'),
+  new Option('--region <region>', 'the AWS region (default: the one in serverless.yml)'),
+  repeatable('--param <name=value>', 'a deploy parameter; may be repeated'),
+]
 
 export type DeploymentOptions = { stage?: string; region?: string; param?: string[] }
 
@@ -23,10 +26,11 @@ export type Deployment<Name extends string> = {
 
 /**
  * The functions' environment variables `names` of one stage, put into this process's environment, where lib/ looks for
- * them; `AWS_REGION` too, which is serverless.yml's unless told. A variable that is already set stays; when all are,
+ * them; `AWS_REGION` too, which is serverless.yml's unless given. A variable that is already set stays; when all are,
  * nothing is compiled. Names of secrets belong to a stage: asking for a stage while one of them is set is wrong usage.
  */
 export async function useDeployment<Name extends string>(
+  io: Io,
   names: readonly Name[],
   options: DeploymentOptions,
 ): Promise<Deployment<Name>> {
@@ -36,8 +40,8 @@ export async function useDeployment<Name extends string>(
   const given = names.filter((name) => process.env[name])
   const ofStage = given.find((name) => /_SECRET_(ID|PREFIX)$/.test(name))
   if (stage !== undefined && ofStage) throw new UsageError(`--stage has no effect while ${ofStage} is set`)
-  if (given.length > 0) say(`From the environment: ${given.join(', ')}`)
-  const compiled = given.length < names.length ? variablesOf(await compile(stage, params)) : {}
+  if (given.length > 0) log(io, `From the environment: ${given.join(', ')}`)
+  const compiled = given.length < names.length ? variablesOf(await compile(io, stage, params)) : {}
 
   const variables = Object.fromEntries(
     names.map((name) => {
@@ -51,9 +55,9 @@ export async function useDeployment<Name extends string>(
 }
 
 /** The stage's functions, queues and rules, and its region. */
-export async function compileStage(options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {
+export async function compileStage(io: Io, options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {
   const { params, used } = checkDeployment(options)
-  return { region: used, wiring: await compile(options.stage, params) }
+  return { region: used, wiring: await compile(io, options.stage, params) }
 }
 
 /** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. Throws `UsageError`. */
@@ -83,17 +87,22 @@ function readParams(lines: string[], known: string[]): Record<string, string> {
   )
 }
 
+const SERVERLESS_FILE = path.join(import.meta.dirname, '../../serverless.yml')
+
 type Service = { provider: { region: string }; params: { default: Record<string, string> } }
 
-const readService = (): Service => parse(readFileSync('serverless.yml', 'utf8'), { logLevel: 'error' })
+const readService = (): Service => parse(readFileSync(SERVERLESS_FILE, 'utf8'), { logLevel: 'error' })
 
 const variablesOf = ({ functions }: Wiring): Record<string, string> =>
   Object.assign({}, ...functions.map(({ env }) => env))
 
-async function compile(stage: string | undefined, params: Record<string, string>): Promise<Wiring> {
-  say('Compiling serverless.yml …')
+async function compile(io: Io, stage: string | undefined, params: Record<string, string>): Promise<Wiring> {
   try {
-    const template = await compileTemplate({ params, ...(stage !== undefined && { stage }) })
+    const template = await compileTemplate({
+      params,
+      ...(stage !== undefined && { stage }),
+      onCompile: () => log(io, 'Compiling serverless.yml …'),
+    })
     return readTemplate(template, { queueUrl: (name) => name })
   } catch (error) {
     const { message } = error as Error

@@ -12,8 +12,8 @@ export type Redirect = { query: URLSearchParams; answer: (page: Page) => Promise
 
 export type Callback = {
   redirectUri: string
-  /** The first redirect that carries the state; undefined when none came in time. */
-  wait: (timeoutMs: number) => Promise<Redirect | undefined>
+  /** The first redirect that carries the state; undefined when `timeout` resolves first. */
+  wait: (timeout: (signal: AbortSignal) => Promise<void>) => Promise<Redirect | undefined>
   close: () => Promise<void>
 }
 
@@ -51,10 +51,14 @@ export async function startCallback(options: {
 
   return {
     redirectUri: `${url}${PATH}`,
-    async wait(timeoutMs) {
-      const timer = setTimeout(() => resolve(undefined), timeoutMs)
+    async wait(timeout) {
+      const waiting = new AbortController()
+      timeout(waiting.signal).then(
+        () => resolve(undefined),
+        () => {},
+      )
       const redirect = await promise
-      clearTimeout(timer)
+      waiting.abort()
       return redirect
     },
     close: () => close(server),
@@ -65,7 +69,7 @@ export async function startCallback(options: {
 const equal = (given: string, wanted: string): boolean => timingSafeEqual(digest(given), digest(wanted))
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
-/** Sends the page; done when it is sent or nobody waits for it any more. */
+/** Sends the page; done when it is sent or the browser is gone. */
 function send(response: ServerResponse, { status, title, text }: Page): Promise<void> {
   if (response.destroyed) return Promise.resolve()
   response.writeHead(status, {
@@ -109,7 +113,7 @@ const USED: Page = {
   status: 410,
   title: { en: 'Already used', zh: '已使用' },
   text: {
-    en: 'This consent has been taken already. The command tells how it ended.',
+    en: 'This consent has already been used. The command shows how it ended.',
     zh: '该授权已被处理,结果请见命令输出。',
   },
 }

@@ -4,7 +4,7 @@ import { secretText, withSecret } from '../../lib/aws/secrets-manager.ts'
 import { dingtalk } from '../../lib/dingtalk/dingtalk.ts'
 import { dingtalkUser, exchangeDingtalkCode } from '../../lib/dingtalk/tokens.ts'
 import { environment, vendorUrl } from '../../lib/environment.ts'
-import { OperationError } from '../../lib/error.ts'
+import { OperationError, type Text } from '../../lib/error.ts'
 import { feishu } from '../../lib/feishu/feishu.ts'
 import { exchangeFeishuCode, feishuUser } from '../../lib/feishu/tokens.ts'
 import type { UserSecret } from '../../lib/tokens/user-secret.ts'
@@ -22,6 +22,8 @@ export type Consent = {
   pageUrl: (ask: Ask) => string
   /** The redirect's parameter that holds the code. */
   codeParameter: string
+  /** What must be changed where the tokens cannot be renewed. */
+  renewalNeeds: Text
   exchange: (given: { code: string; redirectUri: string; codeVerifier: string }) => Promise<UserSecret>
   /** The vendor's id of the user to whom the token belongs. */
   ownerOf: (accessToken: string) => Promise<string>
@@ -55,7 +57,8 @@ export const feishuConsent = (openId: string): Consent => ({
       code_challenge_method: 'S256',
     }),
   codeParameter: 'code',
-  exchange: (given) => exchangeFeishuCode(given, ANSWER_MS).catch(explainMissingRefreshToken),
+  renewalNeeds: feishuUser(openId).renewalNeeds,
+  exchange: (given) => exchangeFeishuCode(given, ANSWER_MS),
   ownerOf: (accessToken) => feishu.ownerOf(accessToken, ANSWER_MS),
 })
 
@@ -64,17 +67,6 @@ const FEISHU_PAGES: Record<string, string> = {
   'open.feishu.cn': 'https://accounts.feishu.cn',
   'accounts.larksuite.com': 'https://accounts.larksuite.com',
   'open.larksuite.com': 'https://accounts.larksuite.com',
-}
-
-function explainMissingRefreshToken(error: unknown): never {
-  if (!(error instanceof OperationError) || error.kind !== 'protocol') throw error
-  throw new OperationError('misconfigured', error.detail, {
-    upstream: error.upstream,
-    hint: {
-      en: 'Enable the scope offline_access for the app and publish it: without it Feishu gives no refresh token.',
-      zh: '请为应用开通 offline_access 权限并发布版本:未开通时飞书不返回 refresh_token。',
-    },
-  })
 }
 
 /**
@@ -119,6 +111,7 @@ export const dingtalkConsent = (unionId: string): Consent => ({
       prompt: 'consent',
     }),
   codeParameter: 'authCode',
+  renewalNeeds: dingtalkUser(unionId).renewalNeeds,
   exchange: ({ code }) => exchangeDingtalkCode(code, ANSWER_MS),
   ownerOf: (accessToken) => dingtalk.ownerOf(accessToken, ANSWER_MS),
 })

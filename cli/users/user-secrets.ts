@@ -12,12 +12,12 @@ import {
   SecretsManagerClient,
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
-import { TAGS, type TokenState, type UserSecret } from '../../lib/tokens/user-secret.ts'
+import { TAGS, tagsOf, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, failed, nameOf } from '../command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
 
-/** A stored user, as the secret's name and tags tell; null where a tag is missing. */
+/** A stored user, read from the secret's name and tags; null where a tag is missing. */
 export type StoredUser = {
   vendor: Vendor
   id: string
@@ -96,9 +96,7 @@ export async function presenceOf(id: string): Promise<'missing' | 'present' | 's
  * deletion. What was stored before stays the previous version.
  */
 export async function writeUser(id: string, secret: UserSecret, kmsKeyId: string | undefined): Promise<void> {
-  const state: TokenState = 'active'
-  const tags = { [TAGS.refreshTokenExpiresAt]: secret.refreshTokenExpiresAt, [TAGS.state]: state }
-  const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
+  const Tags = Object.entries(tagsOf(secret)).map(([Key, Value]) => ({ Key, Value }))
   const SecretString = JSON.stringify(secret)
   for (let tries = 1; ; tries++) {
     try {
@@ -116,11 +114,11 @@ export async function writeUser(id: string, secret: UserSecret, kmsKeyId: string
   }
   await client.send(new TagResourceCommand({ SecretId: id, Tags })).catch((error: unknown) => {
     const outcome = `The tokens are stored in "${id}", but its tags are not (${nameOf(error)})`
-    throw new CommandError(`${outcome}: without them nobody renews the tokens. Run this again.`)
+    throw new CommandError(`${outcome}: without them the tokens are not renewed. Run this again.`)
   })
 }
 
-/** False when somebody else has made it meanwhile. */
+/** False when it was created elsewhere meanwhile. */
 async function created(input: CreateSecretCommand['input']): Promise<boolean> {
   try {
     await client.send(new CreateSecretCommand(input))

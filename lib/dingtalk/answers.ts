@@ -1,5 +1,10 @@
-/** How DingTalk answers: errors are `{code, message, requestid}`, or `{errcode, errmsg}` where no route was found. */
+/**
+ * How DingTalk answers: errors are `{code, message, requestid}`, or `{errcode, errmsg}` where no route was found. An address
+ * that is banned gets `{status: 1111, wait}` or a page of HTML, with an HTTP status that no page names.
+ * https://open.dingtalk.com/document/development/call-frequency-limit
+ */
 
+import type { VendorResponse } from '../request.ts'
 import type { Answer, ResponseParser } from '../vendor/vendor.ts'
 import { dingtalkCodePrefixes, dingtalkCodes } from './codes.ts'
 
@@ -10,17 +15,33 @@ export const dingtalkResponseParser: ResponseParser = {
   parse,
 }
 
-/** Keys come in any case. What has no code is not a failure, which does not make it a success. */
-function parse(json: Record<string, unknown>): Answer {
+/** Keys come in any case. What has no code, or 0, is not a failure, which does not make it a success. */
+function parse(json: Record<string, unknown>, response: VendorResponse): Answer {
   const keys = Object.fromEntries(Object.entries(json).map(([key, value]) => [key.toLowerCase(), value]))
-  const code = keys.code ?? keys.errcode
+  const code = codeOf(keys, response)
   const { requiredScopes } = (keys.accessdenieddetail ?? {}) as { requiredScopes?: unknown }
+  const scopes = Array.isArray(requiredScopes) ? requiredScopes.filter((scope) => typeof scope === 'string') : []
+  const requestId = keys.requestid ?? response.headers['x-acs-request-id']
+  const waitMinutes = Number(keys.wait)
   return {
     json,
-    failed: code !== undefined,
-    code: typeof code === 'string' || typeof code === 'number' ? String(code) : null,
-    message: [keys.message, keys.errmsg].find((text) => typeof text === 'string') ?? '',
-    requestId: typeof keys.requestid === 'string' ? keys.requestid : null,
-    missingScopes: Array.isArray(requiredScopes) ? requiredScopes.filter((scope) => typeof scope === 'string') : [],
+    failed: code !== null,
+    code,
+    message: [keys.message, keys.errmsg, keys.error_description].find((text) => typeof text === 'string') ?? '',
+    requestId: typeof requestId === 'string' ? requestId : null,
+    missingScopes: { scopes, oneIsEnough: false },
+    ...(code === BAN && waitMinutes > 0 && { waitMs: waitMinutes * 60_000 }),
   }
+}
+
+const BAN = '1111'
+
+/** A page of HTML with a status below 500 is a ban; with 404 it is no answer of the vendor's. */
+function codeOf(keys: Record<string, unknown>, { status, text }: VendorResponse): string | null {
+  const code = keys.code ?? keys.errcode ?? keys.error
+  if ((typeof code === 'string' && code !== '' && code !== '0') || (typeof code === 'number' && code !== 0))
+    return String(code)
+  if (String(keys.status) === BAN) return BAN
+  if (/^\s*</.test(text) && status < 500 && status !== 404) return 'html'
+  return null
 }

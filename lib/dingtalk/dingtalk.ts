@@ -17,9 +17,10 @@ export const dingtalk: Vendor = {
   }),
   credential: dingtalkCredential,
   /** https://open.dingtalk.com/document/development/dingtalk-retrieve-user-information */
-  async ownerOf(accessToken, remainingMs) {
+  async ownerOf(accessToken, remainingMs, authorizeCommand) {
     const url = `${dingtalk.baseUrl()}/v1.0/contact/users/me`
     const user = v.object({ unionId: v.string() })
-    return (await ask(dingtalk, { url, headers: dingtalk.headers(accessToken) }, user, remainingMs)).unionId
+    return (await ask(dingtalk, { url, headers: dingtalk.headers(accessToken) }, user, remainingMs, authorizeCommand))
+      .unionId
   },
 }

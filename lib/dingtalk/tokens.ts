@@ -7,13 +7,15 @@ import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { remember } from '../redact.ts'
+import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
-import type { User, UserSecret } from '../tokens/user-secret.ts'
+import { lifetime } from '../tokens/lifetime.ts'
+import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
-import type { Credential, Identity } from '../vendor/vendor.ts'
+import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
 import { dingtalkResponseParser } from './answers.ts'
-import { dingtalkTokenCodes } from './codes.ts'
+import { dingtalkTokenCodes, dingtalkUserTokenCodes } from './codes.ts'
 
 const appSecret = v.variant('type', [
   v.strictObject({ type: v.literal('internal'), appKey: secretText, appSecret: secretText }),
@@ -35,12 +37,12 @@ const withApp = <Result>(use: (app: App) => Promise<Result>) =>
 const appTokens = new TokenCache()
 
 /** The app's token, or, for a third-party personal app, which has none, the user's own. */
-export async function dingtalkCredential({ userId = '' }: Identity, remainingMs: () => number): Promise<Credential> {
+export async function dingtalkCredential({ userId = '' }: Identity, budget: TokenBudget): Promise<Credential> {
   return withApp(async (app) => {
-    if (app.type === 'third_party_personal') return userCredential(dingtalkUser(userId), remainingMs)
+    if (app.type === 'third_party_personal') return userCredential(dingtalkUser(userId), budget)
     const { type, ...body } = app
     const key = [vendorUrl('DINGTALK_BASE_URL'), ...Object.values(app)].join(' ')
-    const token = await appTokens.get(key, () => appToken(TOKEN_PATHS[type], body, remainingMs()))
+    const token = await appTokens.get(key, () => appToken(TOKEN_PATHS[type], body, budget))
     return { accessToken: token.value, actsAs: 'tenant', reject: () => appTokens.reject(key, token) }
   })
 }
@@ -48,28 +50,38 @@ export async function dingtalkCredential({ userId = '' }: Identity, remainingMs:
 /** The fields of these secrets are the fields of the requests. */
 const TOKEN_PATHS = { internal: 'accessToken', third_party_enterprise: 'corpAccessToken' }
 
-const seconds = v.pipe(v.number(), v.minValue(1))
-const appTokenAnswer = v.object({ accessToken: secretText, expireIn: seconds })
+/** What a token lives; no answer gives the end of a refresh token. Seconds. */
+const USUAL = { accessSeconds: 7_200, refreshSeconds: 30 * 24 * 60 * 60, refreshEndPublished: true }
 
-async function appToken(path: string, body: Record<string, string>, remainingMs: number): Promise<Token> {
-  const { accessToken, expireIn } = await post(path, body, appTokenAnswer, remainingMs)
+const appTokenAnswer = v.object({ accessToken: secretText, expireIn: v.nullish(lifetime, USUAL.accessSeconds) })
+
+async function appToken(path: string, body: Record<string, string>, budget: TokenBudget): Promise<Token> {
+  const { accessToken, expireIn } = await post(path, body, dingtalkTokenCodes, appTokenAnswer, budget)
   return { value: accessToken, expiresAtMs: Date.now() + expireIn * 1_000 }
 }
+
+/** The command that has this user grant access. */
+export const authorizeDingtalkUser = (unionId: string) => `npm run authorize -- --vendor dingtalk --union-id ${unionId}`
 
 /** The user with this unionId. */
 export const dingtalkUser = (unionId: string): User => ({
   secretId: environment('DINGTALK_USER_SECRET_PREFIX') + unionId,
-  renew: (secret, remainingMs) =>
-    withPersonalApp(async (app) => {
-      const grant = { grantType: 'refresh_token', refreshToken: secret.refreshToken }
-      return { ...secret, ...(await requestUserToken(app, grant, remainingMs)) }
-    }),
-  authorizeCommand: `npm run authorize -- --vendor dingtalk --union-id ${unionId}`,
+  renew: (secret, budget) => {
+    const grant = { grantType: 'refresh_token', refreshToken: secret.refreshToken ?? '' }
+    return withPersonalApp((app) => requestUserToken(app, grant, secret, budget))
+  },
+  authorizeCommand: authorizeDingtalkUser(unionId),
+  renewalNeeds: {
+    en: 'Cannot be renewed: DingTalk gave no refresh token.',
+    zh: '无法刷新：钉钉未返回 refreshToken。',
+  },
 })
 
 /** The tokens that an authorization code stands for, once. */
 export const exchangeDingtalkCode = (code: string, remainingMs: number): Promise<UserSecret> =>
-  withPersonalApp((app) => requestUserToken(app, { grantType: 'authorization_code', code }, remainingMs))
+  withPersonalApp((app) =>
+    requestUserToken(app, { grantType: 'authorization_code', code }, {}, new TokenBudget(() => remainingMs)),
+  )
 
 const withPersonalApp = <Result>(use: (app: PersonalApp) => Promise<Result>) =>
   withApp((app) => {
@@ -80,51 +92,53 @@ const withPersonalApp = <Result>(use: (app: PersonalApp) => Promise<Result>) =>
     })
   })
 
-const userTokenAnswer = v.object({ accessToken: secretText, refreshToken: secretText, expireIn: seconds })
-/** Documented for the refresh token, whose end no answer tells. */
-const REFRESH_TOKEN_MS = 30 * 24 * 60 * 60_000
+/** Only what is used without another choice is required: an answer that is refused has used up the refresh token. */
+const userTokenAnswer = v.object({
+  accessToken: secretText,
+  refreshToken: v.optional(v.unknown()),
+  expireIn: v.optional(v.unknown()),
+})
 
-/**
- * https://open.dingtalk.com/document/development/obtain-user-token
- * The page lists no code for a refused grant: a refusal by a code that no table knows is taken for one.
- */
-async function requestUserToken(app: PersonalApp, grant: Record<string, string>, remainingMs: number) {
+const userTokenCodes = { ...dingtalkTokenCodes, ...dingtalkUserTokenCodes }
+
+/** https://open.dingtalk.com/document/development/obtain-user-token */
+async function requestUserToken(
+  app: PersonalApp,
+  grant: Record<string, string>,
+  before: Partial<UserSecret>,
+  budget: TokenBudget,
+): Promise<UserSecret> {
   const body = { clientId: app.clientId, clientSecret: app.clientSecret, ...grant }
   try {
-    const answer = await post('userAccessToken', body, userTokenAnswer, remainingMs)
-    return {
-      accessToken: answer.accessToken,
-      accessTokenExpiresAt: new Date(Date.now() + answer.expireIn * 1_000).toISOString(),
-      refreshToken: answer.refreshToken,
-      refreshTokenExpiresAt: new Date(Date.now() + REFRESH_TOKEN_MS).toISOString(),
-    }
+    const answer = await post('userAccessToken', body, userTokenCodes, userTokenAnswer, budget)
+    const { accessToken, refreshToken, expireIn } = answer
+    return applyGrant(before, { accessToken, accessSeconds: expireIn, refreshToken }, USUAL)
   } catch (error) {
-    if (!(error instanceof OperationError) || error.kind !== 'protocol' || !error.upstream?.code) throw error
-    throw new OperationError('reauthorization_required', error.detail, { upstream: error.upstream })
+    if (error instanceof OperationError && grant.refreshToken && namesRefreshToken(error))
+      throw new OperationError('reauthorization_required', error.detail, { upstream: error.upstream, final: true })
+    throw error
   }
 }
+
+/** Which code refuses a refresh token is on no page: 400 for a parameter that is called the refresh token. */
+const namesRefreshToken = ({ kind, upstream }: OperationError): boolean =>
+  upstream?.status === 400 &&
+  (kind === 'protocol' || kind === 'invalid_request') &&
+  /refresh[._ ]?token/i.test(`${upstream.code} ${upstream.message}`)
 
 async function post<Answer>(
   path: string,
   body: Record<string, string>,
+  codes: CodeTable,
   answer: v.GenericSchema<unknown, Answer>,
-  remainingMs: number,
+  budget: TokenBudget,
 ): Promise<Answer> {
   remember(body)
-  const { answer: given } = await call(
-    {
-      vendor: dingtalkResponseParser,
-      request: {
-        method: 'POST',
-        url: `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/oauth2/${path}`,
-        headers: { accept: 'application/json' },
-        body,
-      },
-      codes: dingtalkTokenCodes,
-      succeeded: (json) => v.is(answer, json),
-    },
-    remainingMs,
-  )
+  const url = `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/oauth2/${path}`
+  const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
+  const succeeded = (json: Record<string, unknown>) => v.is(answer, json)
+  const exchange = { vendor: dingtalkResponseParser, request, codes, succeeded }
+  const { answer: given } = await budget.ask(url, (remainingMs) => call(exchange, remainingMs))
   remember(given.json)
   return v.parse(answer, given.json)
 }

@@ -1,24 +1,52 @@
-/** How Feishu answers: the envelope `{code, msg, data}`, and OAuth's `{code, error, error_description}`. */
+/** How Feishu answers: the envelope `{code, msg, data, error?}`, and OAuth's `{code?, error, error_description}`. */
 
 import type { VendorResponse } from '../request.ts'
 import type { Answer, ResponseParser } from '../vendor/vendor.ts'
 import { feishuCodes } from './codes.ts'
 
+/** Any API: `code` 0 alone is success. */
 export const feishuResponseParser: ResponseParser = { name: 'feishu', codes: feishuCodes, codePrefixes: {}, parse }
 
-/** `code` 0 alone is success; the OAuth pages document it as a string, its answers show a number. */
-function parse(json: Record<string, unknown>, { headers }: VendorResponse): Answer {
-  const { code, msg, error, error_description: description } = json
-  const violations = (error as { permission_violations?: { subject?: unknown }[] } | undefined)?.permission_violations
-  const logId = headers['x-tt-logid'] ?? headers['x-request-id']
+/** A token endpoint: `code` may be missing, from a success and from an error of RFC 6749, whose `error` then is the code. */
+export const feishuTokenParser: ResponseParser = {
+  ...feishuResponseParser,
+  parse: (json, response) => {
+    const answer = parse(json, response)
+    if (answer.code !== null) return answer
+    const error = typeof json.error === 'string' ? json.error : null
+    return { ...answer, failed: error !== null, code: error }
+  },
+}
+
+/** `error` of an API's answer; OAuth's is a text. */
+type Fault = {
+  log_id?: unknown
+  permission_violations?: { subject?: unknown }[]
+  field_violations?: { field?: unknown }[]
+}
+
+/** The OAuth pages document `code` as a string, its answers show a number. */
+function parse(json: Record<string, unknown>, { status, headers, text }: VendorResponse): Answer {
+  const { code, msg, error_description: description } = json
+  const error = (typeof json.error === 'object' ? json.error : null) as Fault | null
+  const logId = headers['x-tt-logid'] ?? headers['x-request-id'] ?? error?.log_id
+  // What the gateway says of a wrong path, as text.
+  const isNoPath = status === 404 && text.trim() === '404 page not found'
   return {
     json,
     failed: code !== 0 && code !== '0',
-    code: typeof code === 'number' || typeof code === 'string' ? String(code) : null,
+    code:
+      typeof code === 'number' || (typeof code === 'string' && code !== '') ? String(code) : isNoPath ? '404' : null,
     message: [msg, description].find((text) => typeof text === 'string') ?? '',
     requestId: typeof logId === 'string' ? logId : null,
-    missingScopes: Array.isArray(violations)
-      ? violations.map((violation) => violation?.subject).filter((scope) => typeof scope === 'string')
-      : [],
+    missingScopes: { scopes: strings(error?.permission_violations, 'subject').sort(byPrivilege), oneIsEnough: true },
+    invalidFields: strings(error?.field_violations, 'field'),
   }
 }
+
+const strings = <Key extends string>(rows: { [key in Key]?: unknown }[] | undefined, key: Key): string[] =>
+  Array.isArray(rows) ? rows.map((row) => row?.[key]).filter((value) => typeof value === 'string') : []
+
+/** The scope that allows least comes first: one that reads, then one for a part, then one for all. */
+const byPrivilege = (a: string, b: string) => privilegeOf(a) - privilegeOf(b)
+const privilegeOf = (scope: string) => [/:read$/, /:readonly$/, /:.*:/, /./].findIndex((pattern) => pattern.test(scope))

@@ -13,10 +13,16 @@ export const feishu: Vendor = {
   headers: (accessToken) => ({ authorization: `Bearer ${accessToken}`, accept: 'application/json' }),
   credential: feishuCredential,
   /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
-  async ownerOf(accessToken, remainingMs) {
+  async ownerOf(accessToken, remainingMs, authorizeCommand) {
     const url = `${feishu.baseUrl()}/open-apis/authen/v1/user_info`
     const user = v.object({ data: v.object({ open_id: v.string() }) })
-    const { data } = await ask(feishu, { url, headers: feishu.headers(accessToken) }, user, remainingMs)
+    const { data } = await ask(
+      feishu,
+      { url, headers: feishu.headers(accessToken) },
+      user,
+      remainingMs,
+      authorizeCommand,
+    )
     return data.open_id
   },
 }

@@ -5,16 +5,17 @@
 import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
-import { OperationError } from '../error.ts'
 import { remember } from '../redact.ts'
 import { invalidField } from '../schema.ts'
+import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
-import type { User, UserSecret } from '../tokens/user-secret.ts'
+import { lifetime } from '../tokens/lifetime.ts'
+import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
-import { feishuResponseParser } from './answers.ts'
-import { feishuOauthCodes, feishuTokenCodes } from './codes.ts'
+import { feishuTokenParser } from './answers.ts'
+import { feishuOauthCodes, feishuTokenCodes } from './token-codes.ts'
 
 const appSecret = v.variant('type', [
   v.strictObject({ type: v.literal('self_built'), appId: secretText, appSecret: secretText }),
@@ -26,39 +27,44 @@ const withApp = <Result>(use: (app: App) => Promise<Result>) =>
   withSecret(environment('FEISHU_APP_SECRET_ID'), appSecret, use)
 
 /** A token for the identity: the stored token of its user, or the app's token for its tenant. */
-export async function feishuCredential(identity: Identity, remainingMs: () => number): Promise<Credential> {
-  if (identity.as === 'tenant') return tenantCredential(identity, remainingMs)
-  try {
-    return await userCredential(feishuUser(identity.userId ?? ''), remainingMs)
-  } catch (error) {
-    if (!identity.mustBeActive || !(error instanceof OperationError) || error.kind !== 'not_found') throw error
-    throw new OperationError('forbidden', error.detail, { upstream: error.upstream })
-  }
-}
+export const feishuCredential = (identity: Identity, budget: TokenBudget): Promise<Credential> =>
+  identity.as === 'tenant'
+    ? tenantCredential(identity, budget)
+    : userCredential(feishuUser(identity.userId ?? ''), budget)
+
+/** The command that has this user grant access. */
+export const authorizeFeishuUser = (openId: string) => `npm run authorize -- --vendor feishu --open-id ${openId}`
 
 /** The user with this open_id. */
 export const feishuUser = (openId: string): User => ({
   secretId: environment('FEISHU_USER_SECRET_PREFIX') + openId,
-  renew: (secret, remainingMs) => withApp((app) => renewUserToken(app, secret, remainingMs)),
-  authorizeCommand: `npm run authorize -- --vendor feishu --open-id ${openId}`,
+  renew: (secret, budget) => {
+    const grant = { grant_type: 'refresh_token', refresh_token: secret.refreshToken ?? '' }
+    return withApp((app) => requestUserToken(app, grant, secret, budget))
+  },
+  authorizeCommand: authorizeFeishuUser(openId),
+  renewalNeeds: {
+    en: 'Cannot be renewed, offline_access missing: enable the scope offline_access for the app and publish a version.',
+    zh: '无法刷新（缺少 offline_access）：请为应用开通 offline_access 权限并发布版本。',
+  },
 })
 
 const appTokens = new TokenCache()
 const tenantTokens = new TokenCache()
 
-async function tenantCredential({ tenantKey }: Identity, remainingMs: () => number): Promise<Credential> {
+async function tenantCredential({ tenantKey }: Identity, budget: TokenBudget): Promise<Credential> {
   return withApp(async (app) => {
     const key = [vendorUrl('FEISHU_BASE_URL'), ...Object.values(app), tenantKey].join(' ')
     const token = await tenantTokens.get(key, () =>
-      app.type === 'store' ? storeTenantToken(app, tenantKey, remainingMs) : selfBuiltTenantToken(app, remainingMs()),
+      app.type === 'store' ? storeTenantToken(app, tenantKey, budget) : selfBuiltTenantToken(app, budget),
     )
     return { accessToken: token.value, actsAs: 'tenant', reject: () => tenantTokens.reject(key, token) }
   })
 }
 
 /** https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal */
-const selfBuiltTenantToken = (app: App, remainingMs: number) =>
-  appToken('tenant_access_token/internal', 'tenant_access_token', credentialsOf(app), remainingMs)
+const selfBuiltTenantToken = (app: App, budget: TokenBudget) =>
+  appToken('tenant_access_token/internal', 'tenant_access_token', credentialsOf(app), budget)
 
 /**
  * A store app shows its ticket for a token of its own, and that for the tenant's.
@@ -67,21 +73,16 @@ const selfBuiltTenantToken = (app: App, remainingMs: number) =>
 async function storeTenantToken(
   app: Extract<App, { type: 'store' }>,
   tenantKey: string | undefined,
-  remainingMs: () => number,
+  budget: TokenBudget,
 ): Promise<Token> {
   if (tenantKey === undefined) throw invalidField('tenant_key', 'missing')
   const key = Object.values(app).join(' ')
   const own = await appTokens.get(key, () =>
-    appToken(
-      'app_access_token',
-      'app_access_token',
-      { ...credentialsOf(app), app_ticket: app.appTicket },
-      remainingMs(),
-    ),
+    appToken('app_access_token', 'app_access_token', { ...credentialsOf(app), app_ticket: app.appTicket }, budget),
   )
   const body = { app_access_token: own.value, tenant_key: tenantKey }
   try {
-    return await appToken('tenant_access_token', 'tenant_access_token', body, remainingMs())
+    return await appToken('tenant_access_token', 'tenant_access_token', body, budget)
   } catch (error) {
     appTokens.reject(key, own)
     throw error
@@ -90,48 +91,52 @@ async function storeTenantToken(
 
 const credentialsOf = ({ appId, appSecret }: App) => ({ app_id: appId, app_secret: appSecret })
 
+/** What a token lives that does not say. Seconds. */
+const USUAL = { accessSeconds: 7_200, refreshSeconds: 7 * 24 * 60 * 60 }
+
 async function appToken(
   path: string,
   field: 'tenant_access_token' | 'app_access_token',
   body: Record<string, string>,
-  remainingMs: number,
+  budget: TokenBudget,
 ): Promise<Token> {
   const url = `${vendorUrl('FEISHU_BASE_URL')}/open-apis/auth/v3/${path}`
-  const answer = v.object({ [field]: secretText, expire: seconds })
-  const { [field]: value, expire } = await post(url, body, feishuTokenCodes, answer, remainingMs)
+  const answer = v.object({ [field]: secretText, expire: v.nullish(lifetime, USUAL.accessSeconds) })
+  const { [field]: value, expire } = await post(url, body, feishuTokenCodes, answer, budget)
   return { value: String(value), expiresAtMs: Date.now() + Number(expire) * 1_000 }
 }
 
-const seconds = v.pipe(v.number(), v.minValue(1))
-
+/** Only what is used without another choice is required: an answer that is refused has used up the refresh token. */
 const userTokenAnswer = v.object({
   access_token: secretText,
-  expires_in: seconds,
-  refresh_token: secretText,
-  refresh_token_expires_in: seconds,
+  expires_in: v.optional(v.unknown()),
+  refresh_token: v.optional(v.unknown()),
+  refresh_token_expires_in: v.optional(v.unknown()),
 })
 
-/** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token */
-async function renewUserToken(app: App, secret: UserSecret, remainingMs: number): Promise<UserSecret> {
-  const granted = await requestUserToken(
-    app,
-    { grant_type: 'refresh_token', refresh_token: secret.refreshToken },
-    remainingMs,
-  )
-  return { ...secret, ...granted }
-}
-
-async function requestUserToken(app: App, grant: Record<string, string>, remainingMs: number) {
+/**
+ * https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
+ * A refresh token comes only with the scope offline_access.
+ */
+async function requestUserToken(
+  app: App,
+  grant: Record<string, string>,
+  before: Partial<UserSecret>,
+  budget: TokenBudget,
+): Promise<UserSecret> {
   const body = { client_id: app.appId, client_secret: app.appSecret, ...grant }
-  const url = vendorUrl('FEISHU_OAUTH_TOKEN_URL')
-  const answer = await post(url, body, feishuOauthCodes, userTokenAnswer, remainingMs)
-  const at = (inSeconds: number) => new Date(Date.now() + inSeconds * 1_000).toISOString()
-  return {
-    accessToken: answer.access_token,
-    accessTokenExpiresAt: at(answer.expires_in),
-    refreshToken: answer.refresh_token,
-    refreshTokenExpiresAt: at(answer.refresh_token_expires_in),
-  }
+  const answer = await post(vendorUrl('FEISHU_OAUTH_TOKEN_URL'), body, feishuOauthCodes, userTokenAnswer, budget)
+  const { access_token, expires_in, refresh_token, refresh_token_expires_in } = answer
+  return applyGrant(
+    before,
+    {
+      accessToken: access_token,
+      accessSeconds: expires_in,
+      refreshToken: refresh_token,
+      refreshSeconds: refresh_token_expires_in,
+    },
+    USUAL,
+  )
 }
 
 /**
@@ -141,32 +146,23 @@ async function requestUserToken(app: App, grant: Record<string, string>, remaini
 export const exchangeFeishuCode = (
   { code, redirectUri, codeVerifier }: { code: string; redirectUri: string; codeVerifier: string },
   remainingMs: number,
-): Promise<UserSecret> =>
-  withApp((app) =>
-    requestUserToken(
-      app,
-      { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: codeVerifier },
-      remainingMs,
-    ),
-  )
+): Promise<UserSecret> => {
+  const grant = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: codeVerifier }
+  return withApp((app) => requestUserToken(app, grant, {}, new TokenBudget(() => remainingMs)))
+}
 
 async function post<Answer>(
   url: string,
   body: Record<string, string>,
   codes: CodeTable,
   answer: v.GenericSchema<unknown, Answer>,
-  remainingMs: number,
+  budget: TokenBudget,
 ): Promise<Answer> {
   remember(body)
-  const { answer: given } = await call(
-    {
-      vendor: feishuResponseParser,
-      request: { method: 'POST', url, headers: { accept: 'application/json' }, body },
-      codes,
-      succeeded: (json) => v.is(answer, json),
-    },
-    remainingMs,
-  )
+  const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
+  const succeeded = (json: Record<string, unknown>) => v.is(answer, json)
+  const exchange = { vendor: feishuTokenParser, request, codes, succeeded }
+  const { answer: given } = await budget.ask(url, (remainingMs) => call(exchange, remainingMs))
   remember(given.json)
   return v.parse(answer, given.json)
 }

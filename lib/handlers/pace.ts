@@ -15,12 +15,13 @@ const MINUTE_MS = 60_000
 const BATCH_CALLS = 10
 /** Later after a minute's end, others may have begun the next. */
 const AFTERWARDS_MS = 1_500
-/** The least that lies between the end of one batch and the first call of the next. */
-const TURNAROUND_MS = 18
+/** The vendor counts calls as they arrive, not as they are sent: batches lie this much further apart than the limit asks. */
+const MARGIN = 1.05
 
 const minutes = new Map<string, Minute>()
 const keyOf = ({ name }: Paced, bucket: string) => `${name} ${bucket}`
-const batchMs = ({ pace: { perSecond = 0 } }: Paced) => (BATCH_CALLS * 1_000) / perSecond
+const callsMs = ({ pace: { perSecond = 0 } }: Paced, calls: number) => (MARGIN * calls * 1_000) / perSecond
+const batchMs = (operation: Paced) => callsMs(operation, BATCH_CALLS)
 
 /**
  * Calls that fit into the bucket's minute for all this container knows, when the vendor took `accepted` calls of the batch; 0
@@ -77,8 +78,9 @@ export const refused = (operation: Paced, bucket: string, waitMs: number): void 
   })
 
 /**
- * When a batch may end that sent its last calls at `sentAtMs`. Begun no closer together, batches of ten keep the limit per
- * second, in whatever containers they are. Epoch milliseconds.
+ * When a batch may end that made `calls` calls, its last at `sentAtMs`. Calls that were tried again count too. Batches then
+ * keep the limit per second in whatever containers they are, even if the next one sends its first call at once. Epoch
+ * milliseconds.
  */
-export const endsAtMs = (operation: Paced, sentAtMs: number): number =>
-  operation.pace.perSecond ? sentAtMs + batchMs(operation) - TURNAROUND_MS : 0
+export const endsAtMs = (operation: Paced, calls: number, sentAtMs: number): number =>
+  operation.pace.perSecond ? Math.ceil(sentAtMs + callsMs(operation, Math.max(calls, BATCH_CALLS))) : 0

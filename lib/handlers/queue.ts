@@ -130,7 +130,7 @@ async function workBucket(
     left.push({ record, waitMs: error.retryAfterMs ?? clamp(failingMs, MIN_BACKOFF_MS, MAX_BACKOFF_MS), error })
   }
   for (const { record } of done) failingSinceMs.delete(record.messageId)
-  return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, sentAtMs) }
+  return { done, left, endsAtMs: limited ? 0 : pace.endsAtMs(operation, calls, sentAtMs) }
 }
 
 /**

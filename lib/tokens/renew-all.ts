@@ -3,11 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, countMetrics, errorFields, framesOf } from '../audit.ts'
 import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
+import { TokenBudget } from './budget.ts'
 import { renewUser } from './renew-user.ts'
-import { readUser, TAGS, type TokenState, type User } from './user-secret.ts'
+import { isRenewable, readUser, TAGS, type TokenState, tagsOf, type User, type UserSecret } from './user-secret.ts'
 
 /** The stored users of one vendor. */
-export type Users = { prefix: string; userOf: (userId: string) => User }
+export type Users = {
+  prefix: string
+  userOf: (userId: string) => User
+  /** The vendor's id of the person to whom an access token belongs. */
+  ownerOf: (accessToken: string, remainingMs: number) => Promise<string>
+}
 
 /** Renewals begun a minute at the most: the vendors' token endpoints allow 1000 a minute. */
 const SPACING_MS = 65
@@ -16,32 +22,46 @@ const SIDE_BY_SIDE = 8
 const RENEWAL_MS = 30_000
 const DAY_MS = 24 * 60 * 60_000
 
-type Counts = { Renewed: number; Failed: number; Unfinished: number; ReauthorizationRequired: number; Gone: number }
+/** The metric of each state; what is in one of the last four waits for somebody. */
+const METRICS = {
+  active: 'Renewed',
+  'not-renewable': 'NotRenewable',
+  'wrong-owner': 'WrongOwner',
+  'reauthorization-required': 'ReauthorizationRequired',
+  gone: 'Gone',
+} as const satisfies Record<TokenState, string>
+
+type Counts = Record<(typeof METRICS)[TokenState] | 'Failed' | 'Unfinished', number>
+type Due = { id: string; endsAtMs: number; owner: string | undefined }
 
 /**
  * Renews every user's tokens whose refresh token ends within `withinDays`, the most urgent first, and goes on after a
- * failure. Who is due is read from tags, so no other secret's value is read. Who must consent again or has gone is
- * tagged, counted and left alone until new tokens are stored. When time runs out the rest is counted as `Unfinished`: run
- * again, it continues with that.
+ * failure. Who is due is read from tags, so no other secret's value is read. The vendor is asked once whose the tokens of
+ * each user are. Who must consent again, cannot be renewed, has gone or is another person is tagged, counted and left alone
+ * until new tokens are stored. When time runs out the rest is counted as `Unfinished`: run again, it continues with that.
  */
 export async function renewAll(
-  { prefix, userOf }: Users,
+  { prefix, userOf, ownerOf }: Users,
   withinDays: number,
   remainingMs: () => number,
   dimensions: Record<string, string>,
 ): Promise<Counts> {
-  const counts = { Renewed: 0, Failed: 0, Unfinished: 0, ReauthorizationRequired: 0, Gone: 0 }
-  const count = (state: TokenState) => {
-    if (state === 'reauthorization-required') counts.ReauthorizationRequired++
-    if (state === 'gone') counts.Gone++
+  const counts: Counts = {
+    Renewed: 0,
+    Failed: 0,
+    Unfinished: 0,
+    NotRenewable: 0,
+    WrongOwner: 0,
+    ReauthorizationRequired: 0,
+    Gone: 0,
   }
-  const due: { id: string; endsAtMs: number }[] = []
+  const due: Due[] = []
   for await (const { id, tags } of listSecrets(prefix)) {
     const state = tags[TAGS.state] as TokenState | undefined
-    // Without a tag nobody knows, so it is due.
+    // An untagged secret was stored by hand: its end is not known.
     const endsAtMs = Date.parse(tags[TAGS.refreshTokenExpiresAt] ?? '') || 0
-    if (state === 'gone' || state === 'reauthorization-required') count(state)
-    else if (endsAtMs < Date.now() + withinDays * DAY_MS) due.push({ id, endsAtMs })
+    if (state && state !== 'active' && Object.hasOwn(METRICS, state)) counts[METRICS[state]]++
+    else if (endsAtMs < Date.now() + withinDays * DAY_MS) due.push({ id, endsAtMs, owner: tags[TAGS.owner] })
   }
   due.sort((a, b) => a.endsAtMs - b.endsAtMs)
 
@@ -54,10 +74,15 @@ export async function renewAll(
       const waitMs = earliestAtMs - Date.now()
       earliestAtMs = Math.max(earliestAtMs, Date.now()) + SPACING_MS
       await sleep(Math.max(0, waitMs))
-      const state = await renew(next.id, userOf(next.id.slice(prefix.length)), withinDays, remainingMs)
-      if (state === 'active') counts.Renewed++
-      else if (state) count(state)
-      else counts.Failed++
+      const userId = next.id.slice(prefix.length)
+      const budgetMs = () => Math.min(remainingMs(), RENEWAL_MS)
+      const renewed = await renew(next.id, userOf(userId), withinDays, budgetMs)
+      const isOther =
+        renewed.secret &&
+        next.owner !== userId &&
+        (await tagOwner(next.id, userId, renewed.secret, ownerOf, budgetMs()))
+      const state = isOther ? 'wrong-owner' : renewed.state
+      counts[state ? METRICS[state] : 'Failed']++
     }
   }
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, renewNext))
@@ -66,34 +91,58 @@ export async function renewAll(
   return counts
 }
 
-/** What the user's tokens are afterwards; undefined when that stayed open. */
+/** What the user's tokens are afterwards; no state when that stayed open. */
 async function renew(
   id: string,
   user: User,
   withinDays: number,
   remainingMs: () => number,
-): Promise<TokenState | undefined> {
+): Promise<{ state?: TokenState; secret?: UserSecret }> {
   try {
     const seen = await readUser(user)
-    const { refreshTokenExpiresAt } = seen.secret
-    if (Date.parse(refreshTokenExpiresAt) > Date.now() + withinDays * DAY_MS)
-      // A secret stored by hand, or one that was renewed while its tag was not.
-      await tagSecret(id, { [TAGS.refreshTokenExpiresAt]: refreshTokenExpiresAt, [TAGS.state]: 'active' })
-    else await renewUser(user, seen, () => Math.min(remainingMs(), RENEWAL_MS))
-    audit({ message: 'renewed', operation: 'user-token-renewal', secretId: id })
-    return 'active'
+    const isDue = !(Date.parse(seen.secret.refreshTokenExpiresAt ?? '') > Date.now() + withinDays * DAY_MS)
+    const secret = isDue ? await renewUser(user, seen, new TokenBudget(remainingMs)) : seen.secret
+    // A secret stored by hand, or one that was renewed while its tag was not.
+    if (!isDue) await tagSecret(id, tagsOf(secret))
+    audit({ message: 'renewed', operation: OPERATION, secretId: id })
+    return { state: isRenewable(secret) ? 'active' : 'not-renewable', secret }
   } catch (thrown) {
     const error = toOperationError(thrown)
     audit({
       message: 'failed',
-      operation: 'user-token-renewal',
+      operation: OPERATION,
       secretId: id,
       ...errorFields(error),
       ...(error !== thrown && { stack: framesOf(thrown) }),
     })
-    if (error.kind === 'not_found') return 'gone'
-    if (error.kind !== 'reauthorization_required') return undefined
+    if (error.kind === 'not_found' && error.final) return { state: 'gone' }
+    if (error.kind !== 'reauthorization_required' || !error.final) return {}
     await tagSecret(id, { [TAGS.state]: 'reauthorization-required' }).catch(() => {})
-    return 'reauthorization-required'
+    return { state: 'reauthorization-required' }
   }
 }
+
+const OPERATION = 'user-token-renewal'
+
+/** Tags the secret with the person to whom its tokens belong. True when that is another; not known is not another. */
+async function tagOwner(
+  id: string,
+  userId: string,
+  { accessToken, accessTokenExpiresAt }: UserSecret,
+  ownerOf: Users['ownerOf'],
+  remainingMs: number,
+): Promise<boolean> {
+  if (Date.parse(accessTokenExpiresAt) <= Date.now()) return false
+  try {
+    const owner = await ownerOf(accessToken, remainingMs)
+    const isOther = owner !== userId
+    await tagSecret(id, { [TAGS.owner]: owner, ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }) })
+    if (isOther) audit({ message: 'failed', operation: OPERATION, secretId: id, kind: 'misconfigured', hint: OTHER })
+    return isOther
+  } catch {
+    // The next renewal asks again.
+    return false
+  }
+}
+
+const OTHER = 'The stored tokens belong to another person. Have the right user grant access again: npm run authorize'

@@ -8,18 +8,20 @@
  * - A claim has its own staging label and ends by itself; then the next round may be claimed by anybody.
  * - Who finds a claim waits for the new tokens, or, short of time, fails as `unavailable` and says when to come back.
  * - New tokens are stored before they are used. Stored tokens are never deleted, whatever fails.
- * - What the vendor refuses for good is kept as a verdict on that version, so that it is asked once and not by everybody.
- *   New tokens, from whomever, are a new version, to which the verdict does not apply.
+ * - What the vendor refuses for good, by its documents, is kept as a verdict on that version, so that it is asked once and
+ *   not by everybody. New tokens, from whomever, are a new version, to which the verdict does not apply.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import { audit, errorFields } from '../audit.ts'
 import { parseSecret, putVersion, readVersion, tagSecret } from '../aws/secrets-manager.ts'
-import { type Kind, OperationError, type Text, toOperationError } from '../error.ts'
+import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { retryWaitMs, shouldRetry } from '../vendor/retry.ts'
-import { grantAgain, readUser, type Seen, TAGS, type User, type UserSecret } from './user-secret.ts'
+import type { TokenBudget } from './budget.ts'
+import { busy, refusal, VERDICT_MS, verdictOf, withoutRefreshToken } from './refusal.ts'
+import { isRenewable, readUser, type Seen, TAGS, tagsOf, type User, type UserSecret } from './user-secret.ts'
 
 const CLAIM_STAGE = 'RENEWAL'
 /** Longer than a renewal and its storing take, or two might renew at once. */
@@ -33,12 +35,6 @@ const RESERVE_MS = 2_000
 const RENEWAL_MS = 7_000
 /** Nor is the vendor asked: an answer that comes too late is a refresh token used up for nothing. */
 const ANSWER_MS = 3_000
-const DAY_MS = 24 * 60 * 60_000
-
-/** How long a refusal stands, unless new tokens are stored before. Who is frozen may come back. */
-const VERDICT_MS = { reauthorization_required: 400 * DAY_MS, not_found: 400 * DAY_MS, forbidden: DAY_MS }
-type VerdictKind = keyof typeof VERDICT_MS
-const isVerdict = (kind: Kind): kind is VerdictKind => Object.hasOwn(VERDICT_MS, kind)
 
 const claim = v.object({
   /** The version whose tokens are being renewed. */
@@ -62,11 +58,13 @@ const unstored = new Map<string, UserSecret>()
  * Renews the tokens seen, or waits for who is renewing them, and returns what is then stored. Throws
  * `reauthorization_required`, `not_found` when the person is gone, `unavailable` when there is no time to wait.
  */
-export async function renewUser(user: User, seen: Seen, remainingMs: () => number): Promise<UserSecret> {
+export async function renewUser(user: User, seen: Seen, budget: TokenBudget): Promise<UserSecret> {
   const { secret, versionId } = seen
+  const { remainingMs } = budget
   const pending = unstored.get(versionId)
   if (pending) return store(user, versionId, pending, remainingMs)
-  if (Date.parse(secret.refreshTokenExpiresAt) <= Date.now()) throw refusal(user, 'reauthorization_required', null)
+  if (!secret.refreshToken) throw withoutRefreshToken(user)
+  if (hasEnded(secret)) throw refusal(user, 'reauthorization_required', null)
   for (;;) {
     const last = await lastClaim(user, versionId)
     const heldMs = last ? last.expiresAtMs - Date.now() : 0
@@ -74,7 +72,7 @@ export async function renewUser(user: User, seen: Seen, remainingMs: () => numbe
     if (heldMs <= 0) {
       if (remainingMs() < RENEWAL_MS) throw busy(1_000)
       const mine = { of: versionId, round: (last?.round ?? 0) + 1, expiresAtMs: Date.now() + CLAIM_MS }
-      const renewed = (await putClaim(user, mine)) && (await renewAsOwner(user, secret, mine, remainingMs))
+      const renewed = (await putClaim(user, mine)) && (await renewAsOwner(user, secret, mine, budget))
       if (renewed) return renewed
     }
     const current = await readUser(user)
@@ -84,13 +82,18 @@ export async function renewUser(user: User, seen: Seen, remainingMs: () => numbe
   }
 }
 
+/** Past the end that the vendor gave; an assumed one is the vendor's to confirm. */
+const hasEnded = ({ refreshTokenExpiresAt, refreshTokenEndAssumed }: UserSecret): boolean =>
+  !refreshTokenEndAssumed && Date.parse(refreshTokenExpiresAt ?? '') <= Date.now()
+
 /** Undefined when a peer has replaced the version meanwhile: there is nothing to renew any more. */
 async function renewAsOwner(
   user: User,
   secret: UserSecret,
   { of, round, expiresAtMs }: Claim,
-  remainingMs: () => number,
+  budget: TokenBudget,
 ): Promise<UserSecret | undefined> {
+  const { remainingMs } = budget
   const replaced = async () => (await readUser(user)).versionId !== of
   const end = (next: Pick<Claim, 'expiresAtMs' | 'verdict'>) =>
     putClaim(user, { of, round: round + 1, ...next }).catch(() => false)
@@ -98,12 +101,14 @@ async function renewAsOwner(
     // The claim may have been made for a version that its last owner had just replaced.
     if (await replaced()) return undefined
     const answerMs = () => Math.min(remainingMs() - RESERVE_MS, expiresAtMs - Date.now() - STORING_MS)
-    const renewed = await askVendor(user, secret, answerMs)
-    if (await replaced()) return undefined
+    const renewed = await askVendor(user, secret, budget.within(answerMs))
+    // Not known is not replaced: what the vendor gave is stored.
+    if (await replaced().catch(() => false)) return undefined
     unstored.set(of, renewed)
   } catch (thrown) {
     const error = toOperationError(thrown)
-    if (!isVerdict(error.kind)) {
+    const verdict = verdictOf(error)
+    if (!verdict) {
       // Nobody needs to wait for a claim that came to nothing.
       await end({ expiresAtMs: 0 })
       throw error
@@ -111,24 +116,26 @@ async function renewAsOwner(
     // A refresh token that was used before may have been used by a peer, who has stored its successor.
     if (await replaced()) return undefined
     const code = error.upstream?.code ?? null
-    await end({ expiresAtMs: Date.now() + VERDICT_MS[error.kind], verdict: { kind: error.kind, code } })
-    if (error.kind !== 'forbidden')
-      await tag(user, { [TAGS.state]: error.kind === 'not_found' ? 'gone' : 'reauthorization-required' })
-    throw refusal(user, error.kind, code, error)
+    await end({ expiresAtMs: Date.now() + VERDICT_MS[verdict], verdict: { kind: verdict, code } })
+    if (verdict !== 'forbidden')
+      await tag(user, { [TAGS.state]: verdict === 'not_found' ? 'gone' : 'reauthorization-required' })
+    throw refusal(user, verdict, code, error)
   }
   return store(user, of, unstored.get(of) ?? secret, remainingMs)
 }
 
 /** The vendor's answer; a fault or a silence is worth the same tries as any call. */
-async function askVendor(user: User, secret: UserSecret, remainingMs: () => number): Promise<UserSecret> {
+async function askVendor(user: User, secret: UserSecret, budget: TokenBudget): Promise<UserSecret> {
+  const { remainingMs } = budget
   for (let retries = 0; ; retries++) {
     if (remainingMs() < ANSWER_MS) throw busy(1_000)
     try {
-      return await user.renew(secret, remainingMs())
+      return await user.renew(secret, budget)
     } catch (thrown) {
       const error = toOperationError(thrown)
       const waitMs = retryWaitMs(error, retries)
-      if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs: 2_000 })) throw error
+      const mayRetry = shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs: 2_000 })
+      if (!mayRetry || budget.isSpent) throw error
       await sleep(waitMs)
     }
   }
@@ -147,7 +154,9 @@ async function store(user: User, of: string, renewed: UserSecret, remainingMs: (
     }
   }
   unstored.delete(of)
-  await tag(user, { [TAGS.refreshTokenExpiresAt]: renewed.refreshTokenExpiresAt, [TAGS.state]: 'active' })
+  await tag(user, tagsOf(renewed))
+  if (!isRenewable(renewed))
+    audit({ message: 'unrenewable', operation: 'user-token', secretId: user.secretId, hint: user.renewalNeeds.en })
   return renewed
 }
 
@@ -171,39 +180,3 @@ const putClaim = ({ secretId }: User, { of, round, ...rest }: Claim): Promise<bo
     { versionId: fingerprint(of, 'claim', round), text: JSON.stringify({ of, round, ...rest, nonce: randomUUID() }) },
     CLAIM_STAGE,
   )
-
-const busy = (retryAfterMs: number) =>
-  new OperationError(
-    'unavailable',
-    { en: "The user's tokens are being renewed.", zh: '正在刷新该用户的令牌。' },
-    { retryAfterMs },
-  )
-
-const REFUSALS: Record<VerdictKind, Text & { hint?: Text }> = {
-  reauthorization_required: { en: 'can no longer be renewed', zh: '已无法刷新' },
-  not_found: { en: 'belong to a user who no longer exists', zh: '所属用户已不存在' },
-  forbidden: {
-    en: 'belong to a user who is frozen or has left',
-    zh: '所属用户已被冻结或已离职',
-    hint: {
-      en: 'If the user has left, nothing can be done in their name any more; if frozen, unfreeze and redrive.',
-      zh: '若用户已离职,则无法再以其身份操作;若被冻结,请解冻后重新投递。',
-    },
-  },
-}
-
-function refusal({ secretId, authorizeCommand }: User, kind: VerdictKind, code: string | null, cause?: OperationError) {
-  const { en, zh, hint } = REFUSALS[kind]
-  const by = code === null ? '' : ` (${code})`
-  return new OperationError(
-    kind,
-    cause?.detail ?? {
-      en: `The tokens in secret "${secretId}" ${en}${by}.`,
-      zh: `密钥 "${secretId}" 中的令牌${zh}${by}。`,
-    },
-    {
-      upstream: cause?.upstream,
-      hint: kind === 'reauthorization_required' ? grantAgain(authorizeCommand) : (cause?.hint ?? hint),
-    },
-  )
-}

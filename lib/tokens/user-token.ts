@@ -1,29 +1,42 @@
 /** A token to act with as a user. */
 
+import { audit, errorFields } from '../audit.ts'
+import { toOperationError } from '../error.ts'
 import type { Credential } from '../vendor/vendor.ts'
+import type { TokenBudget } from './budget.ts'
 import { EARLY_MS, LAST_USE_MS, type Token, TokenCache } from './cache.ts'
 import { renewUser } from './renew-user.ts'
-import { readUser, type User, type UserSecret } from './user-secret.ts'
+import { isRenewable, readUser, type User, type UserSecret } from './user-secret.ts'
 
 const tokens = new TokenCache()
 
 /** A token to act with as the user: the stored one while it is valid, else a renewed one. */
-export async function userCredential(user: User, remainingMs: () => number): Promise<Credential> {
-  const token = await tokens.get(user.secretId, (rejected) => validToken(user, remainingMs, rejected))
-  return { accessToken: token.value, actsAs: 'user', reject: () => tokens.reject(user.secretId, token) }
+export async function userCredential(user: User, budget: TokenBudget): Promise<Credential> {
+  const token = await tokens.get(user.secretId, (rejected) => validToken(user, budget, rejected))
+  return {
+    accessToken: token.value,
+    actsAs: 'user',
+    reject: () => tokens.reject(user.secretId, token),
+    authorizeCommand: user.authorizeCommand,
+  }
 }
 
-/** The stored token, renewed first when it is about to expire or is the one `rejected`. */
-async function validToken(user: User, remainingMs: () => number, rejected?: string): Promise<Token> {
+/**
+ * The stored token, renewed first when it is about to expire or is the one `rejected`. One that cannot be renewed is used
+ * to its end.
+ */
+async function validToken(user: User, budget: TokenBudget, rejected?: string): Promise<Token> {
   const seen = await readUser(user)
   const stored = tokenOf(seen.secret)
   const usableMs = stored.value === rejected ? 0 : stored.expiresAtMs - Date.now()
-  if (usableMs > EARLY_MS) return stored
+  if (usableMs > (isRenewable(seen.secret) ? EARLY_MS : LAST_USE_MS)) return stored
   try {
-    return tokenOf(await renewUser(user, seen, remainingMs))
-  } catch (error) {
-    if (usableMs > LAST_USE_MS) return stored
-    throw error
+    return tokenOf(await renewUser(user, seen, budget))
+  } catch (thrown) {
+    if (usableMs <= LAST_USE_MS) throw thrown
+    const fields = errorFields(toOperationError(thrown))
+    audit({ message: 'failed', operation: 'user-token', secretId: user.secretId, ...fields })
+    return stored
   }
 }
 

@@ -4,6 +4,7 @@ import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
 import { redact } from '../redact.ts'
 import { send, type VendorRequest, type VendorResponse } from '../request.ts'
 import { printable } from '../schema.ts'
+import { grantAgain } from '../tokens/user-secret.ts'
 import type { Answer, CodeTable, Credential, Meaning, ResponseParser } from './vendor.ts'
 
 type Call = {
@@ -14,6 +15,8 @@ type Call = {
   /** Whether an answer without a failure code really says that it was done. */
   succeeded: (json: Record<string, unknown>) => boolean
   actsAs?: Credential['actsAs']
+  /** What has the acting user grant access again. */
+  authorizeCommand?: string | undefined
   /** What to wait when the vendor throttles without saying how long. */
   throttleMs?: number
 }
@@ -27,7 +30,7 @@ export const call = async (
 
 /** The meaning of a response, as `call` returns or throws it. */
 export function judge(
-  { vendor, codes, succeeded, actsAs, throttleMs = 1_000 }: Omit<Call, 'request'>,
+  { vendor, codes, succeeded, actsAs, authorizeCommand, throttleMs = 1_000 }: Omit<Call, 'request'>,
   response: VendorResponse,
 ): { outcome: 'changed' | 'unchanged'; answer: Answer } {
   const answer = parseAnswer(vendor, response)
@@ -43,13 +46,14 @@ export function judge(
     kind,
     {
       en: `${vendor.name} answered ${text}: ${meaning.means.en}.`,
-      zh: `${vendor.name} 返回 ${text}:${meaning.means.zh}。`,
+      zh: `${vendor.name} 返回 ${text}：${meaning.means.zh}。`,
     },
     {
-      hint: hintFor(meaning, kind, answer.missingScopes ?? []),
-      retryAfterMs: waitMs(kind, response, meaning, throttleMs),
+      hint: hintFor(meaning, kind, answer, authorizeCommand),
+      retryAfterMs: waitMs(kind, response, answer, meaning, throttleMs),
       upstream,
       tokenRejected: 'tokenRejected' in meaning,
+      final: meaning.final ?? false,
     },
   )
 }
@@ -60,10 +64,11 @@ export async function ask<Wanted>(
   request: Pick<VendorRequest, 'url' | 'headers'>,
   wanted: v.GenericSchema<unknown, Wanted>,
   remainingMs: number,
+  authorizeCommand?: string,
 ): Promise<Wanted> {
   const succeeded = (json: Record<string, unknown>) => v.is(wanted, json)
   const { answer } = await call(
-    { vendor, request: { method: 'GET', ...request }, codes: {}, succeeded, actsAs: 'user' },
+    { vendor, request: { method: 'GET', ...request }, codes: {}, succeeded, actsAs: 'user', authorizeCommand },
     remainingMs,
   )
   return v.parse(wanted, answer.json)
@@ -77,14 +82,13 @@ function parseAnswer(vendor: ResponseParser, response: VendorResponse): Answer {
   } catch {}
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
   const answer = vendor.parse(isObject ? (json as Record<string, unknown>) : {}, response)
-  const { code, message, requestId, missingScopes = [] } = answer
+  const { code, message, requestId } = answer
   return {
     ...answer,
     // Both travel in log lines, events and message attributes: what does not look like one is none.
     code: code !== null && /^[\w.-]{1,100}$/.test(code) ? redact(code) : null,
     requestId: requestId !== null && /^[\x21-\x7e]{1,200}$/.test(requestId) ? redact(requestId) : null,
     message: redact(printable(message, 300)),
-    missingScopes: missingScopes.map(redact),
   }
 }
 
@@ -104,19 +108,54 @@ export function byStatus(status: number): Meaning {
   }
 }
 
-function hintFor(meaning: Meaning, kind: Kind, missingScopes: string[]): Text {
-  const hint = meaning.hint ?? KINDS[kind].hint
-  const scopes = missingScopes.filter((scope) => /^[\w.:-]{1,100}$/.test(scope)).slice(0, 10)
-  if (scopes.length === 0) return hint
-  return { en: `${hint.en} Missing: ${scopes.join(', ')}.`, zh: `${hint.zh} 缺少:${scopes.join('、')}。` }
+/** What to do: the row's own words or the kind's, the user's command, and the scopes or fields that the answer names. */
+function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand: string | undefined): Text {
+  const { oneIsEnough = false } = answer.missingScopes ?? {}
+  const scopes = names(answer.missingScopes?.scopes)
+  const fields = names(answer.invalidFields)
+  const scopesText = scopes.length > 0 && {
+    en: `${oneIsEnough && scopes.length > 1 ? 'Any one of' : 'Missing'}: ${scopes.join(', ')}.`,
+    zh: `${oneIsEnough && scopes.length > 1 ? '任选其一' : '缺少'}：${scopes.join('、')}。`,
+  }
+  const fieldsText = fields.length > 0 && {
+    en: `Fields: ${fields.join(', ')}.`,
+    zh: `字段：${fields.join('、')}。`,
+  }
+  const hint = answer.code === null && kind === 'protocol' ? NOT_THE_API : (meaning.hint ?? KINDS[kind].hint)
+  const texts =
+    kind === 'reauthorization_required' && authorizeCommand
+      ? [scopesText, grantAgain(authorizeCommand)]
+      : [hint, scopesText, fieldsText]
+  const said = texts.filter((text) => text !== false)
+  return { en: said.map(({ en }) => en).join(' '), zh: said.map(({ zh }) => zh).join('') }
 }
 
-/** Headers come from outside: whatever they say becomes a finite wait between one second and fifteen minutes. */
+/** Without a code it is not the vendor's API that answered. */
+const NOT_THE_API: Text = {
+  en: 'Check the proxies between the functions and the vendor, and the vendor URL, then repeat the call.',
+  zh: '请检查函数与厂商之间的代理以及厂商地址，然后重试。',
+}
+
+/** Names from outside that look like names, ten at most. */
+const names = (given: string[] = []) =>
+  given
+    .map(redact)
+    .filter((name) => /^[\w.:[\]-]{1,100}$/.test(name))
+    .slice(0, 10)
+
+/** Waits come from outside: whatever is asked becomes one between a second and fifteen minutes. */
 const MAX_WAIT_MS = 15 * 60_000
 
-function waitMs(kind: Kind, { headers }: VendorResponse, meaning: Meaning, throttleMs: number): number | undefined {
+function waitMs(
+  kind: Kind,
+  { headers }: VendorResponse,
+  answer: Answer,
+  meaning: Meaning,
+  throttleMs: number,
+): number | undefined {
   if (kind !== 'rate_limited') return meaning.waitMs
   const seconds = Number(headers['x-ogw-ratelimit-reset'] ?? headers['retry-after'])
-  const asked = seconds > 0 ? Math.max(1_000, Math.ceil(seconds * 1_000)) : Math.max(meaning.waitMs ?? 0, throttleMs)
-  return Math.min(asked, MAX_WAIT_MS)
+  const askedMs =
+    seconds > 0 ? Math.ceil(seconds * 1_000) : (answer.waitMs ?? Math.max(meaning.waitMs ?? 0, throttleMs))
+  return Math.min(Math.max(1_000, askedMs), MAX_WAIT_MS)
 }

@@ -1,10 +1,12 @@
 /** The heart: one vendor call on one input, the same for every entrance. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from '../error.ts'
-import type { Input } from '../schema.ts'
+import { type Input, printable } from '../schema.ts'
+import { TokenBudget } from '../tokens/budget.ts'
+import { grantAgain } from '../tokens/user-secret.ts'
 import { call } from './classify.ts'
 import { retryWaitMs, shouldRetry } from './retry.ts'
-import type { Credential } from './vendor.ts'
+import type { Credential, Identity, Vendor } from './vendor.ts'
 import { throttleMs, urlOf, type VendorCall } from './vendor-call.ts'
 
 export type Result = {
@@ -30,7 +32,8 @@ export type Limits = {
 
 /**
  * Obtains the token, makes the call, retries what a moment may mend, renews a rejected token once.
- * A dry run stops before the call; a user's token is shown to the vendor, by a call that only reads. Throws `OperationError`.
+ * A dry run stops before the call; the vendor is asked whose a user's token is, by a call that only reads. No token endpoint
+ * is asked more than three times. Throws `OperationError`.
  */
 export async function execute<I extends Input>(
   operation: VendorCall<I>,
@@ -38,16 +41,17 @@ export async function execute<I extends Input>(
   { dryRun, remainingMs, patienceMs, onSend }: Limits,
 ): Promise<Result> {
   const request = { method: operation.method, url: urlOf(operation, input) }
+  const identity = operation.identity(input)
+  const budget = new TokenBudget(remainingMs)
   let attempts = 0
   let retries = 0
   let renewed = false
   for (;;) {
     let credential: Credential | undefined
     try {
-      credential = await operation.vendor.credential(operation.identity(input), remainingMs)
+      credential = await operation.vendor.credential(identity, budget)
       if (dryRun) {
-        // An app's token came from the vendor; a user's was stored, and may have been revoked since.
-        if (credential.actsAs === 'user') await operation.vendor.ownerOf(credential.accessToken, remainingMs())
+        await checkOwner(operation.vendor, identity, credential, remainingMs())
         return { outcome: 'planned', request, upstream: { code: null, requestId: null }, json: {}, attempts }
       }
       attempts++
@@ -56,8 +60,9 @@ export async function execute<I extends Input>(
       const { code, requestId, json } = answer
       return { outcome, request, upstream: { code, requestId }, json, attempts }
     } catch (thrown) {
-      const error = toOperationError(thrown)
+      const error = explainDeparture(toOperationError(thrown), identity)
       error.attempts = attempts
+      if (!credential && budget.isSpent) throw error
       if (error.tokenRejected && credential) {
         credential.reject()
         if (renewed) throw error
@@ -72,10 +77,36 @@ export async function execute<I extends Input>(
   }
 }
 
+/** An app's token came from the vendor; a user's was stored, and may be revoked by now, or another person's. */
+async function checkOwner(
+  vendor: Vendor,
+  identity: Identity,
+  { actsAs, accessToken, authorizeCommand = '' }: Credential,
+  remainingMs: number,
+): Promise<void> {
+  if (actsAs !== 'user') return
+  const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand)
+  if (owner === identity.userId) return
+  throw new OperationError(
+    'misconfigured',
+    {
+      en: `The tokens stored for ${identity.userId} belong to ${printable(owner)}.`,
+      zh: `为 ${identity.userId} 存储的令牌属于 ${printable(owner)}。`,
+    },
+    { hint: grantAgain(authorizeCommand) },
+  )
+}
+
+/** That somebody has left who must take something over is an error, not an end. */
+function explainDeparture(error: OperationError, { mustBeActive }: Identity): OperationError {
+  if (!mustBeActive || error.kind !== 'not_found' || !error.final) return error
+  return new OperationError('forbidden', error.detail, { upstream: error.upstream })
+}
+
 function callWith<I extends Input>(
   operation: VendorCall<I>,
   request: { method: VendorCall['method']; url: string },
-  { accessToken, actsAs }: Credential,
+  { accessToken, actsAs, authorizeCommand }: Credential,
   remainingMs: number,
 ) {
   if (remainingMs <= 0)
@@ -88,6 +119,7 @@ function callWith<I extends Input>(
       codes,
       succeeded,
       actsAs,
+      authorizeCommand,
       throttleMs: throttleMs(operation),
     },
     remainingMs,

@@ -1,12 +1,14 @@
 /** What a vendor is to this bundle. */
 import type { Kind, Text } from '../error.ts'
 import type { VendorResponse } from '../request.ts'
+import type { TokenBudget } from '../tokens/budget.ts'
 
 /**
  * What one documented code means: a kind of failure, or the wanted state already reached, or a token to renew. `hint`
- * says what to do where the kind's own hint is not precise enough; `waitMs` is the shortest sensible wait.
+ * says what to do where the kind's own hint is not precise enough; `waitMs` is the shortest sensible wait. `final` marks the
+ * vendor's last word on a grant or a person, by its documents: asked again, it would say the same.
  */
-export type Meaning = { means: Text; hint?: Text; waitMs?: number } & (
+export type Meaning = { means: Text; hint?: Text; waitMs?: number; final?: true } & (
   | { kind: Kind }
   | { outcome: 'unchanged' }
   | { tokenRejected: true }
@@ -24,8 +26,13 @@ export type Identity = {
   mustBeActive?: boolean
 }
 
-/** A token to act with. `reject` tells the cache that the vendor refused it. */
-export type Credential = { accessToken: string; actsAs: 'tenant' | 'user'; reject: () => void }
+/** A token to act with. `reject` tells the cache that the vendor refused it; `authorizeCommand` has a user grant access again. */
+export type Credential = {
+  accessToken: string
+  actsAs: 'tenant' | 'user'
+  reject: () => void
+  authorizeCommand?: string
+}
 
 /** An answer in one shape for both vendors; `code` is null where the vendor sends none. */
 export type Answer = {
@@ -34,7 +41,12 @@ export type Answer = {
   code: string | null
   message: string
   requestId: string | null
-  missingScopes?: string[]
+  /** Scopes that are missing, the one that allows least first where any one of them is enough. */
+  missingScopes?: { scopes: string[]; oneIsEnough: boolean }
+  /** Fields of the request that the vendor calls invalid. */
+  invalidFields?: string[]
+  /** How long the body asks to wait. Milliseconds. */
+  waitMs?: number
 }
 
 /** How a vendor answers, whatever it was asked. */
@@ -50,7 +62,7 @@ export type ResponseParser = {
 export type Vendor = ResponseParser & {
   baseUrl: () => string
   headers: (accessToken: string) => Record<string, string>
-  credential: (identity: Identity, remainingMs: () => number) => Promise<Credential>
+  credential: (identity: Identity, budget: TokenBudget) => Promise<Credential>
   /** The vendor's id of the user to whom a token belongs. Asks the vendor and changes nothing; throws `OperationError`. */
-  ownerOf: (accessToken: string, remainingMs: number) => Promise<string>
+  ownerOf: (accessToken: string, remainingMs: number, authorizeCommand?: string) => Promise<string>
 }

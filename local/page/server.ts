@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { build } from 'esbuild'
 import { listCodeSections } from '../../cli/code-tables.ts'
+import { loadOperations } from '../../infra/operations.ts'
 import { KINDS, toOperationError } from '../../lib/error.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
-import type { Operation } from '../../lib/operation.ts'
 import { parse } from '../../lib/schema.ts'
 import type { Pages } from '../aws/http-api.ts'
 import type { LogLine } from '../aws/lambda-container.ts'
@@ -34,7 +34,7 @@ const HEADERS = {
 /** Builds the page. `isLive`: calls reach the real vendors, so that the page makes dry runs unless told otherwise. */
 export async function createPage({ isLive }: { isLive: boolean }): Promise<Page> {
   const openApi = file('docs/openapi.json')
-  const [{ outputFiles }, modules] = await Promise.all([
+  const [{ outputFiles }, operations] = await Promise.all([
     build({
       entryPoints: ['local/page/app.tsx', 'local/page/style.css'],
       outdir: '_page',
@@ -46,11 +46,7 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
       jsx: 'automatic',
       jsxImportSource: 'preact',
     }),
-    Promise.all(
-      namesOf(JSON.parse(openApi)).map(
-        (name): Promise<{ operation: Operation }> => import(`../../functions/${name}.ts`),
-      ),
-    ),
+    loadOperations(),
   ])
   const built = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
   const html = file('local/page/index.html').replace('<html', isLive ? '<html data-live' : '<html')
@@ -95,7 +91,7 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
       if (type !== OFFBOARDING) return
       try {
         const event = parse(offboarding, detail)
-        const targets = modules.map(({ operation }) => [operation.name, operation.targets(event)])
+        const targets = operations.map(({ operation }) => [operation.name, operation.targets(event)])
         tell({ message: 'targets', eventId, targets: Object.fromEntries(targets) } satisfies Targets)
       } catch (error) {
         // The functions reject it.
@@ -107,9 +103,6 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
 }
 
 const file = (path: string): string => readFileSync(path, 'utf8')
-
-const namesOf = ({ paths }: { paths: Record<string, Record<string, { operationId: string }>> }): string[] =>
-  Object.values(paths).flatMap((methods) => Object.values(methods).map(({ operationId }) => operationId))
 
 async function hintsOfTables(): Promise<Hints> {
   const meanings = (await listCodeSections()).flatMap(({ codes }) => Object.values(codes))

@@ -19,14 +19,25 @@ export const feishuCodes = {
   190006: [403, 'wrong unit for app tenant'],
   190007: [404, 'app bot_id not found'],
   190008: [400, 'page_token or sync_token expired'],
+  190009: [400, 'sync token cannot be used with other request restrictions'],
   190010: [429, 'current operation rate limited'],
+  190014: [400, 'invalid parameter'],
   191000: [404, 'calendar not found'],
   191001: [400, 'invalid calendar_id'],
   191002: [403, 'no calendar access_role'],
   191003: [403, 'calendar is deleted'],
   191004: [403, 'invalid calendar type'],
+  191005: [403, 'too many subscribed calendars'],
+  191006: [403, 'the calendar may not be subscribed'],
   192000: [404, 'acl not found'],
   195100: [404, 'user is dismiss or not exist in the tenant'],
+  198001: [400, 'the number of user IDs exceeds the limit'],
+  21000: [400, 'access denied by access control policy, a challenge must be completed'],
+  21001: [400, 'access denied by access control policy'],
+  2200: [400, 'internal error'],
+  1061045: [400, 'resource contention occurred, please retry'],
+  1064510: [400, 'cross tenant and unit not support'],
+  1064511: [400, 'cross brand not support'],
   1390001: [400, 'param is invalid'],
   1390002: [400, 'approval code not found'],
   1390007: [400, 'subscription existed'],
@@ -87,6 +98,17 @@ export const feishuOAuthCodes = {
   20074: [400, 'unauthorized_client', 'the app may not refresh user tokens'],
 } as const satisfies Record<number, readonly [number, string, string]>
 
+/** Feishu's `authen/v1/user_info`: code → HTTP status, `msg` (page "get user info"). */
+export const feishuUserInfoCodes = {
+  20001: [200, 'Invalid request. Please check request param'],
+  20005: [200, 'The user access token passed is invalid. Please check the value'],
+  20008: [200, 'User not exist'],
+  20021: [200, 'User resigned'],
+  20022: [200, 'User frozen'],
+  20023: [200, 'User not registered'],
+  20050: [500, 'System error'],
+} as const satisfies Record<number, readonly [number, string]>
+
 /** DingTalk v1.0: code → HTTP status, `message` (contract dingtalk-calendar-unsubscribe and the global list). */
 export const dingtalkCodes = {
   'AuthenticationFailed.MissingParameter': [400, 'x-acs-dingtalk-access-token is missing'],
@@ -106,6 +128,8 @@ export const dingtalkCodes = {
   permissionDenied: [400, 'The user is not within the subscription scope'],
   invalidParameter: [400, 'forwardErrorMessage'],
   paramIllegal: [400, 'illegal parameter'],
+  itemNotFound: [404, 'forwardErrorMessage'],
+  instanceNotExist: [404, 'the instance does not exist'],
   'InvalidAction.NotFound': [404, 'Specified api is not found'],
   'Forbidden.AccessDenied.AccessTokenPermissionDenied': [403, '应用尚未开通所需的权限'],
   'Forbidden.AccessDenied.IpNotInWhiteList': [403, 'the caller is not in the list of egress IPs'],
@@ -121,10 +145,13 @@ export const dingtalkCodes = {
   internalError: [500, 'internal error'],
   serviceBusy: [503, 'service busy'],
   systemBusy: [429, 'system busy'],
+  'system.busy': [400, 'system busy'],
+  'service.error': [400, 'service error'],
   'service.timeout': [504, 'service timeout'],
   operationTimeout: [503, 'operation timed out'],
 } as const satisfies Record<string, readonly [number, string]>
 
 export type FeishuCode = keyof typeof feishuCodes
+export type FeishuUserInfoCode = keyof typeof feishuUserInfoCodes
 export type FeishuOAuthCode = keyof typeof feishuOAuthCodes
 export type DingtalkCode = keyof typeof dingtalkCodes

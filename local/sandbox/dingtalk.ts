@@ -74,10 +74,12 @@ export const dingtalkGateway: Gateway = {
       ? dingtalkFailure(code as DingtalkCode, message === undefined ? {} : { message })
       : undefined,
 
-  sign: (answer, id) =>
-    typeof answer.json?.code === 'string'
-      ? { ...answer, json: { ...answer.json, requestid: id.toUpperCase() } }
-      : answer,
+  // A success has the id in a header alone.
+  sign: (answer, id) => ({
+    ...answer,
+    headers: { 'x-acs-request-id': id.toUpperCase(), ...answer.headers },
+    ...(typeof answer.json?.code === 'string' && { json: { ...answer.json, requestid: id.toUpperCase() } }),
+  }),
 }
 
 interface Subject {

@@ -2,12 +2,12 @@
 
 import type { AdmittedCall, Answer, Call, Gateway, GuardedRoute, Rule } from './call.ts'
 import { firstRefusal } from './call.ts'
-import type { FeishuCode, FeishuOAuthCode } from './codes.ts'
-import { feishuCodes, feishuOAuthCodes } from './codes.ts'
+import type { FeishuCode, FeishuOAuthCode, FeishuUserInfoCode } from './codes.ts'
+import { feishuCodes, feishuOAuthCodes, feishuUserInfoCodes } from './codes.ts'
 import type { AccessToken } from './tokens.ts'
 import { choices, type FeishuApp, type FeishuUser, type World } from './world.ts'
 
-/** `{code: 0, msg: "success", data: {}}`, the success of all four operations. */
+/** `{code: 0, msg: "success", data: {}}`, the success of every operation. */
 export const feishuOk = (data: Record<string, unknown> = {}): Answer => ({
   status: 200,
   json: { code: 0, msg: 'success', data },
@@ -23,6 +23,12 @@ export const feishuFailure = (code: FeishuCode, beside: Record<string, unknown> 
 export const feishuOAuthFailure = (code: FeishuOAuthCode): Answer => {
   const [status, error, description] = feishuOAuthCodes[code]
   return { status, json: { code, error, error_description: description } }
+}
+
+/** A failure of `user_info`, which answers most with HTTP 200. */
+export const feishuUserInfoFailure = (code: FeishuUserInfoCode): Answer => {
+  const [status, msg] = feishuUserInfoCodes[code]
+  return { status, json: { code, msg } }
 }
 
 /** The app of an `app_id`. */

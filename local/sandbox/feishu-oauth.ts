@@ -7,6 +7,8 @@ import { feishuApp, feishuOAuthFailure, feishuUser, tenantsOf } from './feishu-g
 import type { AuthorizationCode, Grant, RefreshToken } from './tokens.ts'
 import { choices, type FeishuApp, type FeishuUser } from './world.ts'
 
+const V3 = '/oauth/v3/token'
+
 /** https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code, with a user who decides at once. */
 const authorize: OpenRoute = {
   vendor: 'feishu',
@@ -83,7 +85,7 @@ const byCode: Rules = [
   [20065, ({ code }) => code?.used === true],
   [20004, ({ code, call }) => code !== undefined && code.expiresAt <= call.now],
   [20071, ({ code, fields }) => code?.redirectUri !== fields.redirect_uri],
-  [20049, ({ code, fields }) => !provesPossession(code, fields.code_verifier)],
+  [20049, ({ code, fields, call }) => !provesPossession(code, fields.code_verifier, call.path === V3)],
 ]
 
 const person: Rules = [
@@ -111,9 +113,11 @@ const transforms = new Map<string, (verifier: string) => string>([
   ['plain', (verifier) => verifier],
 ])
 
-const provesPossession = (code: AuthorizationCode | undefined, verifier = ''): boolean => {
+/** `isStrict`: a verifier that no challenge asked for is refused too. */
+const provesPossession = (code: AuthorizationCode | undefined, verifier = '', isStrict: boolean): boolean => {
   const challenge = code?.challenge
-  return challenge === undefined || transforms.get(challenge.method)?.(verifier) === challenge.value
+  if (challenge === undefined) return !isStrict || verifier === ''
+  return transforms.get(challenge.method)?.(verifier) === challenge.value
 }
 
 const basicOf = ({ headers }: Call): string[] | undefined => {
@@ -150,7 +154,7 @@ function punishReuse({ call: { state }, refresh }: Request): void {
   }
 }
 
-/** v2 and v3 differ in address, and v3 in a stricter PKCE check whose extent no page gives: both check alike here. */
+/** v2 and v3 differ in address, and v3 in a stricter PKCE check: a verifier without a challenge is refused. */
 const tokenEndpoint = (path: string): OpenRoute => ({
   vendor: 'feishu',
   method: 'POST',
@@ -167,7 +171,6 @@ const tokenEndpoint = (path: string): OpenRoute => ({
       punishReuse(request)
       return refusal
     }
-    consume(request)
     const { lifetimes } = call.state.world.feishu
     const grant = request.grant as Grant
     const scope = request.scopes.length > 0 ? request.scopes.join(' ') : grant.scope
@@ -175,6 +178,8 @@ const tokenEndpoint = (path: string): OpenRoute => ({
     const book = call.state.tokens.feishu
     const pair = book.pair(grant, 'u-', until(lifetimes.userToken), until(lifetimes.refreshToken), scope)
     const mayRefresh = scope.split(' ').includes('offline_access')
+    // Unconfirmed: whether an answer that has no new refresh token uses up the old one.
+    if (mayRefresh || choices(call.state.world).feishuRefreshWithoutSuccessor === 'spent') consume(request)
     if (!mayRefresh) book.refresh.delete(pair.refresh.token)
     const refreshing = { refresh_token: pair.refresh.token, refresh_token_expires_in: lifetimes.refreshToken }
     return {
@@ -192,8 +197,4 @@ const tokenEndpoint = (path: string): OpenRoute => ({
   },
 })
 
-export const feishuOAuthRoutes = [
-  authorize,
-  tokenEndpoint('/open-apis/authen/v2/oauth/token'),
-  tokenEndpoint('/oauth/v3/token'),
-]
+export const feishuOAuthRoutes = [authorize, tokenEndpoint('/open-apis/authen/v2/oauth/token'), tokenEndpoint(V3)]

@@ -1,8 +1,8 @@
-/** The four Feishu operations as their contracts describe them: target, refusals in order, effect. And what only reads. */
+/** The Feishu operations as their contracts describe them: target, refusals in order, effect. And what only reads. */
 
 import { type AdmittedCall, firstRefusal, type GuardedRoute, type Rule } from './call.ts'
-import type { FeishuCode } from './codes.ts'
-import { feishuApp, feishuFailure, feishuOk, feishuUser, ofTenant } from './feishu-gateway.ts'
+import type { FeishuCode, FeishuUserInfoCode } from './codes.ts'
+import { feishuApp, feishuFailure, feishuOk, feishuUser, feishuUserInfoFailure, ofTenant } from './feishu-gateway.ts'
 import { choices, documentTypes, type World } from './world.ts'
 
 interface Subject<T> {
@@ -234,6 +234,12 @@ export const driveUnsubscribe = operation({
   },
 })
 
+const userInfoRefusals: readonly Rule<FeishuUserInfoCode, AdmittedCall>[] = [
+  [20008, (call) => (caller(call)?.status ?? 'deleted') === 'deleted'],
+  [20021, (call) => caller(call)?.status === 'resigned'],
+  [20022, (call) => caller(call)?.status === 'frozen'],
+]
+
 /** Whom a user token belongs to: https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
 const userInfo: GuardedRoute = {
   vendor: 'feishu',
@@ -242,7 +248,10 @@ const userInfo: GuardedRoute = {
   as: ['user'],
   scopes: [],
   limits: calendarLimits,
-  handle: ({ caller }) => feishuOk({ open_id: caller.userId, tenant_key: caller.tenantKey }),
+  handle(call) {
+    const refusal = firstRefusal(userInfoRefusals, call, feishuUserInfoFailure)
+    return refusal ?? feishuOk({ open_id: call.caller.userId, tenant_key: call.caller.tenantKey })
+  },
 }
 
 export const feishuOperations = [

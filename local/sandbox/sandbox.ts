@@ -1,8 +1,9 @@
-/** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the five operations, limits, failures. */
+/** Feishu and DingTalk on this machine, behaving as documented: token endpoints, the operations, limits, failures. */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import type { Answer, State } from './call.ts'
+import { cases } from './cases.ts'
 import { Queue, readOrder, type Script, type Target } from './script.ts'
 import { play, send } from './send.ts'
 import { changeDocument, subscriptions } from './state.ts'
@@ -33,6 +34,8 @@ export interface Sandbox {
   state: State
   /** Answers the next `times` matching calls from a script, `@default` 1. */
   answer(target: Target, script: Script, times?: number): void
+  /** Has a case of `cases.ts` begin or end. */
+  case(name: string, isOn: boolean): void
   /** Ends every connection, stalled ones included. */
   close(): Promise<void>
 }
@@ -83,8 +86,24 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     else await play(script, { ...received, response, signal: closing.signal })
   }
 
+  const caseOf = (name: string) => {
+    const found = Object.hasOwn(cases, name) ? cases[name] : undefined
+    if (found) return found
+    throw new Error(`no case "${name}"; GET /_sandbox/cases lists them`)
+  }
+
+  /** Has a case begin or end. */
+  function switchCase(name: string, isOn: boolean): Answer {
+    const { shows, target, script } = caseOf(name)
+    if (isOn) queue.stand(name, target, script)
+    else queue.stop(name)
+    return { status: 200, json: { case: name, shows, on: isOn } }
+  }
+
   /** The sandbox's own endpoints, for someone with `curl`. */
   function control(method: string, path: string, body: string): Answer {
+    const [, name = ''] = /^\/_sandbox\/cases\/([\w-]+)$/.exec(path) ?? []
+    const called = name === '' ? path : '/_sandbox/cases/:name'
     const endpoints: Record<string, () => Answer> = {
       'POST /_sandbox/answers': () => {
         const { target, script, times } = readOrder(JSON.parse(body))
@@ -95,6 +114,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         queue.clear()
         return { status: 200, json: { waiting: 0 } }
       },
+      'GET /_sandbox/cases': () => ({
+        status: 200,
+        json: Object.fromEntries(
+          Object.entries(cases).map(([name, { shows }]) => [name, { shows, on: queue.isStanding(name) }]),
+        ),
+      }),
+      'PUT /_sandbox/cases/:name': () => switchCase(name, true),
+      'DELETE /_sandbox/cases/:name': () => switchCase(name, false),
       'POST /_sandbox/documents': () => ({ status: 200, json: changeDocument(state, JSON.parse(body)) }),
       'GET /_sandbox/state': () => ({
         status: 200,
@@ -107,7 +134,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       }),
     }
     try {
-      return endpoints[`${method} ${path}`]?.() ?? { status: 404, json: { endpoints: Object.keys(endpoints) } }
+      return endpoints[`${method} ${called}`]?.() ?? { status: 404, json: { endpoints: Object.keys(endpoints) } }
     } catch (error) {
       return { status: 400, json: { error: (error as Error).message } }
     }
@@ -126,6 +153,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     requests,
     state,
     answer: (target, script, times = 1) => queue.add(target, script, times),
+    case: (name, isOn) => void switchCase(name, isOn),
     async close() {
       closing.abort()
       await close(server)

@@ -16,6 +16,7 @@ const kinds = {
   truncated: object({ truncated: oneOf(true) }),
   oversized: object({ oversized: amount }),
   slowMs: object({ slowMs: amount }),
+  change: object({ change: record(anything) }, { headers: record(anything) }),
 }
 
 export type Scripts = { [K in keyof typeof kinds]: ReturnType<(typeof kinds)[K]> }
@@ -30,8 +31,9 @@ export type Scripts = { [K in keyof typeof kinds]: ReturnType<(typeof kinds)[K]>
  * - `{html: true, status?}` a page of HTML, 200 by default
  * - `{oversized: bytes}` a success of either vendor, padded to more than so many bytes
  * - `{slowMs}` the normal answer, later
+ * - `{change, headers?}` the normal answer with these fields (and headers) instead of its own; `null` leaves one out
  *
- * `slowMs`, `truncated`, `after-headers` and `body` do what the call asks, as a vendor whose answer broke on the way
+ * `slowMs`, `change`, `truncated`, `after-headers` and `body` do what the call asks, as a vendor whose answer broke on the way
  * has. The others leave the world alone, unless `handled` says that only the answer is lost.
  */
 export type Script = Scripts[keyof Scripts]
@@ -81,6 +83,8 @@ interface Queued {
 /** The scripts that wait for their calls; the oldest that matches is used first. */
 export class Queue {
   #waiting: Queued[] = []
+  /** By name; for every call that no waiting script is for. */
+  readonly #standing = new Map<string, Omit<Queued, 'left'>>()
 
   get length(): number {
     return this.#waiting.length
@@ -94,14 +98,26 @@ export class Queue {
     this.#waiting = []
   }
 
+  /** Answers every matching call so, until `stop`. */
+  stand(name: string, target: Target, script: Script): void {
+    this.#standing.set(name, { target, script: readScript(script) })
+  }
+
+  stop(name: string): void {
+    this.#standing.delete(name)
+  }
+
+  isStanding(name: string): boolean {
+    return this.#standing.has(name)
+  }
+
   /** Takes one use of the first script for this call. `names` are the ways to name it literally, `url` what a pattern sees. */
   take(method: string, names: readonly (string | undefined)[], url: string): Script | undefined {
-    const queued = this.#waiting.find(
-      ({ target }) =>
-        (target.method ?? method) === method &&
-        (typeof target.path === 'string' ? names.includes(target.path) : url.search(target.path) >= 0),
-    )
-    if (queued === undefined) return undefined
+    const matches = ({ target }: { target: Target }) =>
+      (target.method ?? method) === method &&
+      (typeof target.path === 'string' ? names.includes(target.path) : url.search(target.path) >= 0)
+    const queued = this.#waiting.find(matches)
+    if (queued === undefined) return [...this.#standing.values()].find(matches)?.script
     queued.left -= 1
     if (queued.left <= 0) this.#waiting = this.#waiting.filter((it) => it !== queued)
     return queued.script

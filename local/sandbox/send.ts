@@ -75,11 +75,24 @@ const plays: { [K in keyof Scripts]: (script: Scripts[K], stage: Stage) => void 
     response.end('"}')
   },
 
+  change({ change, headers = {} }, { response, normal }) {
+    const answer = normal()
+    send(response, {
+      ...answer,
+      headers: withChanges(answer.headers ?? {}, headers) as Record<string, string>,
+      ...(answer.json && { json: withChanges(answer.json, change) }),
+    })
+  },
+
   async slowMs({ slowMs }, { response, normal, signal }) {
     await delay(slowMs, undefined, { signal })
     send(response, normal())
   },
 }
+
+/** The fields with `changes` over them; those changed to null are left out. */
+const withChanges = (fields: Record<string, unknown>, changes: Record<string, unknown>) =>
+  Object.fromEntries(Object.entries({ ...fields, ...changes }).filter(([, value]) => value !== null))
 
 const json = 'application/json; charset=utf-8'
 

@@ -13,10 +13,14 @@ import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
 import type { Host, VendorAnswer, VendorRequest } from './host.ts'
+import { randomFrom } from './random.ts'
 import { Table } from './table.ts'
 
-/** How long things take. Milliseconds. */
-export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number }
+/**
+ * How long things take. Milliseconds. With a `jitter` from 0 to 1, 0 unless told, by up to this share less or more; but for
+ * a call's way to the vendor, since how calls bunch there no pacing can know.
+ */
+export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number; jitter?: number }
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
@@ -33,6 +37,8 @@ export type Faults = {
 export type VendorFault =
   | { fault: 'reset' | 'stall' | 'killed'; handled: boolean }
   | { fault: 'truncated' | 'html' }
+  /** The normal answer with these fields instead of its own; null leaves one out. */
+  | { fault: 'change'; change: Record<string, unknown> }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
 /** `late`: the work is done, but the answer comes too late. */
@@ -45,9 +51,12 @@ export type SimulationOptions = {
   secrets: (nowMs: number) => Record<string, unknown>
   latencies: Latencies
   faults?: Faults
+  /** @default the same numbers every time */
   random?: () => number
   /** How many events are planned side by side. */
   planners?: number
+  /** Called with what a function writes to its log. */
+  onLine?: (operation: string, line: string) => void
 }
 
 export type Outcome = {
@@ -96,9 +105,11 @@ function killed(die: Container['die'], at: string): Promise<never> {
 type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
 
 export async function startSimulation(options: SimulationOptions) {
-  const { operations, latencies, faults = {}, random = Math.random, planners = 10 } = options
+  const { operations, latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
   const clock = new Clock(START_MS)
   const now = () => clock.nowMs
+  const { jitter = 0 } = latencies
+  const take = (ms: number) => clock.sleep(jitter === 0 ? ms : ms * (1 + jitter * (2 * random() - 1)))
   const vendors: Vendors = startVendors({ world: options.world, speed: 1, now })
   const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
   for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
@@ -180,24 +191,25 @@ export async function startSimulation(options: SimulationOptions) {
       clearTimeout: () => undefined,
       process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
     })
-    await clock.sleep(latencies.initMs)
+    await take(latencies.initMs)
     return { handler, die, dead }
   }
 
   function logged(name: string, text: string): boolean {
     const counted = countsOf(name)
     counted.logBytes += text.length
+    options.onLine?.(name, text)
     if (text.includes('"message":"deferred"')) counted.deferrals++
     return true
   }
 
   /** Runs the function once in a container that is free, or in a new one. One that is killed is gone. */
-  async function invoke(name: string, event: object): Promise<unknown> {
+  async function invoke(name: string, event: object, timeoutMs = TIMEOUT_MS): Promise<unknown> {
     const free = idleContainers.get(name) as Container[]
     const container = free.pop() ?? (await startContainer(name))
     const startedAtMs = now()
-    const endsAtMs = startedAtMs + TIMEOUT_MS
-    const timedOut = clock.sleep(TIMEOUT_MS).then(() => Promise.reject(new Killed('timed out')))
+    const endsAtMs = startedAtMs + timeoutMs
+    const timedOut = clock.sleep(timeoutMs).then(() => Promise.reject(new Killed('timed out')))
     timedOut.catch(() => {})
     const context = { awsRequestId: 'simulated', getRemainingTimeInMillis: () => endsAtMs - now() }
     const counted = countsOf(name)
@@ -234,7 +246,7 @@ export async function startSimulation(options: SimulationOptions) {
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
     const injected = faults.vendor?.(pathname, now())
     const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
-      await clock.sleep(latencies.vendorMs / 2)
+      await take(latencies.vendorMs / 2)
       const { status, json, text = '' } = answer
       const given = Object.fromEntries(
         Object.entries(answer.headers ?? {}).map(([key, value]) => [key.toLowerCase(), value]),
@@ -256,6 +268,11 @@ export async function startSimulation(options: SimulationOptions) {
       case 'truncated': {
         const whole = await answerWith(received.normal())
         return { ...whole, text: whole.text.slice(0, Math.ceil(whole.text.length / 2)) }
+      }
+      case 'change': {
+        const { json, ...rest } = received.normal()
+        const fields = Object.entries({ ...json, ...injected.change }).filter(([, value]) => value !== null)
+        return answerWith({ ...rest, ...(json && { json: Object.fromEntries(fields) }) })
       }
       case 'html':
         return answerWith(received.sign({ status: 200, text: '<!doctype html><title>Blocked</title>' }))
@@ -288,7 +305,7 @@ export async function startSimulation(options: SimulationOptions) {
     die: Container['die'],
   ): Promise<Record<string, unknown>> {
     const fault = faults.aws?.(operation, now())
-    await clock.sleep(latencies.awsMs)
+    await take(latencies.awsMs)
     if (fault === 'killed-before') return killed(die, operation)
     if (fault === 'throttled')
       throw Object.assign(new Error('slow down'), {
@@ -378,7 +395,7 @@ export async function startSimulation(options: SimulationOptions) {
         const availableAtMs = queue.availableAtMs(group)
         if (availableAtMs === undefined) return
         if (availableAtMs > now()) await clock.sleep(availableAtMs - now())
-        await clock.sleep(latencies.pollMs)
+        await take(latencies.pollMs)
         const messages = queue.receive(group)
         if (messages.length === 0) return
         countsOf(name).sqsRequests++
@@ -446,6 +463,7 @@ export async function startSimulation(options: SimulationOptions) {
     queues,
     offboard,
     deliver,
+    invoke,
     startedAtMs: START_MS,
     /** Lets time pass until nothing is under way. */
     finish: () =>

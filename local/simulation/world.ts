@@ -1,4 +1,8 @@
 /** Leavers, what they are subscribed to, and the secrets that go with them: made by number, for as many as wanted. */
+import type { Operation } from '../../infra/operation.ts'
+import { loadOperations } from '../../infra/operations.ts'
+import { offboarding } from '../../lib/offboarding-event.ts'
+import { parse } from '../../lib/schema.ts'
 import { sampleWorld, type World } from '../sandbox/sandbox.ts'
 
 /** Each leaver's targets: what one event asks for. */
@@ -6,6 +10,7 @@ export const PER_LEAVER = { calendars: 1, acls: 2, approvals: 2, files: 20, ding
 export const TARGETS_PER_LEAVER = Object.values(PER_LEAVER).reduce((sum, count) => sum + count, 0)
 
 export const ENV = {
+  AWS_REGION: 'simulated-1',
   FEISHU_APP_SECRET_ID: 'app/feishu',
   FEISHU_USER_SECRET_PREFIX: 'user/feishu/',
   DINGTALK_APP_SECRET_ID: 'app/dingtalk',
@@ -136,4 +141,10 @@ export function makeCompany(people: number, tenants: number): Company {
       }
     },
   }
+}
+
+/** The operations that a company's events ask something of. */
+export async function simulatedOperations(): Promise<Operation[]> {
+  const event = parse(offboarding, makeCompany(1, 1).event(0))
+  return (await loadOperations()).filter(({ operation }) => operation.targets(event).length > 0)
 }

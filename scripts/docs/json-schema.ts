@@ -14,7 +14,6 @@ const folderRule = (fileType: string, eventType: string): JsonSchema => ({
   then: { properties: { [eventType]: { const: FOLDER_EVENT_TYPE } }, required: [eventType] },
   else: { properties: { [eventType]: { type: 'null' } } },
 })
-const some = { minItems: 1 }
 
 /**
  * What each check says, by its message: what a converter cannot read out of a function. Characters are told as ranges
@@ -27,29 +26,31 @@ const RULES: Record<string, JsonSchema> = {
     not: { enum: ['.', '..'] },
   },
   name: { pattern: '^[A-Za-z0-9_+=.@-]*$', not: { enum: ['.', '..'] } },
+  open_id: { pattern: '^ou_[A-Za-z0-9_+=.@-]*$' },
+  wiki_token: { not: { anyOf: [{ enum: ['.', '..'] }, { pattern: '^wik[a-z]{2}[A-Za-z0-9]{15,}$' }] } },
   calendar_needs_open_id: {
     if: { properties: { calendar: { const: true } }, required: ['calendar'] },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
     then: { required: ['openId'] },
   },
-  no_target: {
-    anyOf: [
-      ...[
-        { calendar: { const: true } },
-        { calendarAcls: { properties: { calendarIds: some } } },
-        { approvalCodes: some },
-        { files: some },
-      ].map((target) => within('feishu', target)),
-      within('dingtalk', { calendarIds: some }),
-    ],
-  },
 }
 
-function within(vendor: string, target: Record<string, JsonSchema>): JsonSchema {
-  return { properties: { [vendor]: { properties: target, required: Object.keys(target) } }, required: [vendor] }
+/** One schema for each thing below `properties` that is a target: a list with an item in it, or a flag that is true. */
+function targetsIn(properties: JsonSchema['properties'] = {}): JsonSchema[] {
+  return Object.entries(properties).flatMap(([name, schema]) => {
+    if (typeof schema === 'boolean') return []
+    const within = (target: JsonSchema) => ({ properties: { [name]: target }, required: [name] })
+    if (schema.type === 'array') return within({ minItems: 1 })
+    if (schema.type === 'boolean') return within({ const: true })
+    return targetsIn(schema.properties).map(within)
+  })
 }
 
 function ruleOf(message: unknown, { properties = {} }: JsonSchema): JsonSchema {
+  if (message === 'no_target') {
+    const { dryRun, ...vendors } = properties
+    return { anyOf: targetsIn(vendors) }
+  }
   if (message === 'folder_event_type')
     return 'fileType' in properties ? folderRule('fileType', 'eventType') : folderRule('file_type', 'event_type')
   const rule = RULES[String(message)]

@@ -1,13 +1,15 @@
 /** The OpenAPI document of the HTTP API, from the operations' contracts, the error tables and serverless.yml. */
 import { readFileSync } from 'node:fs'
-import type * as v from 'valibot'
-import { parse as parseYaml } from 'yaml'
+import type { Operation as Entry } from '../../infra/operation.ts'
+import { loadOperations } from '../../infra/operations.ts'
+import { authorizeDingtalkUser } from '../../lib/dingtalk/tokens.ts'
 import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
-import { feishuOauthCodes } from '../../lib/feishu/codes.ts'
-import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
+import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
+import { authorizeFeishuUser } from '../../lib/feishu/tokens.ts'
 import { problem } from '../../lib/handlers/problem.ts'
 import type { Operation } from '../../lib/operation.ts'
-import { parse } from '../../lib/schema.ts'
+import { SHARED_FIELDS } from '../../lib/operation-docs.ts'
+import { type Input, parse } from '../../lib/schema.ts'
 import { judge } from '../../lib/vendor/classify.ts'
 import type { Credential, Meaning } from '../../lib/vendor/vendor.ts'
 import { throttleMs, urlOf } from '../../lib/vendor/vendor-call.ts'
@@ -17,75 +19,15 @@ import { dingtalkGateway } from '../../local/sandbox/dingtalk.ts'
 import { feishuGateway } from '../../local/sandbox/feishu-gateway.ts'
 import { DEFINITIONS, type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 
-/**
- * What the contracts do not say: a summary, and values by what comes of them in the sandbox's sample world. `changed` is
- * a whole call; the others replace one of its values.
- */
-type Samples = { changed: Record<string, string> } & Record<string, Record<string, string>>
-const OPERATIONS: Record<string, { summary: Text; samples: Samples }> = {
-  'feishu-calendar-unsubscribe': {
-    summary: { en: "End a user's calendar change events", zh: '取消某用户的日历变更事件' },
-    samples: { changed: { open_id: 'ou_leaver' }, not_found: { open_id: 'ou_resigned' } },
-  },
-  'feishu-calendar-acl-subscribe': {
-    summary: {
-      en: "Watch who gains access to a calendar, in a custodian's name",
-      zh: '以接管人身份关注日历的权限变更',
-    },
-    samples: {
-      changed: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
-      forbidden: { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
-      not_found: { calendar_id: 'feishu.cn_deleted@group.calendar.feishu.cn' },
-    },
-  },
-  'feishu-approval-unsubscribe': {
-    summary: { en: 'End the events of an approval definition', zh: '取消某审批定义的事件' },
-    samples: {
-      changed: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A85' },
-      unchanged: { approval_code: '7C468A54-8745-2245-9675-08B7C63E7A86' },
-      not_found: { approval_code: 'NOBODY-KNOWS-IT' },
-    },
-  },
-  'feishu-drive-unsubscribe': {
-    summary: { en: 'End the events of a document', zh: '取消某云文档的事件' },
-    samples: {
-      changed: { file_token: 'doxcnSandbox01', file_type: 'docx' },
-      forbidden: { file_token: 'doxcnSandboxForbidden' },
-      not_found: { file_token: 'doxcnSandboxMissing' },
-    },
-  },
-  'dingtalk-calendar-unsubscribe': {
-    summary: { en: "End a user's subscription to a calendar", zh: '取消某用户对日历的订阅' },
-    samples: {
-      changed: { userId: 'sandboxUnionId01iE', calendarId: 'sandboxCalendar01=' },
-      forbidden: { calendarId: 'sandboxCalendarClosed=' },
-    },
-  },
-}
-
-const FIELDS: Record<string, Text> = {
-  open_id: {
-    en: 'The user who acts, and whose own token is used: open_id.',
-    zh: '以其身份并使用其本人令牌的用户:open_id。',
-  },
-  tenant_key: { en: 'The tenant, for store apps only.', zh: '租户,仅商店应用需要。' },
-  calendar_id: { en: 'The calendar to watch.', zh: '要关注的日历。' },
-  approval_code: { en: 'The code of the approval definition.', zh: '审批定义 Code。' },
-  file_token: { en: "The document's token.", zh: '云文档 token。' },
-  file_type: { en: "The document's type.", zh: '云文档类型。' },
-  event_type: {
-    en: `Required for a folder: ${FOLDER_EVENT_TYPE}. Any other type may not have one.`,
-    zh: `文件夹必填:${FOLDER_EVENT_TYPE};其他类型不得填写。`,
-  },
-  userId: { en: 'The unionId of the user, not the userid.', zh: '用户的 unionId,而非 userid。' },
-  calendarId: { en: 'The calendar to leave, of type "subscribed".', zh: '要取消订阅的日历,类型为 subscribed。' },
+/** Texts of the parameters that every route takes. */
+const PARAMETERS: Record<string, Text> = {
   dry_run: {
     en: 'Checks input, secret and token, and answers the request it would send. Changes no subscription; may renew and store the user’s token.',
-    zh: '检查输入、密钥与令牌,并给出将要发送的请求。不改变任何订阅;与其他调用一样,可能刷新并保存用户令牌。',
+    zh: '检查输入、密钥与令牌，并给出将要发送的请求。不改变任何订阅；与其他调用一样，可能刷新并保存用户令牌。',
   },
   'Accept-Language': {
     en: 'Chinese before English here makes `title`, `detail` and `hint` Chinese.',
-    zh: '若中文优先于英文,则 title、detail、hint 以中文返回。',
+    zh: '若中文优先于英文，则 title、detail、hint 以中文返回。',
   },
 }
 
@@ -107,19 +49,13 @@ const VENDORS: Record<'feishu' | 'dingtalk', { title: Text; host: string; gatewa
 const REQUEST_ID = '0A1B2C3D4E5F60718293A4B5C6D7E8F9'
 const LANGUAGES = ['en', 'zh'] as const
 
-type Service = { custom: { operations: Record<string, { route: string; actsAs: 'user' | 'app' }> } }
-type Contract = Operation & { input: { entries: Record<string, v.GenericSchema> } }
-
 /** docs/openapi.json */
 export async function openApi() {
-  const { operations } = (parseYaml(readFileSync('serverless.yml', 'utf8'), { logLevel: 'error' }) as Service).custom
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const [name, { route, actsAs }] of Object.entries(operations)) {
-    const source = `../../functions/${name}.ts`
-    const { operation } = (await import(source)) as { operation: Contract }
-    const [method = '', path = ''] = route.split(' ')
-    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path, actsAs === 'user') }
+  for (const operation of await loadOperations()) {
+    const [method = '', path = ''] = operation.route.split(' ')
+    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path) }
   }
   const { id, nameId } = jsonSchemaOf(DEFINITIONS.id).$defs as Record<string, JsonSchema>
   return {
@@ -166,17 +102,17 @@ export async function openApi() {
         },
       },
       parameters: {
-        dryRun: parameter('dry_run', 'query', false, { type: 'boolean', default: false }),
-        acceptLanguage: parameter('Accept-Language', 'header', false, { type: 'string' }),
+        dryRun: parameter('dry_run', 'query', false, { type: 'boolean', default: false }, PARAMETERS),
+        acceptLanguage: parameter('Accept-Language', 'header', false, { type: 'string' }, PARAMETERS),
       },
       schemas: { Id: id, NameId: nameId, ...SCHEMAS },
     },
   }
 }
 
-function describe(operation: Contract, path: string, actsAsUser: boolean) {
-  const { name, vendor, pace, input } = operation
-  const { summary, samples } = known(OPERATIONS, name)
+function describe({ name, operation, docs, page, actsAs }: Entry, path: string) {
+  const { vendor, pace, input } = operation
+  const { summary, samples } = docs
   const sample = samples.changed
   const perSecond = pace.perSecond && { en: `${pace.perSecond} calls a second`, zh: `每秒 ${pace.perSecond} 次` }
   const perMinute = pace.perMinute && { en: `${pace.perMinute} calls a minute`, zh: `每分钟 ${pace.perMinute} 次` }
@@ -188,7 +124,7 @@ function describe(operation: Contract, path: string, actsAsUser: boolean) {
     'x-summary-zh': summary.zh,
     description: `The vendor allows ${limits.map(({ en }) => en).join(' and ')} for each app and tenant.`,
     'x-description-zh': `厂商限频(每个应用与租户):${limits.map(({ zh }) => zh).join(',')}。`,
-    externalDocs: { url: contractPage(name) },
+    externalDocs: { url: page },
     parameters: [
       ...Object.entries(input.entries).map(([field, schema]) => ({
         ...parameter(
@@ -200,33 +136,40 @@ function describe(operation: Contract, path: string, actsAsUser: boolean) {
               overrideRef: ({ referenceId }) => `#/components/schemas/${upperFirst(referenceId)}`,
             }),
           ),
+          { ...SHARED_FIELDS, ...docs.fields },
         ),
         ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
       })),
       { $ref: '#/components/parameters/dryRun' },
       { $ref: '#/components/parameters/acceptLanguage' },
     ],
-    responses: { 200: success(operation, sample), ...failures(operation, sample, actsAsUser) },
+    responses: { 200: success(operation, sample), ...failures(operation, sample, actsAs === 'user') },
   }
 }
 
-const examplesOf = (samples: Samples, field: string) =>
+const examplesOf = (samples: Entry['docs']['samples'], field: string) =>
   Object.fromEntries(
     Object.entries(samples).flatMap(([becomes, { [field]: value }]) =>
       value === undefined ? [] : [[becomes, { value }]],
     ),
   )
 
-const parameter = (name: string, where: string, required: boolean, schema: JsonSchema) => ({
+const parameter = (
+  name: string,
+  where: string,
+  required: boolean,
+  schema: JsonSchema,
+  texts: Partial<Record<string, Text>>,
+) => ({
   name,
   in: where,
   required,
-  description: known(FIELDS, name).en,
-  'x-description-zh': known(FIELDS, name).zh,
+  description: texts[name]?.en,
+  'x-description-zh': texts[name]?.zh,
   schema,
 })
 
-function success(operation: Operation, sample: Record<string, string>) {
+function success(operation: Operation, sample: Input) {
   const { name, vendor, method, codes } = operation
   const unchanged = Object.entries(codes).find(([, meaning]) => 'outcome' in meaning)?.[0]
   const outcomeOf = (answer: Answer) => {
@@ -255,7 +198,7 @@ function success(operation: Operation, sample: Record<string, string>) {
 }
 
 /** A response for each status that one of the operation's failures has, and what API Gateway answers by itself. */
-function failures(operation: Operation, sample: Record<string, string>, actsAsUser: boolean) {
+function failures(operation: Operation, sample: Input, actsAsUser: boolean) {
   const { name } = operation
   const errors = errorsOf(operation, sample, actsAsUser)
   const statuses = new Set([...errors.map(({ kind }) => KINDS[kind].status), ...Object.keys(GATEWAY).map(Number)])
@@ -315,7 +258,7 @@ const CONTENT_LANGUAGE = {
 }
 
 /** One error for each kind of failure the operation can end with, as the functions make it of the vendor's answer. */
-function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUser: boolean): OperationError[] {
+function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): OperationError[] {
   const { vendor, identity } = operation
   const found = new Map<Kind, OperationError>()
   const add = (fail: () => unknown) => {
@@ -333,17 +276,25 @@ function errorsOf(operation: Operation, sample: Record<string, string>, actsAsUs
   const unlisted: Answer = { status: 400, json: { code: 4711, msg: 'new', message: 'new', requestid: REQUEST_ID } }
   add(() => judge(operation, response(operation, unlisted)))
 
-  const { as } = identity(sample)
+  const { as, userId } = identity(sample)
   for (const actsAs of new Set<Credential['actsAs']>(actsAsUser ? [as, 'user'] : [as]))
     for (const [code, codes] of codesOf(operation, actsAs))
       add(() =>
         judge(
-          { ...operation, codes, actsAs, throttleMs: throttleMs(operation) },
+          {
+            ...operation,
+            codes,
+            actsAs,
+            authorizeCommand: actsAs === 'user' && userId ? AUTHORIZE[vendor.name](userId) : undefined,
+            throttleMs: throttleMs(operation),
+          },
           response(operation, failureOf(operation, code)),
         ),
       )
   return (Object.keys(KINDS) as Kind[]).flatMap((kind) => found.get(kind) ?? [])
 }
+
+const AUTHORIZE = { feishu: authorizeFeishuUser, dingtalk: authorizeDingtalkUser }
 
 /** Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. */
 function codesOf({ codes, vendor }: Operation, actsAs: Credential['actsAs']): [string, Record<string, Meaning>][] {
@@ -468,19 +419,6 @@ const SCHEMAS = {
     else: { properties: { retryAfterMs: false } },
   },
   GatewayError: { ...object({ message: { type: 'string' } }), description: "API Gateway's own answer." },
-}
-
-/** The vendor's page of the contract, which heads the operation's file. */
-function contractPage(name: string): string {
-  const [url] = /https:\/\/\S+/.exec(readFileSync(`functions/${name}.ts`, 'utf8')) ?? []
-  if (url) return url
-  throw new Error(`functions/${name}.ts does not name the vendor's page`)
-}
-
-function known<Value>(table: Record<string, Value>, name: string): Value {
-  const value = table[name]
-  if (value !== undefined) return value
-  throw new Error(`scripts/docs/openapi.ts says nothing about ${name}`)
 }
 
 /** A schema that stands inside the document. */

@@ -1,13 +1,14 @@
-/** `npm run authorize`, with the test as the browser. */
+/** `offboarding users authorize`, with the test as the browser. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Io } from '../../cli/io.ts'
 import { dingtalkConsent, feishuConsent } from '../../cli/users/consent.ts'
 import { TAGS, userSecret } from '../../lib/tokens/user-secret.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
-import { awsOf, startCommand, stopCommands } from './operator.ts'
+import { awsOf, startCommand } from './operator.ts'
 
 const FEISHU = { prefix: 'test/feishu/user/', id: 'ou_leaver', args: ['--vendor', 'feishu', '--open-id', 'ou_leaver'] }
 const DINGTALK = {
@@ -41,7 +42,6 @@ async function begin(world = sampleWorld()) {
 const end = () => Promise.all([sandbox.close(), secrets.close()])
 beforeEach(() => begin())
 afterEach(async () => {
-  stopCommands()
   const { feishu, dingtalk } = sandbox.state.tokens
   const issued = [feishu, dingtalk].flatMap(({ access, refresh, codes }) => [
     ...[access, refresh, codes].flatMap((book) => [...book.keys()]),
@@ -77,14 +77,17 @@ const known = () => ({
   DINGTALK_BASE_URL: sandbox.url,
 })
 
-async function authorize(args: string[], env: Record<string, string> = known()) {
+async function authorize(args: string[], env: Record<string, string> = known(), sleep?: Io['sleep']) {
   const port = args.includes('--port') ? [] : ['--port', String(await freePort())]
-  const { ended, firstLine, said } = startCommand('authorize', [...args, ...port], { ...awsOf(secrets.url), ...env })
+  const { ended, until } = startCommand(['users', 'authorize', ...args, ...port], {
+    env: { ...awsOf(secrets.url), ...env },
+    ...(sleep && { sleep }),
+  })
   const done = ended.then((result) => {
     heard.push(result.stdout, result.stderr)
     return result
   })
-  return { ended: done, pageUrl: firstLine, said }
+  return { ended: done, pageUrl: until('stdout', /^(.*)\n/) }
 }
 
 /** Opens the consent page as a browser does, and returns where it sends the browser. */
@@ -123,12 +126,9 @@ describe('a granted consent', () => {
     const id = 'subscription-offboarding/staging/feishu/user/ou_leaver'
     secrets.seed('subscription-offboarding/staging/feishu/app', FEISHU_APP)
     const kmsKey = 'arn:aws:kms:ap-southeast-1:000000000000:key/customer-managed'
-    const params = [
-      `secretsKmsKeyArn=${kmsKey}`,
-      `feishuBaseUrl=${sandbox.url}`,
-      `feishuOauthTokenUrl=${sandbox.url}/oauth/v3/token`,
-    ]
-    const run = await authorize([...FEISHU.args, '--stage', 'staging', ...params.flatMap((it) => ['--param', it])], {})
+    const { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL } = known()
+    const args = [...FEISHU.args, '--stage', 'staging', '--param', `secretsKmsKeyArn=${kmsKey}`]
+    const run = await authorize(args, { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL })
     const pageUrl = new URL(await run.pageUrl)
     const query = Object.fromEntries(pageUrl.searchParams)
     expect(pageUrl.pathname).toBe('/open-apis/authen/v1/authorize')
@@ -225,15 +225,17 @@ describe('nothing is stored', () => {
   })
 
   test('when nobody answers in time', async () => {
-    const run = await authorize([...FEISHU.args, '--timeout', '1'])
+    const waits: number[] = []
+    const run = await authorize([...FEISHU.args, '--timeout', '77'], known(), async (waitMs) => void waits.push(waitMs))
     await run.pageUrl
-    expect(await run.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('within 1 s') })
+    expect(await run.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('not granted within 77 s') })
+    expect(waits).toEqual([77_000])
   })
 
-  test('when Secrets Manager refuses it; the page says that it did not work', async () => {
+  test('when Secrets Manager refuses it; the page says that it failed', async () => {
     secrets.fail('CreateSecret', { type: 'AccessDeniedException' })
     const run = await authorize(FEISHU.args)
-    expect((await open(await redirectOf(await run.pageUrl))).text).toContain('did not work')
+    expect((await open(await redirectOf(await run.pageUrl))).text).toContain('Authorization failed')
     expect(await run.ended).toMatchObject({ code: 1, stderr: expect.stringContaining('secretsmanager:CreateSecret') })
   })
 })
@@ -266,21 +268,25 @@ describe('before anybody is asked', () => {
   })
 
   test.each([
-    [['--vendor', 'slack'], '--vendor must be feishu or dingtalk'],
+    [['--vendor', 'slack'], 'Allowed choices are feishu, dingtalk'],
     [['--vendor', 'dingtalk', '--open-id', 'ou_x'], 'needs --union-id'],
-    [['--vendor', 'feishu', '--open-id', 'a/b'], 'may hold only'],
-    [[...FEISHU.args, '--timeout', '0'], '--timeout must be'],
+    [['--vendor', 'feishu', '--open-id', 'a/b'], 'It may contain only'],
+    [['--vendor', 'feishu', '--open-id', 'leaver@corp.example'], '--open-id must begin with ou_'],
+    [[...FEISHU.args, '--timeout', '0'], "option '--timeout <seconds>' argument '0' is invalid. It must be"],
     [[...FEISHU.args, '--stage', 'prod'], '--stage has no effect while FEISHU_APP_SECRET_ID is set'],
     [[...FEISHU.args, '--param', 'feishuBaseUrll=x'], 'no such parameter'],
-    [[...FEISHU.args, '--bogus'], "Unknown option '--bogus'"],
+    [[...FEISHU.args, '--bogus'], "unknown option '--bogus'"],
   ])('%j is one clear line and exit code 2', async (args, told) => {
     const { code, stderr } = await (await authorize(args)).ended
     expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
   })
 
-  test('--help tells the options and an example', async () => {
+  test('--help shows the options and an example', async () => {
     const { code, stdout } = await (await authorize(['--help'])).ended
-    expect([code, stdout]).toEqual([0, expect.stringContaining('npm run authorize -- --vendor feishu --open-id ou_')])
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining('npx offboarding users authorize --vendor feishu --open-id ou_'),
+    ])
   })
 })
 

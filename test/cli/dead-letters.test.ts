@@ -1,17 +1,18 @@
-/** `npm run dead-letters`: what was set aside, and the ways back. Nothing may be lost on them. */
+/** `offboarding letters`: what was set aside, and the ways back. Nothing may be lost on them. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { operationNames } from '../../infra/operations.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
-import { itemOf, type Name, OPERATIONS, offboardingEvent } from '../harness.ts'
-import { startCommand, stopCommands } from './operator.ts'
+import { itemOf, offboardingEvent } from '../harness.ts'
+import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const DRIVE = 'feishu-drive-unsubscribe'
 const APPROVAL = 'feishu-approval-unsubscribe'
@@ -19,14 +20,18 @@ const DEAD = 'dead-letter.fifo'
 const UNDELIVERED = 'undelivered-events'
 const folder = mkdtempSync(path.join(tmpdir(), 'dead-letters-'))
 
+type Request = {
+  QueueName?: string
+  QueueUrl?: string
+  WaitTimeSeconds?: number
+  Entries?: { Id: string; MessageBody?: string }[]
+}
 let queues: Queues
 let bus: EventBus
 /** By SQS action, what answers instead of SQS; an answer it returns nothing for comes from SQS. */
-let faults: Record<
-  string,
-  (request: { Entries?: { Id: string; MessageBody?: string }[] }, call: number) => Promise<object> | object | undefined
->
-let calls: string[]
+let faults: Record<string, (request: Request, call: number) => Promise<object | undefined> | object | undefined>
+/** In their order; a fault is told which call it is of its action on its queue. */
+let calls: { action: string; sent: Request }[]
 let url: string
 /** Stands before SQS. */
 const server = createServer(async (request, response) => {
@@ -37,8 +42,11 @@ const server = createServer(async (request, response) => {
 async function forward(request: IncomingMessage, response: ServerResponse) {
   const body = String(await readBody(request))
   const action = String(request.headers['x-amz-target']).replace('AmazonSQS.', '')
-  calls.push(action)
-  const given = await faults[action]?.(JSON.parse(body), calls.filter((one) => one === action).length)
+  const sent: Request = JSON.parse(body)
+  const isSame = (one: { action: string; sent: Request }) =>
+    one.action === action && one.sent.QueueUrl === sent.QueueUrl
+  calls.push({ action, sent })
+  const given = await faults[action]?.(sent, calls.filter(isSame).length)
   const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${action}` }
   const answer = given ? undefined : await fetch(queues.url, { method: 'POST', headers, body })
   response.writeHead(answer?.status ?? ('__type' in (given as object) ? 400 : 200), {
@@ -55,7 +63,7 @@ const description = (): StackDescription => ({
     deadLetterQueue: DEAD,
     undeliveredEventsQueue: UNDELIVERED,
     operations: Object.fromEntries(
-      OPERATIONS.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo`, logGroup: '' }]),
+      operationNames.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo`, logGroup: '' }]),
     ),
   },
   region: 'ap-southeast-1',
@@ -74,15 +82,14 @@ beforeEach(async () => {
   bus = await startEventBus({ buses: ['bus'] })
   queues = await startQueues()
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-  for (const name of [DEAD, ...OPERATIONS.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
+  for (const name of [DEAD, ...operationNames.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
   await queues.create(UNDELIVERED)
 })
 afterEach(async () => {
-  stopCommands()
   await Promise.all([queues.close(), bus.close()])
 })
 
-const command = (...args: string[]) => startCommand('dead-letters', [...args, '--local', url], {})
+const command = (...args: string[]) => startCommand(['letters', ...args, '--local', url])
 const run = (...args: string[]) => command(...args).ended
 
 let letters = 0
@@ -108,7 +115,7 @@ const FORBIDDEN = { kind: 'forbidden', code: '1069603', hint: 'Make the app a ma
 const driveItem = (token: string) => itemOf(DRIVE, { file_token: token, file_type: 'docx' })
 
 /** What EventBridge writes when a function could not be reached, and Lambda when a function failed. */
-async function putUndelivered(event: object, operation: Name, by: 'eventbridge' | 'lambda'): Promise<string> {
+async function putUndelivered(event: object, operation: string, by: 'eventbridge' | 'lambda'): Promise<string> {
   const arn = `arn:aws:lambda:ap-southeast-1:000000000000:function:local-${operation}`
   const record = {
     version: '1.0',
@@ -136,7 +143,7 @@ const left = async () => {
   return [dead.visible + undelivered.visible, dead.inFlight + undelivered.inFlight]
 }
 const bodies = async (name: string) => (await queues.messages(name)).map(({ body }) => body)
-const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('npm run dead-letters:'))
+const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('Failed: '))
 
 describe('list', () => {
   test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {
@@ -197,30 +204,45 @@ describe('list', () => {
     expect(await left()).toEqual([2, 0])
   })
 
+  test('of a deployed stage waits for letters, as a short poll of SQS may miss some; the local stack misses none', async () => {
+    faults.GetQueueUrl = ({ QueueName }) => ({ QueueUrl: `${url}/000000000000/${QueueName?.replace('qa-', '')}` })
+    faults.ReceiveMessage = () => ({})
+    const waits = () => [...new Set(calls.flatMap(({ sent }) => sent.WaitTimeSeconds ?? []))]
+    const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
+    const { code, stderr } = await call(['letters', 'list', '--stage', 'qa'], { env })
+    expect([code, stderr, waits()]).toEqual([0, expect.stringMatching(/No letters\.\n$/), [1]])
+    calls = []
+    expect([(await run('list')).code, waits()]).toEqual([0, [0]])
+  }, 60_000)
+
   test('says so when there is none', async () => {
     expect(await run('list')).toEqual({ code: 0, stdout: '', stderr: 'No letters.\n' })
   })
 
   test('a failure on the way leaves every letter visible', async () => {
     for (let index = 0; index < 120; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
-    faults.ReceiveMessage = (_, call) =>
-      call === 9 ? { __type: 'com.amazonaws.sqs#AccessDeniedException' } : undefined
+    faults.ReceiveMessage = ({ QueueUrl }, call) =>
+      QueueUrl?.includes(DEAD) && call === 9 ? { __type: 'com.amazonaws.sqs#AccessDeniedException' } : undefined
     const { code, stderr } = await run('list')
     expect([code, stderr]).toEqual([
       1,
-      'npm run dead-letters: ReceiveMessage of "dead-letter.fifo" failed (AccessDeniedException); you need sqs:ReceiveMessage\n',
+      'offboarding letters list: ReceiveMessage of "dead-letter.fifo" failed (AccessDeniedException); you need sqs:ReceiveMessage\n',
     ])
     expect(await left()).toEqual([120, 0])
   })
 
   test('Ctrl-C leaves every letter visible, and is exit code 130', async () => {
     for (let index = 0; index < 120; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
-    const slow = Promise.withResolvers<undefined>()
-    faults.ReceiveMessage = (_, call) => (call === 10 ? slow.promise : undefined)
+    const [asked, slow] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()]
+    faults.ReceiveMessage = ({ QueueUrl }, call) => {
+      if (!QueueUrl?.includes(DEAD) || call !== 10) return undefined
+      asked.resolve()
+      return slow.promise
+    }
     const listing = command('list')
-    await vi.waitFor(async () => expect((await left())[1]).toBeGreaterThan(0), { timeout: 10_000 })
+    await asked.promise
+    expect((await left())[1]).toBeGreaterThan(0)
     listing.interrupt()
-    await new Promise((resolve) => setTimeout(resolve, 200))
     slow.resolve(undefined)
     expect((await listing.ended).code).toBe(130)
     expect(await left()).toEqual([120, 0])
@@ -242,7 +264,10 @@ describe('show', () => {
     const id = await put(JSON.stringify(offboardingEvent(detail)), { kind: 'invalid_request', hint: 'Correct it.' })
     const file = path.join(folder, 'event.json')
     const { code, stderr } = await run('show', '--id', id, '--event', file)
-    expect([code, stderr]).toEqual([0, expect.stringContaining(`npm run offboard -- ${file}`)])
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining(`npx offboarding offboard ${file} --local ${url}, and discard`),
+    ])
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(detail)
     const again = await run('show', '--id', id, '--event', file)
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('exists already and was left as it is')])
@@ -256,7 +281,7 @@ describe('show', () => {
     expect([code, JSON.parse(stdout || 'null')]).toEqual([0, expect.objectContaining({ id, text: body })])
     const file = path.join(folder, 'deep.json')
     const { stderr } = await run('show', '--id', id, '--event', file)
-    expect([stderr.split('\n')[0], existsSync(file)]).toEqual([expect.stringContaining('holds no event'), false])
+    expect([stderr.split('\n')[0], existsSync(file)]).toEqual([expect.stringContaining('contains no event'), false])
   })
 
   test('a work item is no event, and an unknown id no letter', async () => {
@@ -265,7 +290,7 @@ describe('show', () => {
     expect(await run('show', '--id', id, '--event', file)).toMatchObject({ code: 2 })
     expect(existsSync(file)).toBe(false)
     const { code, stderr } = await run('show', '--id', 'nowhere')
-    expect([code, stderr]).toEqual([1, expect.stringContaining('no such letter, or in other hands now: nowhere')])
+    expect([code, stderr]).toEqual([1, expect.stringContaining('no such letter, or another command holds it: nowhere')])
     expect(await left()).toEqual([1, 0])
   })
 })
@@ -276,7 +301,10 @@ describe('redrive', () => {
     await put(itemOf(APPROVAL), { kind: 'forbidden', code: '1' })
     await put(itemOf(APPROVAL), { kind: 'misconfigured' })
     const { code, stdout, stderr } = await run('redrive', '--kind', 'forbidden', '--yes')
-    expect([code, stderr]).toEqual([0, 'Redriven: 24.\nWhat becomes of it: npm run report -- hr-1\n'])
+    expect([code, stderr]).toEqual([
+      0,
+      `Redriven: 24.\nTo see the outcome: npx offboarding report hr-1 --local ${url}\n`,
+    ])
     expect(stdout).toContain('forbidden 1069603: 23 letters')
     const sent = await queues.messages(`${DRIVE}.fifo`)
     expect(sent.map(({ body }) => body).sort()).toEqual(
@@ -326,7 +354,7 @@ describe('redrive', () => {
     faults.SendMessageBatch = () => ({ __type: 'com.amazonaws.sqs#AccessDeniedException' })
     const { code, stderr } = await run('redrive', '--all', '--yes')
     expect([code, stderr]).toEqual([1, expect.stringContaining('could not be sent (AccessDeniedException)')])
-    expect([calls.includes('DeleteMessageBatch'), await left()]).toEqual([false, [1, 0]])
+    expect([calls.some(({ action }) => action === 'DeleteMessageBatch'), await left()]).toEqual([false, [1, 0]])
   })
 
   test('what is no valid item or event of this stack is refused and stays', async () => {
@@ -363,7 +391,10 @@ describe('redrive', () => {
     await putUndelivered(event, APPROVAL, 'eventbridge')
     await putUndelivered(event, DRIVE, 'lambda')
     const { code, stderr } = await run('redrive', '--kind', 'undelivered', '--yes')
-    expect([code, stderr]).toEqual([0, 'Redriven: 2.\nWhat becomes of it: npm run report -- hr-9\n'])
+    expect([code, stderr]).toEqual([
+      0,
+      `Redriven: 2.\nTo see the outcome: npx offboarding report hr-9 --local ${url}\n`,
+    ])
     expect(bus.events).toMatchObject([
       { event: { source: 'hr.offboarding', 'detail-type': 'User Offboarding', detail: EVENT } },
     ])
@@ -391,8 +422,18 @@ describe('discard', () => {
   test.each(['redrive', 'discard'])('%s does nothing where nobody can be asked', async (what) => {
     await put(driveItem('doxcn1'), FORBIDDEN)
     const { code, stderr } = await run(what, '--all')
-    expect([code, stderr]).toEqual([2, expect.stringContaining('nobody can be asked here: give --yes')])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('stdin is not a terminal: pass --yes to confirm')])
     expect([await left(), await bodies(`${DRIVE}.fifo`)]).toEqual([[1, 0], []])
+  })
+
+  test.each([
+    ['n\n', 1, /Discard for good: 1 letter\? \[y\/N\] [\s\S]*Nothing was done\.\n$/, [1, 0]],
+    ['y\n', 0, /Discard for good: 1 letter\? \[y\/N\] [\s\S]*Discarded: 1\.\n$/, [0, 0]],
+  ])('at a terminal asks, and is answered %j', async (typed, exitCode, said, after) => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    const { code, stderr } = await call(['letters', 'discard', '--all', '--local', url], { typed })
+    expect([code, stderr]).toEqual([exitCode, expect.stringMatching(said)])
+    expect(await left()).toEqual(after)
   })
 
   test('one unknown id stops it before anything is done', async () => {
@@ -403,52 +444,50 @@ describe('discard', () => {
 })
 
 test('the way back as the README tells it: found, mended, redriven, done', async () => {
-  const stack = startCommand('start', ['--port', '0'], {})
-  await vi.waitFor(() => expect(stack.said.stderr).toContain('Ctrl-C'), { timeout: 60_000 })
-  const local = /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? ''
-  const sandbox = /both vendors is at (http:\S+?),/.exec(stack.said.stderr)?.[1] ?? ''
+  const { local, sandbox, stop } = await startLocalStack()
+  onTestFinished(stop)
   const readme = readFileSync('README.md', 'utf8')
   const [, mend = ''] = /curl 'SANDBOX\/_sandbox\/documents' -d '(.+?)'/.exec(readme) ?? []
-  const here = (name: string, ...args: string[]) => startCommand(name, [...args, '--local', local], {}).ended
+  const here = (...args: string[]) => call([...args, '--local', local])
 
-  const found = await here('dead-letters', 'list')
+  const found = await here('letters', 'list')
   expect(found.stdout).toMatch(/^forbidden 1069603: 1 letter\n.+\n.+doxcnSandboxForbidden/)
-  const notMended = await here('dead-letters', 'redrive', '--kind', 'forbidden', '--yes')
+  const notMended = await here('letters', 'redrive', '--kind', 'forbidden', '--yes')
   expect(notMended.code).toBe(0)
-  await vi.waitFor(async () => expect((await here('dead-letters', 'list')).stdout).toContain('doxcnSandboxForbidden'), {
-    timeout: 30_000,
-    interval: 500,
+  await vi.waitFor(async () => expect((await here('letters', 'list')).stdout).toContain('doxcnSandboxForbidden'), {
+    timeout: 60_000,
+    interval: 200,
   })
 
   await fetch(`${sandbox}/_sandbox/documents`, { method: 'POST', body: mend })
-  expect((await here('dead-letters', 'redrive', '--kind', 'forbidden', '--yes')).code).toBe(0)
+  expect((await here('letters', 'redrive', '--kind', 'forbidden', '--yes')).code).toBe(0)
   await vi.waitFor(
     async () =>
       expect(await here('report', 'hr-2026-000123')).toMatchObject({
         code: 0,
         stdout: expect.stringContaining('39 targets: 34 changed, 4 unchanged, 1 gone'),
       }),
-    { timeout: 30_000, interval: 500 },
+    { timeout: 60_000, interval: 200 },
   )
-  expect((await here('dead-letters', 'list')).stderr).toBe('No letters.\n')
+  expect((await here('letters', 'list')).stderr).toBe('No letters.\n')
 }, 180_000)
 
 test.each([
-  [[], 'say what to do: list, show, redrive or discard'],
-  [['toString'], 'say what to do'],
-  [['redrive', '--yes'], 'say which letters'],
-  [['discard'], 'say which letters'],
-  [['redrive', '--all', '--kind', 'forbidden'], '--all goes without'],
-  [['list', '--kind', 'bogus'], '--kind must be one of invalid_request'],
-  [['list', '--yes'], '--yes has no effect with list'],
-  [['show'], 'show needs one --id ID'],
-  [['list', '--bogus'], "Unknown option '--bogus'"],
+  [[], 'missing subcommand: expected list, show, redrive or discard'],
+  [['toString'], 'unknown subcommand toString: expected list'],
+  [['redrive', '--yes'], 'select letters with --kind'],
+  [['discard'], 'select letters with --kind'],
+  [['redrive', '--all', '--kind', 'forbidden'], "option '--all' cannot be used with option '--kind <kind>'"],
+  [['list', '--kind', 'bogus'], 'Allowed choices are invalid_request, forbidden'],
+  [['list', '--yes'], "unknown option '--yes'"],
+  [['show'], "required option '--id <id>' not specified"],
+  [['list', '--bogus'], "unknown option '--bogus'"],
 ])('%j is one clear line and exit code 2', async (args, told) => {
-  const { code, stderr } = await run(...args)
+  const { code, stderr } = await call(['letters', ...args])
   expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
 })
 
-test('--help tells the options and an example', async () => {
-  const { code, stdout } = await run('--help')
-  expect([code, stdout]).toEqual([0, expect.stringContaining('npm run dead-letters -- redrive --kind forbidden')])
+test('--help shows the options and an example', async () => {
+  const { code, stdout } = await call(['letters', '--help'])
+  expect([code, stdout]).toEqual([0, expect.stringContaining('npx offboarding letters redrive --kind forbidden')])
 })

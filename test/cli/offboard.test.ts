@@ -1,13 +1,13 @@
-/** `npm run offboard`, as an operator uses it: beside the stack that `npm start` runs in another terminal. */
+/** `offboarding offboard`, as an operator uses it: beside the stack that `npm start` runs in another terminal. */
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
 import { startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
 import { startEventBus } from '../../local/aws/event-bus.ts'
-import { startCommand, stopCommands } from './operator.ts'
+import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'offboard-'))
 function write(name: string, content: unknown): string {
@@ -16,22 +16,20 @@ function write(name: string, content: unknown): string {
   return file
 }
 
-afterAll(stopCommands)
-
 describe('beside a local stack', () => {
   let local = ''
-  let sandboxUrl = ''
+  let sandbox = ''
   beforeAll(async () => {
-    const stack = startCommand('start', ['--no-event', '--port', '0'], {})
-    await vi.waitFor(() => expect(stack.said.stderr).toContain('Ctrl-C'), { timeout: 60_000 })
-    local = /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? ''
-    sandboxUrl = /its state at (http:\S+)/.exec(stack.said.stderr)?.[1] ?? ''
-  }, 70_000)
+    const stack = await startLocalStack('--no-event')
+    ;({ local, sandbox } = stack)
+    return stack.stop
+  })
 
-  const run = (name: 'offboard' | 'report', ...args: string[]) =>
-    startCommand(name, [...args, '--local', local], {}).ended
+  const run = (...args: string[]) => call([...args, '--local', local])
   const subscriptions = async () => {
-    const { subscriptions } = (await fetch(sandboxUrl).then((response) => response.json())) as { subscriptions: object }
+    const { subscriptions } = (await fetch(`${sandbox}/_sandbox/state`).then((response) => response.json())) as {
+      subscriptions: object
+    }
     return subscriptions
   }
 
@@ -48,7 +46,7 @@ describe('beside a local stack', () => {
     const sum = '39 targets: 33 changed, 4 unchanged, 1 parked, 1 gone'
     expect([code, stdout]).toEqual([1, expect.stringContaining(sum)])
     expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}forbidden: \S/)
-    expect(stderr).toMatch(/deferred {3}feishu-drive-unsubscribe: \d+ items? until \d\d:\d\d:\d\d \(rate_limited\)/)
+    expect(stderr).toMatch(/^planned {4}feishu-drive-unsubscribe: 31 items$/m)
     for (const again of [run('report', 'hr-2026-000123'), run('offboard', '--follow', 'hr-2026-000123')])
       expect(await again).toMatchObject({ code: 1, stdout: expect.stringContaining(sum) })
   }, 60_000)
@@ -61,7 +59,7 @@ describe('beside a local stack', () => {
       2,
       expect.stringMatching(/names 20000 targets; at most \d+ are .* Nothing was sent\.\n/),
     ])
-    expect((await run('report', 'many')).stderr).toContain('nothing is known')
+    expect((await run('report', 'many')).stderr).toContain('no record of this offboarding')
   }, 60_000)
 
   test('flags stand for a file in small cases, and the command names the offboarding itself', async () => {
@@ -101,20 +99,26 @@ describe('where nothing answers for the functions', () => {
   })
   afterAll(() => stop())
 
-  test('Ctrl-C stops following, tells how to go on, and is exit code 130', async () => {
-    const command = startCommand('offboard', ['--file', 'doxcn1:docx', '--id', "it's", '--local', local], {})
-    await vi.waitFor(() => expect(command.said.stderr).toContain('Sent '), { timeout: 10_000 })
+  test('Ctrl-C stops following, shows how to go on, and is exit code 130', async () => {
+    // Sent, and then waiting for what the functions will say.
+    const waiting = Promise.withResolvers<void>()
+    const sleep = (_: number, signal?: AbortSignal) => {
+      waiting.resolve()
+      return new Promise<void>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const command = startCommand(['offboard', '--file', 'doxcn1:docx', '--id', "it's", '--local', local], { sleep })
+    await waiting.promise
     command.interrupt()
     const { code, stderr } = await command.ended
     expect(code).toBe(130)
-    expect(stderr).toContain(`To go on following it: npm run offboard -- --follow 'it'\\''s' --local ${local}\n`)
+    expect(stderr).toContain(`To go on following it: npx offboarding offboard --follow 'it'\\''s' --local ${local}\n`)
     expect(put()).toMatchObject([{ source: 'hr.offboarding', 'detail-type': 'User Offboarding' }])
   }, 20_000)
 })
 
 describe('what is wrong with an event is told field by field, and nothing is sent', () => {
   // Nothing listens there: whatever is sent would be told as a missing stack.
-  const offboard = (...args: string[]) => startCommand('offboard', [...args, '--local', 'http://127.0.0.1:1'], {}).ended
+  const offboard = (...args: string[]) => call(['offboard', ...args, '--local', 'http://127.0.0.1:1'])
 
   test('several at once', async () => {
     const event = {
@@ -151,14 +155,14 @@ describe('what is wrong with an event is told field by field, and nothing is sen
   })
 
   test.each([
-    [[], 'give one EVENT.json, or targets, or --follow'],
+    [[], 'expected one EVENT.json, or targets, or --follow'],
     [['nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
     [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must hold a JSON object \(line 2 column 2\)$/],
     [[write('list.json', '[1]')], 'must hold a JSON object'],
-    [[write('other.json', {}), '--approval-code', 'a'], 'give one EVENT.json, or targets'],
-    [['--follow', 'a', '--dry-run'], '--dry-run has no effect with --follow'],
+    [[write('other.json', {}), '--approval-code', 'a'], 'expected one EVENT.json, or targets'],
+    [['--follow', 'a', '--dry-run'], "option '--follow <offboarding-id>' cannot be used with option '--dry-run'"],
     [['--file', 'doxcn1'], '--file must be TOKEN:TYPE'],
-    [['--bogus'], "Unknown option '--bogus'"],
+    [['--bogus'], "unknown option '--bogus'"],
   ])('%j is one clear line and exit code 2', async (args, told) => {
     const { code, stderr } = await offboard(...args)
     expect([code, stderr.split('\n')[0]]).toEqual([
@@ -170,18 +174,17 @@ describe('what is wrong with an event is told field by field, and nothing is sen
 })
 
 test('without a stack it says how to have one', async () => {
-  const { code, stderr } = await startCommand('offboard', ['--approval-code', 'a', '--local', 'http://127.0.0.1:1'], {})
-    .ended
+  const { code, stderr } = await call(['offboard', '--approval-code', 'a', '--local', 'http://127.0.0.1:1'])
   expect([code, stderr]).toEqual([
     1,
     expect.stringContaining('run "npm start" in another terminal, or name a deployed stage'),
   ])
 })
 
-test('--help tells the options and an example', async () => {
-  const { code, stdout } = await startCommand('offboard', ['--help'], {}).ended
+test('--help shows the options and an example', async () => {
+  const { code, stdout } = await call(['offboard', '--help'])
   expect([code, stdout]).toEqual([
     0,
-    expect.stringContaining('npm run offboard -- local/events/offboarding.json --dry-run'),
+    expect.stringContaining('npx offboarding offboard local/events/offboarding.json --dry-run'),
   ])
 })

@@ -1,13 +1,15 @@
-/** `npm run report`: what the audit log says of an offboarding, in every format, whatever the log holds. */
+/** `offboarding report`: what the audit log says of an offboarding, in every format, whatever the log holds. */
 import { createServer } from 'node:http'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Io } from '../../cli/io.ts'
 import { close, listen } from '../../cli/loopback.ts'
 import type { LoggedLine } from '../../cli/progress/audit-log.ts'
 import { Ledger } from '../../cli/progress/ledger.ts'
 import { Progress } from '../../cli/progress/progress.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { operationNames } from '../../infra/operations.ts'
 import { type CloudWatchLogs, startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
-import { startCommand, stopCommands } from './operator.ts'
+import { run } from './operator.ts'
 
 const DRIVE = 'feishu-drive-unsubscribe'
 const APPROVAL = 'feishu-approval-unsubscribe'
@@ -48,7 +50,6 @@ beforeEach(async () => {
   for (const operation of [DRIVE, APPROVAL]) logs.createGroup(groupOf(operation))
 })
 afterEach(async () => {
-  stopCommands()
   await logs.close()
 })
 
@@ -68,7 +69,7 @@ const write = (line: Partial<LoggedLine>, atMs?: number) =>
 const file = (file_token: string) => ({ file_token, file_type: 'docx' })
 
 async function report(...args: string[]) {
-  const { code, stdout, stderr } = await startCommand('report', [...args, '--local', url], {}).ended
+  const { code, stdout, stderr } = await run(['report', ...args, '--local', url])
   return { code, stdout, stderr, lines: stdout.trimEnd().split('\n') }
 }
 const summary = async (id = 'hr-1') => {
@@ -215,7 +216,7 @@ test.each(['o"1*', 'o") || ($.offboardingId = "*', '离职-1', '*', '-x'])('find
     write({ message: 'planned', items: 1, offboardingId, eventId: `of-${offboardingId}` })
     write({ input: file(offboardingId), offboardingId, eventId: `of-${offboardingId}` })
   }
-  const { code, stdout } = await startCommand('report', ['--json', '--local', url, '--', id], {}).ended
+  const { code, stdout } = await run(['report', '--json', '--local', url, '--', id])
   expect(code).toBe(0)
   expect(JSON.parse(stdout).targets.map(({ input }: LoggedLine) => input)).toEqual([file(id)])
 })
@@ -232,17 +233,16 @@ test('reads 5,000 targets among others through empty pages and throttling, in on
 }, 60_000)
 
 test('a deployed stage is read with the same code', async () => {
-  logs.createGroup('/aws/lambda/qa-feishu-drive-unsubscribe')
-  for (const name of ['calendar-unsubscribe', 'calendar-acl-subscribe', 'approval-unsubscribe'])
-    logs.createGroup(`/aws/lambda/qa-feishu-${name}`)
-  logs.createGroup('/aws/lambda/qa-dingtalk-calendar-unsubscribe')
-  logs.write('/aws/lambda/qa-feishu-drive-unsubscribe', JSON.stringify(lineOf({ input: file('a') })))
   const env = { AWS_ENDPOINT_URL: logs.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-  const { code, stdout } = await startCommand('report', ['hr-1', '--stage', 'qa'], env).ended
+  const other = await run(['report', 'hr-1', '--stage', 'qa'], { env })
+  expect([other.code, other.stderr]).toEqual([
+    1,
+    expect.stringMatching(/there is no log group \S+qa-\S+ here: check stage, region and account\n$/),
+  ])
+  for (const name of operationNames) logs.createGroup(`/aws/lambda/qa-${name}`)
+  logs.write('/aws/lambda/qa-feishu-drive-unsubscribe', JSON.stringify(lineOf({ input: file('a') })))
+  const { code, stdout } = await run(['report', 'hr-1', '--stage', 'qa'], { env })
   expect([code, stdout]).toEqual([0, expect.stringContaining('1 target: 1 changed')])
-  const other = await startCommand('report', ['hr-1', '--stage', 'prod'], env).ended
-  expect(other.code).toBe(1)
-  expect(other.stderr).toMatch(/there is no log group \S+prod-\S+ here: check stage, region and account\n$/)
 }, 60_000)
 
 test('says which permission is missing, and nothing of what AWS said', async () => {
@@ -253,20 +253,20 @@ test('says which permission is missing, and nothing of what AWS said', async () 
 })
 
 test.each([
-  [[], 2, 'say of which: one OFFBOARDING_ID'],
-  [['a', 'b'], 2, 'say of which'],
-  [['a', '--json', '--csv'], 2, 'one of --json, --csv and --markdown'],
-  [['a', '--days', '0'], 2, '--days must be a whole number'],
-  [['a', '--bogus'], 2, "Unknown option '--bogus'"],
-  [['unknown'], 1, 'nothing is known of this offboarding in the last 30 days'],
+  [[], 2, "missing required argument 'offboarding-id'"],
+  [['a', 'b'], 2, 'too many arguments'],
+  [['a', '--json', '--csv'], 2, "option '--json' cannot be used with option '--csv'"],
+  [['a', '--days', '0'], 2, 'It must be a whole number from 1 to 3653'],
+  [['a', '--bogus'], 2, "unknown option '--bogus'"],
+  [['unknown'], 1, 'no record of this offboarding in the last 30 days'],
 ])('%j is one clear line and exit code %i', async (args, exitCode, told) => {
   const { code, stderr } = await report(...args)
   expect([code, stderr.split('\n')[0]]).toEqual([exitCode, expect.stringContaining(told)])
 })
 
-test('--help tells the options and an example', async () => {
+test('--help shows the options and an example', async () => {
   const { code, stdout } = await report('--help')
-  expect([code, stdout]).toEqual([0, expect.stringContaining('npm run report -- hr-2026-000123')])
+  expect([code, stdout]).toEqual([0, expect.stringContaining('npx offboarding report hr-2026-000123')])
 })
 
 test('the bar of a terminal: what has ended, until when the rest waits, and how long the limits make it last', () => {
@@ -275,7 +275,7 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
     isTTY: true,
     columns: 200,
     write: (text: string) => written.push(text),
-  } as unknown as NodeJS.WriteStream
+  } as unknown as Io['stderr']
   const ledger = new Ledger()
   const progress = new Progress(stream, ledger, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
   const time = new Date().toISOString()
@@ -303,4 +303,27 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
   progress.draw()
   const line = `\r\u001b[K[███·········] 11/40  1 parked  about 7 min left  deferred until ${until}`
   expect(written[1]).toContain(line)
+})
+
+test('without a terminal each thing is a line: what was planned, what waits and why, what ended', () => {
+  const written: string[] = []
+  const stream = { write: (text: string) => written.push(text) } as unknown as Io['stderr']
+  const ledger = new Ledger()
+  const progress = new Progress(stream, ledger, { paces: {}, speed: 1 })
+  const time = new Date().toISOString()
+  for (const line of [
+    { message: 'planned', items: 2, bucket: 'feishu:default', time },
+    { message: 'deferred', items: 1, bucket: 'feishu:default', waitMs: 300_000, kind: 'rate_limited', time },
+    { message: 'deferred', items: 1, bucket: 'feishu:other', waitMs: 300_000, time },
+    { input: file('a'), time },
+  ] as Partial<LoggedLine>[]) {
+    ledger.add(lineOf(line))
+    progress.told(lineOf(line))
+  }
+  const until = new Date(Date.parse(time) + 300_000).toTimeString().slice(0, 5)
+  expect(written).toEqual([
+    `planned    ${DRIVE}: 2 items\n`,
+    `deferred   ${DRIVE}: 1 item until ${until} (rate_limited)\n`,
+    `changed    ${DRIVE} a docx\n`,
+  ])
 })

@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, type Template } from '../../infra/compile.ts'
+import { operationNames } from '../../infra/operations.ts'
+import { checkParameters } from '../infra/parameters.ts'
 import { arnsOf, deployerPolicy, namesOf, naming, type Policy, permits, type RequestContext } from './policies.ts'
 
 // The emulator cuts long names differently from AWS and asks IAM only about what osls itself calls, so what a deployer
@@ -29,10 +31,13 @@ describe('names', () => {
     expect(generated.map(({ id }) => id)).toEqual(['ServerlessDeploymentBucket'])
   })
 
+  const REFUSED = /--stage must be at most ten lower-case letters and digits/
   it.each(['My-Stage', 'dev-eu', 'Dev', '1dev', 'productions'])('refuse the stage %s', async (stage) => {
-    await expect(compileTemplate({ stage })).rejects.toThrow(
-      /--stage must be at most ten lower-case letters and digits/,
-    )
+    await expect(checkParameters({ stage })).rejects.toThrow(REFUSED)
+  })
+
+  it('stop osls at a stage they refuse', async () => {
+    await expect(compileTemplate({ stage: 'My-Stage' })).rejects.toThrow(REFUSED)
   })
 })
 
@@ -64,7 +69,7 @@ describe("the deployer's policy", () => {
   it('would not, with an action missing or another name', () => {
     const changed = (from: string, to: string): Policy => JSON.parse(JSON.stringify(policy).replaceAll(from, to))
     expect(notCreated(changed('s3:*Bucket"', 's3:GetBucket"'))).toHaveLength(1)
-    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(6)
+    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 1)
   })
 
   it('fits into one managed policy', () => {

@@ -18,7 +18,7 @@ beforeAll(async () => {
   stage = await openStage(cloud, STAGE)
 })
 
-/** Fifteen targets, of all five operations; the files alone are more than the vendor takes in a minute. */
+/** Fifteen targets of five operations; the files alone are more than the vendor takes in a minute. */
 const leaver = {
   offboardingId: 'hr-e2e-1',
   feishu: {

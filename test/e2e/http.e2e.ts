@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, inject, it } from 'vitest'
+import type { Operation } from '../../infra/operation.ts'
+import { loadOperations } from '../../infra/operations.ts'
+import { KINDS, type Kind } from '../../lib/error.ts'
 import { ACCOUNT_ID, createUser, type Keys, outputsOf, send } from './aws.ts'
 import { STAGE } from './setup.ts'
 import { vendorState } from './vendors.ts'
@@ -7,46 +10,20 @@ import { vendorState } from './vendors.ts'
 // The routes of the deployed HTTP API over plain HTTP, signed as an AWS user's tool signs. The vendors are the sandbox.
 
 const cloud = inject('cloud')
-const team = 'feishu.cn_team@group.calendar.feishu.cn'
-const closed = 'feishu.cn_private@group.calendar.feishu.cn'
+/** The call of a sample, as a caller spells it. */
+function requestOf({ route, docs }: Operation, becomes: string, query: Record<string, string> = {}): string {
+  const fields = Object.entries({ ...docs.samples.changed, ...docs.samples[becomes] })
+  const path = route.replace(/\{(\w+)\}/g, (_, field) => encodeURI(fields.find(([name]) => name === field)?.[1] ?? ''))
+  const ofQuery = fields.flatMap(([field, value = '']) => (route.includes(`{${field}}`) ? [] : [[field, value]]))
+  const pairs = new URLSearchParams({ ...Object.fromEntries(ofQuery), ...query })
+  return pairs.size > 0 ? `${path}?${pairs}` : path
+}
 
-const routes = {
-  'feishu-calendar-unsubscribe': {
-    succeeds: 'POST /feishu/calendars/unsubscription?open_id=ou_leaver',
-    invalid: ['POST /feishu/calendars/unsubscription', 'open_id'],
-    refused: ['POST /feishu/calendars/unsubscription?open_id=ou_resigned', 404, 'not_found', '195100'],
-  },
-  'feishu-calendar-acl-subscribe': {
-    succeeds: `POST /feishu/calendars/${team}/acls/subscription?open_id=ou_custodian`,
-    invalid: ['POST /feishu/calendars/two%20words/acls/subscription?open_id=ou_custodian', 'calendar_id'],
-    refused: [`POST /feishu/calendars/${closed}/acls/subscription?open_id=ou_custodian`, 403, 'forbidden', '191002'],
-  },
-  'feishu-approval-unsubscribe': {
-    succeeds: 'POST /feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A85/unsubscribe',
-    invalid: ['POST /feishu/approvals/7C468A54-8745-2245-9675-08B7C63E7A85/unsubscribe?code=1', 'code'],
-    refused: ['POST /feishu/approvals/NOBODY-KNOWS-IT/unsubscribe', 404, 'not_found', '1390002'],
-  },
-  'feishu-drive-unsubscribe': {
-    succeeds: 'DELETE /feishu/files/doxcnSandbox01/delete_subscribe?file_type=docx',
-    invalid: ['DELETE /feishu/files/doxcnSandbox01/delete_subscribe?file_type=pdf', 'file_type'],
-    refused: [
-      'DELETE /feishu/files/doxcnSandboxForbidden/delete_subscribe?file_type=docx',
-      403,
-      'forbidden',
-      '1069603',
-    ],
-  },
-  'dingtalk-calendar-unsubscribe': {
-    succeeds: 'POST /dingtalk/users/sandboxUnionId01iE/calendars/sandboxCalendar01=/unsubscribe',
-    invalid: ['POST /dingtalk/users/two%20words/calendars/sandboxCalendar01=/unsubscribe', 'userId'],
-    refused: [
-      'POST /dingtalk/users/sandboxUnionId01iE/calendars/sandboxCalendarClosed=/unsubscribe',
-      403,
-      'forbidden',
-      'permissionDenied',
-    ],
-  },
-} as const
+/** The samples that the vendor refuses. */
+const refusalsOf = ({ docs }: Operation) =>
+  (Object.keys(KINDS) as Kind[]).filter((kind) => Object.hasOwn(docs.samples, kind))
+
+const operations = await loadOperations()
 
 /** What docs/openapi.json says API Gateway answers who may not call. */
 const { paths } = JSON.parse(readFileSync('docs/openapi.json', 'utf8'))
@@ -81,29 +58,35 @@ async function call(request: string, keys?: Keys, headers: Record<string, string
   return { status: answer.status, type: answer.headers['content-type'], body: JSON.parse(answer.text) }
 }
 
-describe.each(Object.entries(routes))('%s over HTTP', (operation, { succeeds, invalid, refused }) => {
+describe.each(operations)('$name over HTTP', (operation) => {
+  const { name } = operation
+  const succeeds = requestOf(operation, 'changed')
+
   it('is done', async () => {
     expect(await call(succeeds, caller)).toMatchObject({
       status: 200,
-      body: { operation, outcome: 'changed' },
+      body: { operation: name, outcome: 'changed' },
     })
   })
 
   it('names the field of an invalid request', async () => {
-    const [request, field] = invalid
-    expect(await call(request, caller)).toMatchObject({
+    expect(await call(requestOf(operation, 'changed', { colour: 'red' }), caller)).toMatchObject({
       status: 400,
       type: 'application/problem+json',
-      body: { operation, kind: 'invalid_request', detail: expect.stringContaining(field), retryable: false },
+      body: { operation: name, kind: 'invalid_request', detail: expect.stringContaining('colour'), retryable: false },
     })
   })
 
-  it('tells what the vendor refused', async () => {
-    const [request, status, kind, code] = refused
-    expect(await call(request, caller)).toMatchObject({
-      status,
+  it.each(refusalsOf(operation))('tells what the vendor refused: %s', async (kind) => {
+    expect(await call(requestOf(operation, kind), caller)).toMatchObject({
+      status: KINDS[kind].status,
       type: 'application/problem+json',
-      body: { operation, kind, upstream: { code, requestId: expect.any(String) }, hint: expect.any(String) },
+      body: {
+        operation: name,
+        kind,
+        upstream: { code: expect.any(String), requestId: expect.any(String) },
+        hint: expect.any(String),
+      },
     })
   })
 
@@ -116,8 +99,9 @@ describe.each(Object.entries(routes))('%s over HTTP', (operation, { succeeds, in
 })
 
 it('answers in Chinese whoever asks for it', async () => {
-  const [request] = routes['feishu-approval-unsubscribe'].refused
-  const { body } = await call(request, caller, { 'accept-language': 'zh-CN' })
+  const { body } = await call('POST /feishu/approvals/NOBODY-KNOWS-IT/unsubscribe', caller, {
+    'accept-language': 'zh-CN',
+  })
   expect(body).toMatchObject({ title: '不存在', status: 404 })
 })
 

@@ -1,7 +1,12 @@
 /** What every operation promises, whichever vendor it calls. */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Harness, itemOf, OPERATIONS, offboardingEvent, SAMPLES, startHarness } from '../harness.ts'
+import { operationNames } from '../../infra/operations.ts'
+import { until } from '../clock.ts'
+import { type Harness, itemOf, offboardingEvent, sampleOf, startHarness } from '../harness.ts'
+import { seedOf } from '../seed.ts'
+
+fc.configureGlobal({ seed: seedOf() })
 
 let harness: Harness
 beforeEach(async () => {
@@ -9,6 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => harness.close())
 
+const waitsMs = () => harness.clock.waits.map(({ ms }) => ms)
 const vendorCalls = () => harness.sandbox.requests.filter(({ path }) => !/token|oauth/i.test(path))
 const PLANTED = [
   'sandbox-app-secret',
@@ -18,23 +24,12 @@ const PLANTED = [
   'ur-sandbox-custodian',
 ]
 
-const requests = {
-  'feishu-calendar-unsubscribe': 'POST /open-apis/calendar/v4/calendars/unsubscription',
-  'feishu-calendar-acl-subscribe':
-    'POST /open-apis/calendar/v4/calendars/feishu.cn_team%40group.calendar.feishu.cn/acls/subscription',
-  'feishu-approval-unsubscribe':
-    'POST /open-apis/approval/v4/approvals/7C468A54-8745-2245-9675-08B7C63E7A85/unsubscribe',
-  'feishu-drive-unsubscribe': 'DELETE /open-apis/drive/v1/files/doxcnSandbox01/delete_subscribe?file_type=docx',
-  'dingtalk-calendar-unsubscribe':
-    'POST /v1.0/calendar/users/sandboxUnionId01iE/calendars/sandboxCalendar01%3D/unsubscribe',
-}
-
-describe.each(OPERATIONS)('%s', (name) => {
+describe.each(operationNames)('%s', (name) => {
   test("sends the contract's request once, without a body", async () => {
     expect((await harness.http(name)).body).toMatchObject({ operation: name, outcome: 'changed' })
     const [call, ...others] = vendorCalls()
     expect(others).toEqual([])
-    expect(`${call?.method} ${call?.path}`).toBe(requests[name])
+    expect(`${call?.method} ${call?.path}`).toBe(sampleOf(name).request)
     expect(call?.body).toBe('')
     const token = name.startsWith('feishu') ? call?.headers.authorization : call?.headers['x-acs-dingtalk-access-token']
     expect(token).toMatch(name.startsWith('feishu') ? /^Bearer \S+$/ : /^\S+$/)
@@ -48,9 +43,9 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test('a dry run reads the secret and sends nothing that writes', async () => {
-    const query = { ...SAMPLES[name].query, dry_run: 'true' }
+    const query = { ...sampleOf(name).query, dry_run: 'true' }
     const { body } = await harness.http(name, { queryStringParameters: query })
-    const [method, path] = requests[name].split(' ')
+    const [method, path] = sampleOf(name).request.split(' ')
     expect(body).toEqual({
       operation: name,
       outcome: 'planned',
@@ -64,11 +59,11 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test.each([
-    ['an unknown field', { queryStringParameters: { ...SAMPLES[name].query, colour: 'red' } }, 'colour'],
-    ['a wrong dry_run', { queryStringParameters: { ...SAMPLES[name].query, dry_run: 'yes' } }, 'dry_run'],
+    ['an unknown field', { queryStringParameters: { ...sampleOf(name).query, colour: 'red' } }, 'colour'],
+    ['a wrong dry_run', { queryStringParameters: { ...sampleOf(name).query, dry_run: 'yes' } }, 'dry_run'],
     ['a body', { body: '{"dry_run": true}' }, 'body'],
     ['an encoded body', { body: Buffer.from('dry_run=true').toString('base64'), isBase64Encoded: true }, 'body'],
-    ...Object.keys({ ...SAMPLES[name].path, ...SAMPLES[name].query }).flatMap((field) => {
+    ...Object.keys({ ...sampleOf(name).path, ...sampleOf(name).query }).flatMap((field) => {
       const set = (value?: string) => {
         const change = (fields: Record<string, string>) =>
           Object.fromEntries(
@@ -76,7 +71,7 @@ describe.each(OPERATIONS)('%s', (name) => {
               key !== field ? [[key, old]] : value ? [[key, value]] : [],
             ),
           )
-        return { pathParameters: change(SAMPLES[name].path), queryStringParameters: change(SAMPLES[name].query) }
+        return { pathParameters: change(sampleOf(name).path), queryStringParameters: change(sampleOf(name).query) }
       }
       return [
         [`no ${field}`, set(), field],
@@ -99,42 +94,53 @@ describe.each(OPERATIONS)('%s', (name) => {
       headers: { 'x-ogw-ratelimit-reset': String(seconds) },
       body: name.startsWith('feishu') ? { code: 99991400, msg: '' } : { code: 'Forbidden.AccessDenied.QpsLimitForApi' },
     })
-    harness.sandbox.answer({ path: SAMPLES[name].route }, limited(1))
-    const startedAt = Date.now()
+    harness.sandbox.answer({ path: sampleOf(name).route }, limited(1))
     expect((await harness.http(name)).status).toBe(200)
-    expect(Date.now() - startedAt).toBeGreaterThanOrEqual(1_000)
+    expect(waitsMs()).toEqual([1_000])
 
-    harness.sandbox.answer({ path: SAMPLES[name].route }, limited(58))
+    harness.sandbox.answer({ path: sampleOf(name).route }, limited(58))
     const { status, body, headers } = await harness.http(name)
     expect([status, body.retryAfterMs, headers['retry-after']]).toEqual([429, 58_000, '58'])
+    expect(waitsMs()).toEqual([1_000])
   })
 
   test('a permanent failure is not tried again', async () => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: { code: 4711, msg: 'new' } })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: { code: 4711, msg: 'new' } })
     expect((await harness.http(name)).status).toBe(502)
     expect(vendorCalls()).toHaveLength(1)
   })
 
   test('a dropped connection and a fault at the vendor are mended by trying again', async () => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { reset: 'before' })
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 502, body: 'bad gateway' })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { reset: 'before' })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 502, body: 'bad gateway' })
     expect((await harness.http(name)).body.outcome).toBe('changed')
     expect(vendorCalls()).toHaveLength(3)
+    expect(waitsMs()).toEqual([125, 250])
   })
 
   test.each(['headers', 'body'] as const)('silence in the %s is a timeout before the deadline', async (stall) => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { stall })
-    const startedAt = Date.now()
-    const { status, body } = await harness.http(name, {}, 3_000)
+    harness.sandbox.answer({ path: sampleOf(name).route }, { stall })
+    harness.clock.takeTimers()
+    let state = 'silent'
+    const answer = harness.http(name, {}, 3_000).finally(() => {
+      state = 'answered'
+    })
+    await until(() => vendorCalls().length === 1)
+    harness.clock.pass(1_999)
+    for (let turns = 0; turns < 10; turns++) await new Promise(setImmediate)
+    expect(state).toBe('silent')
+    harness.clock.pass(1)
+    const { status, body } = await answer
     expect([status, body.kind, body.retryable]).toEqual([504, 'timeout', true])
-    expect(Date.now() - startedAt).toBeLessThan(3_000)
+    expect(body.detail).toMatch(/did not answer in time/)
   })
 
   test('50 calls on a cold container need one secret read and one token fetch', async () => {
     const answers = await Promise.all(Array.from({ length: 50 }, () => harness.http(name)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(harness.secrets.count('GetSecretValue')).toBe(1)
-    expect(harness.sandbox.requests.length - vendorCalls().length).toBeLessThanOrEqual(1)
+    const tokenFetches = harness.sandbox.requests.length - vendorCalls().length
+    expect(tokenFetches).toBeLessThanOrEqual(1)
   })
 
   test('no secret or token leaves in an answer, a log line, an event or a dead letter', async () => {
@@ -144,7 +150,7 @@ describe.each(OPERATIONS)('%s', (name) => {
       return authorization.replace('Bearer ', '') || app
     }
     const texts = [(await harness.http(name)).text]
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: echo(`your token is ${token()}`) }, 2)
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: echo(`your token is ${token()}`) }, 2)
     texts.push((await harness.http(name)).text)
     expect((await harness.queue(name, [itemOf(name)])).failed).toEqual([])
     texts.push((await harness.http(name, { queryStringParameters: { token: PLANTED[1] ?? '' } })).text)
@@ -159,7 +165,7 @@ describe.each(OPERATIONS)('%s', (name) => {
       (await harness.deadLetters()).map(({ messageAttributes }) => messageAttributes),
     ])
     expect(token()).not.toBe('')
-    for (const secret of [...PLANTED, token()]) expect(told.includes(secret), secret.slice(0, 4)).toBe(false)
+    expect([...PLANTED, token()].filter((secret) => told.includes(secret))).toEqual([])
     expect(told).toContain('[redacted]')
   })
 
@@ -186,7 +192,7 @@ describe.each(OPERATIONS)('%s', (name) => {
     const script = JSON.parse(
       JSON.stringify(answer).replaceAll('TOKEN', token).replaceAll('ESCAPED', JSON.stringify(escaped).slice(1, -1)),
     )
-    harness.sandbox.answer({ path: SAMPLES[name].route }, script, 2)
+    harness.sandbox.answer({ path: sampleOf(name).route }, script, 2)
     const { text } = await harness.http(name)
     await harness.queue(name, [itemOf(name)])
     const told = JSON.stringify([text, harness.log, harness.outcomes(), await harness.deadLetters()])
@@ -199,7 +205,7 @@ describe.each(OPERATIONS)('%s', (name) => {
     ['a million characters', 'X'.repeat(1_000_000)],
     ['control characters', 'a\u0000b'],
   ])('a code of %s is no code: parked once, with its neighbours done', async (_, code) => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: { code, msg: '', message: '' } })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: { code, msg: '', message: '' } })
     expect((await harness.queue(name, [itemOf(name), itemOf(name).replace('hr-1', 'hr-2')])).failed).toEqual([])
     expect(
       harness
@@ -213,7 +219,7 @@ describe.each(OPERATIONS)('%s', (name) => {
   test('objects where text belongs are not understood', async () => {
     const hostile = { toString: 1 }
     harness.sandbox.answer(
-      { path: SAMPLES[name].route },
+      { path: sampleOf(name).route },
       {
         status: 400,
         body: {
@@ -230,9 +236,8 @@ describe.each(OPERATIONS)('%s', (name) => {
   })
 
   test('an enormous blank body is answered at once', async () => {
-    const startedAt = Date.now()
-    expect((await harness.http(name, { body: `${' '.repeat(200_000)}x` })).status).toBe(400)
-    expect(Date.now() - startedAt).toBeLessThan(2_000)
+    // For whom a blank costs a look at all others, it takes longer than any test may.
+    expect((await harness.http(name, { body: `${' '.repeat(5_000_000)}x` })).status).toBe(400)
   })
 
   test('speaks Chinese to who prefers it', async () => {
@@ -250,7 +255,7 @@ describe.each(OPERATIONS)('%s', (name) => {
       message: 'finished',
       entrance: 'http',
       operation: name,
-      input: { ...SAMPLES[name].path, ...SAMPLES[name].query },
+      input: { ...sampleOf(name).path, ...sampleOf(name).query },
       outcome: 'changed',
       attempts: 1,
     })
@@ -262,10 +267,8 @@ describe.each(OPERATIONS)('%s', (name) => {
       fc.asyncProperty(fields, fields, fc.option(fc.string(), { nil: undefined }), async (path, query, body) => {
         const event = { pathParameters: path, queryStringParameters: { dry_run: 'true', ...query }, body }
         const answer = await harness.http(name, event as object)
-        expect(
-          answer.status === 200 || answer.body.type?.toString().startsWith('urn:subscription-offboarding:error:'),
-        ).toBe(true)
         expect(answer.status).not.toBe(500)
+        if (answer.status !== 200) expect(answer.body.type).toMatch(/^urn:subscription-offboarding:error:/)
       }),
       { numRuns: 200 },
     )

@@ -1,13 +1,17 @@
 /** The scheduled renewal, over as many users as a company has. */
 import type { Context } from 'aws-lambda'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createFunction } from '../../local/aws/lambda.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sampleWorld, type World } from '../../local/sandbox/sandbox.ts'
+import { until } from '../clock.ts'
 import { type Harness, startHarness } from '../harness.ts'
 
 const TOKEN = '/oauth/v3/token'
 const PREFIX = 'test/feishu/user/'
 const DAY_MS = 24 * 60 * 60_000
+/** Between two renewals. */
+const SPACING_MS = 65
+/** Of a run's time, kept back at its end: no renewal is begun in it. */
+const LAST_MS = 40_000
 const at = (ms: number) => new Date(Date.now() + ms).toISOString()
 
 let harness: Harness
@@ -73,88 +77,84 @@ beforeEach(async () => {
   harness.secrets.seed('test/feishu/app', { type: 'self_built', appId: 'cli_sandbox', appSecret: 'sandbox-app-secret' })
 })
 
-describe('10,000 users, 300 of them due, 20 of those dead', () => {
-  beforeEach(() => {
-    seed(10_000, 300)
-    const codes = Object.keys(DEAD)
-    for (let n = 0; n < 20; n++) {
-      const code = Number(codes[n % codes.length])
-      harness.sandbox.answer(
-        { path: TOKEN },
-        { status: 400, body: { code, error: 'invalid_grant', error_description: '' } },
-      )
-    }
-  })
-
-  test('one run renews 280 with 300 token calls, tags 20, and reads no value that is not due', async () => {
-    await run()
-    expect(refreshes()).toBe(300)
-    expect(counts('feishu')).toMatchObject({
-      Renewed: 280,
-      ReauthorizationRequired: 12,
-      Gone: 8,
-      Failed: 0,
-      Unfinished: 0,
-    })
-    expect(states().get('reauthorization-required')).toHaveLength(12)
-    expect(states().get('gone')).toHaveLength(8)
-    const read = new Set(
-      harness.secrets.requests.flatMap(({ operation, input }) =>
-        operation === 'GetSecretValue' && String(input.SecretId).startsWith(PREFIX) ? [String(input.SecretId)] : [],
-      ),
+/** The vendor refuses the first `count` renewals, each in another documented way. */
+function refuse(count: number) {
+  const codes = Object.keys(DEAD)
+  for (let n = 0; n < count; n++) {
+    const code = Number(codes[n % codes.length])
+    harness.sandbox.answer(
+      { path: TOKEN },
+      { status: 400, body: { code, error: 'invalid_grant', error_description: '' } },
     )
-    expect([...read].filter((id) => Number(id.slice(-5)) >= 300)).toEqual([])
+  }
+}
 
-    // The next day nobody is due, and the dead are left alone but still counted.
-    await run()
-    expect(refreshes()).toBe(300)
-    expect(counts('feishu')).toMatchObject({ Renewed: 0, ReauthorizationRequired: 12, Gone: 8 })
-  }, 120_000)
+test('of 10,000 users one run renews the 280 due with 300 token calls, tags 20 dead, and reads no value that is not due', async () => {
+  seed(10_000, 300)
+  refuse(20)
+  await run()
+  expect(refreshes()).toBe(300)
+  expect(counts('feishu')).toMatchObject({
+    Renewed: 280,
+    ReauthorizationRequired: 12,
+    Gone: 8,
+    Failed: 0,
+    Unfinished: 0,
+  })
+  expect(states().get('reauthorization-required')).toHaveLength(12)
+  expect(states().get('gone')).toHaveLength(8)
+  const read = new Set(
+    harness.secrets.requests.flatMap(({ operation, input }) =>
+      operation === 'GetSecretValue' && String(input.SecretId).startsWith(PREFIX) ? [String(input.SecretId)] : [],
+    ),
+  )
+  expect([...read].filter((id) => Number(id.slice(-5)) >= 300)).toEqual([])
 
-  test('stopped half way, the next run finishes the rest', async () => {
-    await expect(run(45_000)).rejects.toThrow('left to renew')
-    const first = refreshes()
-    expect(first).toBeGreaterThan(0)
-    expect(first).toBeLessThan(300)
-    await run()
-    expect(refreshes()).toBe(300)
-    expect(states().get('reauthorization-required')).toHaveLength(12)
-    expect(states().get('gone')).toHaveLength(8)
-  }, 120_000)
+  // The next day nobody is due, and the dead are left alone but still counted.
+  await run()
+  expect(refreshes()).toBe(300)
+  expect(counts('feishu')).toMatchObject({ Renewed: 0, ReauthorizationRequired: 12, Gone: 8 })
 })
 
-test('killed half way, the next run finishes the rest; at most those in its hands are lost', async () => {
+test('stopped half way, the next run finishes the rest', async () => {
   seed(60, 60)
-  const doomed = createFunction({
-    name: 'renewal',
-    entry: 'dist/user-token-renewal/index.mjs',
-    env: { ...harness.variables('feishu-calendar-unsubscribe'), RENEW_WITHIN_DAYS: '3' },
-    timeoutMs: 900_000,
-  })
-  const killed = doomed.invoke({}).catch(() => 'killed')
-  await vi.waitUntil(() => refreshes() >= 25, { timeout: 20_000, interval: 5 })
-  await doomed.close()
-  expect(await killed).toBe('killed')
-  // By the next run the claims of the dead one have ended.
-  const real = Date.now.bind(Date)
-  vi.spyOn(Date, 'now').mockImplementation(() => real() + 30_000)
+  refuse(20)
+  await expect(run(LAST_MS + 30 * SPACING_MS)).rejects.toThrow('left to renew')
+  const first = refreshes()
+  expect(first).toBeGreaterThanOrEqual(30)
+  expect(first).toBeLessThan(60)
   await run()
-  vi.restoreAllMocks()
-  const { Failed = 0, Unfinished = 0, ReauthorizationRequired = 0 } = counts('feishu') ?? {}
-  expect([Failed, Unfinished]).toEqual([0, 0])
-  expect(ReauthorizationRequired).toBeLessThanOrEqual(8)
+  expect(refreshes()).toBe(60)
+  expect(states().get('reauthorization-required')).toHaveLength(12)
+  expect(states().get('gone')).toHaveLength(8)
+})
+
+test('killed half way, the next run finishes the rest; only those in its hands are lost', async () => {
+  seed(60, 60)
+  harness.sandbox.answer({ path: TOKEN }, { slowMs: 0 }, 25)
+  // The vendor has used these up, and its answers never arrive.
+  harness.sandbox.answer({ path: TOKEN }, { stall: 'headers', handled: true }, 8)
+  run().catch(() => {})
+  await until(() => refreshes() === 33)
+  await harness.startCold()
+  // By the next run the claims of the dead one have ended.
+  harness.clock.pass(30_000)
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 27, ReauthorizationRequired: 8, Failed: 0, Unfinished: 0 })
   const renewed = [...harness.secrets.secrets].filter(
     ([id, { tags }]) =>
       id.startsWith(PREFIX) && Date.parse(tags.get('refresh-token-expires-at') ?? '') > Date.now() + 3 * DAY_MS,
   )
-  expect(renewed.length + ReauthorizationRequired).toBe(60)
-}, 60_000)
+  expect(renewed).toHaveLength(52)
+})
 
 test("keeps within the token endpoint's limit of 1000 a minute", async () => {
   seed(40, 40)
+  const startedAt = Date.now()
   await run()
-  const times = harness.sandbox.requests.filter(({ path }) => path === TOKEN).map(({ time }) => time)
-  expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(39 * 60)
+  const beginsMs = harness.clock.waits.map(({ untilMs }) => untilMs - startedAt)
+  expect(beginsMs).toEqual(Array.from({ length: 40 }, (_, index) => index * SPACING_MS))
+  expect(SPACING_MS * 1_000).toBeGreaterThan(60_000)
 })
 
 test('a user who fails keeps nobody else from being renewed, and is tried again by the next run', async () => {
@@ -180,6 +180,67 @@ test('a secret that was stored by hand is read once and tagged', async () => {
       .get('active')
       ?.map(([id]) => id),
   ).toEqual([`${PREFIX}ou_hand`])
+})
+
+describe('whose the tokens are', () => {
+  const USER_INFO = '/open-apis/authen/v1/user_info'
+  const asked = () => harness.sandbox.requests.filter(({ path }) => path === USER_INFO).length
+  const tagsOf = (n: number) =>
+    Object.fromEntries(harness.secrets.secrets.get(`${PREFIX}ou_${String(n).padStart(5, '0')}`)?.tags ?? [])
+
+  test('is asked once of each stored user', async () => {
+    seed(3, 3)
+    await run()
+    expect(asked()).toBe(3)
+    expect(tagsOf(1)).toMatchObject({ 'token-owner': 'ou_00001', 'token-state': 'active' })
+    for (const [, { tags }] of harness.secrets.secrets) tags.set('refresh-token-expires-at', at(DAY_MS))
+    await run()
+    expect(asked()).toBe(3)
+  })
+
+  test("tags another person's, which are then counted and left alone", async () => {
+    seed(3, 3)
+    harness.sandbox.answer({ path: USER_INFO }, { change: { data: { open_id: 'ou_custodian' } } })
+    await run()
+    expect(counts('feishu')).toMatchObject({ Renewed: 2, WrongOwner: 1, Failed: 0 })
+    const [[id = '', { tags }] = ['', { tags: new Map<string, string>() }]] = states().get('wrong-owner') ?? []
+    expect(tags.get('token-owner')).toBe('ou_custodian')
+    expect(harness.log).toContainEqual(
+      expect.objectContaining({ message: 'failed', secretId: id, kind: 'misconfigured' }),
+    )
+    const before = refreshes()
+    await run()
+    expect(counts('feishu')).toMatchObject({ WrongOwner: 1 })
+    expect(refreshes()).toBe(before)
+  })
+
+  test('fails nobody when the vendor does not say', async () => {
+    seed(2, 2)
+    harness.sandbox.answer({ path: USER_INFO }, { status: 503, body: 'down' }, 2)
+    await run()
+    expect(counts('feishu')).toMatchObject({ Renewed: 2, Failed: 0, WrongOwner: 0 })
+    expect(tagsOf(0)).not.toHaveProperty('token-owner')
+  })
+})
+
+test('users whose tokens come without a successor are stored, tagged, counted, and left alone', async () => {
+  seed(4, 4)
+  harness.sandbox.case('feishu-no-refresh-token', true)
+  await run()
+  expect(counts('feishu')).toMatchObject({ NotRenewable: 4, Renewed: 0, Failed: 0, ReauthorizationRequired: 0 })
+  expect(states().get('not-renewable')).toHaveLength(4)
+  await run()
+  expect(counts('feishu')).toMatchObject({ NotRenewable: 4, Failed: 0 })
+  expect(refreshes()).toBe(4)
+})
+
+test('a refusal that is no last word tags nobody', async () => {
+  seed(1, 1)
+  harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20023, msg: 'not registered' } })
+  await run()
+  expect(counts('feishu')).toMatchObject({ Failed: 1, ReauthorizationRequired: 0 })
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 1 })
 })
 
 test('nothing secret is logged', async () => {

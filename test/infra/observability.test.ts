@@ -3,8 +3,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { compileTemplate, type Resource } from '../../infra/compile.ts'
+import { operationNames } from '../../infra/operations.ts'
 import { KINDS } from '../../lib/error.ts'
-import { itemOf, OPERATIONS, offboardingEvent, SAMPLES, startHarness } from '../harness.ts'
+import { itemOf, offboardingEvent, sampleOf, startHarness } from '../harness.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: CloudFormation is plain JSON of many shapes
 type Properties = any
@@ -25,9 +26,9 @@ const queries = (): Map<string, string> =>
 async function writeLines(): Promise<void> {
   const harness = await startHarness()
   try {
-    for (const name of OPERATIONS) await harness.http(name)
+    for (const name of operationNames) await harness.http(name)
     await harness.queue('feishu-approval-unsubscribe', [itemOf('feishu-approval-unsubscribe'), 'no item'])
-    const { route } = SAMPLES['feishu-drive-unsubscribe']
+    const { route } = sampleOf('feishu-drive-unsubscribe')
     harness.sandbox.answer({ path: route }, { status: 400, body: { code: 99991400, msg: 'slow down' } })
     await harness.queue('feishu-drive-unsubscribe', [itemOf('feishu-drive-unsubscribe')])
     harness.sandbox.answer({ path: route }, { status: 500, body: { code: 1069601, msg: 'fault' } }, 3)
@@ -108,7 +109,7 @@ describe('saved queries', () => {
   test('are asked of every function, and name only fields that lines have', () => {
     expect(queries().size).toBeGreaterThanOrEqual(8)
     for (const { QueryString, LogGroupNames, Name } of ofType('AWS::Logs::QueryDefinition')) {
-      expect(LogGroupNames).toHaveLength(OPERATIONS.length + 1)
+      expect(LogGroupNames).toHaveLength(operationNames.length + 1)
       for (const field of namesIn(QueryString)) expect([...fields], `${Name}: ${field}`).toContain(field)
     }
   })
@@ -141,7 +142,7 @@ function namesIn(query: string): string[] {
 describe('metrics made from lines', () => {
   test('read fields and kinds that lines have', () => {
     const filters = ofType('AWS::Logs::MetricFilter')
-    expect(filters).toHaveLength(2 * OPERATIONS.length)
+    expect(filters).toHaveLength(2 * operationNames.length)
     for (const { FilterPattern, MetricTransformations } of filters) {
       const read = [FilterPattern, MetricTransformations[0].MetricValue, MetricTransformations[0].Dimensions[0].Value]
       for (const [, field] of read.join(' ').matchAll(/\$\.(\w+)/g)) expect(fields).toContain(field)
@@ -212,7 +213,7 @@ describe('the dashboard', () => {
     expect(tables.length).toBeGreaterThanOrEqual(5)
     for (const { properties } of tables) {
       const [sources, query] = [/^(SOURCE '[^']+'\n\| )+/.exec(properties.query)?.[0] ?? '', properties.query]
-      expect(sources.match(/SOURCE '\/aws\/lambda\/dev-[a-z-]+'/g)).toHaveLength(OPERATIONS.length + 1)
+      expect(sources.match(/SOURCE '\/aws\/lambda\/dev-[a-z-]+'/g)).toHaveLength(operationNames.length + 1)
       expect([...queries().values()]).toContain(query.slice(sources.length))
     }
   })
@@ -222,7 +223,7 @@ describe('the dashboard', () => {
       const { metrics } = dashboard().widgets.find(({ properties }) => properties.title === title).properties
       expect(
         metrics.map((metric: [...string[], { label: string }]) => (metric.at(-1) as { label: string }).label),
-      ).toEqual(expect.arrayContaining([...OPERATIONS]))
+      ).toEqual(expect.arrayContaining([...operationNames]))
     }
   })
 })

@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compileTemplate } from '../../infra/compile.ts'
+import { loadOperations, operationNames } from '../../infra/operations.ts'
+import { checkParameters } from './parameters.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
-// proves nothing. Everything is asserted on what `osls package` writes, in an environment without credentials.
+// proves nothing. Everything is asserted on what osls writes, in an environment without credentials.
 
 const root = join(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -32,37 +35,10 @@ interface Statement {
   Condition?: Record<string, Record<string, string | string[]>>
 }
 
-const operations = {
-  'feishu-calendar-unsubscribe': {
-    route: 'POST /feishu/calendars/unsubscription',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'feishu-calendar-acl-subscribe': {
-    route: 'POST /feishu/calendars/{calendar_id}/acls/subscription',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'feishu-approval-unsubscribe': {
-    route: 'POST /feishu/approvals/{approval_code}/unsubscribe',
-    vendor: 'feishu',
-    actsAs: 'app',
-  },
-  'feishu-drive-unsubscribe': {
-    route: 'DELETE /feishu/files/{file_token}/delete_subscribe',
-    vendor: 'feishu',
-    actsAs: 'user',
-  },
-  'dingtalk-calendar-unsubscribe': {
-    route: 'POST /dingtalk/users/{userId}/calendars/{calendarId}/unsubscribe',
-    vendor: 'dingtalk',
-    actsAs: 'user',
-  },
-} as const
-type Name = keyof typeof operations
-const names = Object.keys(operations) as Name[]
+const operations = await loadOperations()
 
 const RENEWAL = 'user-token-renewal'
+const names = operationNames
 const functionNames = [...names, RENEWAL]
 
 const withParams = [
@@ -87,15 +63,17 @@ const withParams = [
   'renewWithinDays=2',
 ]
 
+const paramsOf = (given: string[]) => Object.fromEntries(given.map((param) => param.split(/=(.*)/s, 2)))
+
 let directory: string
 let output = ''
 let plain: Template
 let full: Template
 
-async function osls(cwd: string, into: string, stage: string[], params: string[] = []) {
+/** Packages with the bundles that are there, for what `compileTemplate` leaves out: archives, and what osls prints. */
+async function osls(cwd: string, into: string) {
   const env = { PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`, HOME: join(directory, 'home') }
-  const args = ['package', '--package', into, ...stage, ...params.map((param) => `--param=${param}`)]
-  const { stdout, stderr } = await run('osls', args, { cwd, env, timeout: 60_000 })
+  const { stdout, stderr } = await run('osls', ['package', '--package', into], { cwd, env })
   const template: Template = JSON.parse(await readFile(join(into, 'cloudformation-template-update-stack.json'), 'utf8'))
   return { template, output: stdout + stderr }
 }
@@ -106,11 +84,17 @@ beforeAll(async () => {
   if (!functionNames.every((name) => existsSync(join(root, 'dist', name, 'index.mjs')))) {
     await run(process.execPath, ['scripts/build.ts'], { cwd: root })
   }
-  const packaged = await osls(root, join(directory, 'plain'), [])
+  // Beside what goes into the archives, files that must not.
+  const service = join(directory, 'service')
+  for (const name of ['serverless.yml', 'package.json', 'infra', 'dist', 'lib'])
+    await cp(join(root, name), join(service, name), { recursive: true })
+  const [packaged, compiled] = await Promise.all([
+    osls(service, join(directory, 'plain')),
+    compileTemplate({ stage: 'prod', params: paramsOf(withParams) }),
+  ])
   plain = packaged.template
   output = packaged.output
-  full = (await osls(root, join(directory, 'full'), ['--stage', 'prod', '--region', 'eu-central-1'], withParams))
-    .template
+  full = compiled as Template
 }, 120_000)
 
 afterAll(() => rm(directory, { recursive: true, force: true }))
@@ -209,8 +193,10 @@ describe('packaging', () => {
     }
   })
 
+  const REFUSED_AUTH = /auth=….*"iam" or "jwt"/
+  const REFUSED_NAME = /no parameter "alarmMail"/
   it.each([
-    [['auth=none'], /auth=….*"iam" or "jwt"/],
+    [['auth=none'], REFUSED_AUTH],
     [['auth=jwt', 'jwtAudience=a'], /jwtIssuer=….*https URL/],
     [['auth=jwt', 'jwtIssuer=https://login.example.com'], /jwtAudience/],
     [['vpcSubnetIds=subnet-0a1'], /needed together/],
@@ -224,15 +210,25 @@ describe('packaging', () => {
     [['source= '], /source=….*begin with "aws\."/],
     [['source=aws.hr'], /source=….*begin with "aws\."/],
     [['renewWithinDays=soon'], /renewWithinDays=….*a number of days/],
-    [['alarmMail=ops@example.com'], /no parameter "alarmMail"/],
-  ])('refuses %j', async (params, message) => {
-    const wrong = osls(root, join(directory, 'wrong'), [], params)
-    await expect(wrong).rejects.toMatchObject({ stdout: expect.stringMatching(message) })
+    [['alarmMail=ops@example.com'], REFUSED_NAME],
+  ])('refuses %j', async (given, message) => {
+    await expect(checkParameters({ given })).rejects.toThrow(message)
+  })
+
+  it('takes what it does not refuse', async () => {
+    for (const given of [[], withParams]) expect(await checkParameters({ given })).toHaveProperty('source')
+  })
+
+  it.each([
+    [['auth=none'], REFUSED_AUTH],
+    [['alarmMail=ops@example.com'], REFUSED_NAME],
+  ])('stops at what it refuses: %j', async (params, message) => {
+    await expect(compileTemplate({ params: paramsOf(params) })).rejects.toThrow(message)
   })
 })
 
-describe.each(names)('%s', (name) => {
-  const { route, vendor, actsAs } = operations[name]
+describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
+  const vendor = operation.vendor.name
   const stages = { dev: () => plain, prod: () => full }
   const functionName = `dev-${name}`
   const lambda = () => lambdaOf(plain, functionName)
@@ -747,7 +743,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 3 * 2)
+    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 5 * 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -878,6 +874,7 @@ describe('growing', () => {
   it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
     const copy = join(directory, 'copy')
     await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
+    await writeFile(join(copy, 'package.json'), '{ "type": "module" }')
     for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly']) {
       await mkdir(join(copy, 'dist', name), { recursive: true })
       await writeFile(join(copy, 'dist', name, 'index.mjs'), '')
@@ -899,7 +896,7 @@ describe('growing', () => {
       )
     await writeFile(join(copy, 'serverless.yml'), grown)
 
-    const { template } = await osls(copy, join(directory, 'grown'), [])
+    const { template } = await osls(copy, join(directory, 'grown'))
     const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
     const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
     const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))

@@ -2,11 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { processIo } from '../../cli/io.ts'
 import { close, listen } from '../../cli/loopback.ts'
 import { sendEvent } from '../../cli/progress/follow.ts'
 import { connect } from '../../cli/stack/connection.ts'
-import { startCommand, stopCommands } from '../cli/operator.ts'
+import { startProcess, stopProcesses } from '../cli/operator.ts'
 
 const CHROMIUM = [
   process.env.CHROMIUM,
@@ -26,21 +27,18 @@ beforeAll(async () => {
   const executablePath = CHROMIUM.find((path) => path && existsSync(path))
   if (!executablePath)
     throw new Error('No Chromium was found: install it (Debian: apt-get install chromium) or set CHROMIUM to its path')
-  const stack = startCommand('start', ['--no-event', '--port', '0', '--speed', '20'], {})
+  const stack = startProcess('local/start.ts', ['--no-event', '--port', '0', '--speed', '20'])
   // Chromium's own sandbox does not work for root.
   browser = await chromium.launch({
     executablePath,
     chromiumSandbox: process.getuid?.() !== 0,
     args: ['--host-resolver-rules=MAP evil.example 127.0.0.1'],
   })
-  url = await vi.waitFor(
-    () => /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? Promise.reject(new Error(stack.said.stderr)),
-    { timeout: 90_000 },
-  )
+  url = await stack.until('stderr', /up at (http:\S+?)\. /)
 })
 afterAll(async () => {
   await browser?.close()
-  stopCommands()
+  stopProcesses()
 })
 
 beforeEach(async () => {
@@ -148,7 +146,7 @@ const card = (name: string) =>
   page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) })
 
 describe('offboardings', () => {
-  const offboard = async (detail: unknown) => sendEvent(await connect({ local: url }), detail)
+  const offboard = async (detail: unknown) => sendEvent(await connect(processIo(), { local: url }), detail)
 
   test('go on live, from nothing to what needs somebody', async () => {
     await page.goto(`${url}/#live`)
@@ -244,7 +242,7 @@ test('another site can neither read it, nor call it, nor take its place', async 
 test('says that the stack is gone', async () => {
   await page.goto(`${url}/#live`)
   await page.getByText('live', { exact: true }).waitFor()
-  stopCommands()
+  stopProcesses()
   await page.getByText('not connected').waitFor()
   await card('hr-2026-000123').waitFor()
   await page.getByRole('tab', { name: 'API' }).click()

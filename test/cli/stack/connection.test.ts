@@ -4,12 +4,14 @@ import { createServer } from 'node:http'
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { afterAll, expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { processIo } from '../../../cli/io.ts'
 import { close, listen } from '../../../cli/loopback.ts'
 import { connect } from '../../../cli/stack/connection.ts'
-import { startCommand, stopCommands } from '../operator.ts'
+import { operationNames } from '../../../infra/operations.ts'
+import { run, startLocalStack } from '../operator.ts'
 
-afterAll(stopCommands)
+const io = processIo()
 
 const NAMES = (stage: string) => ({
   bus: `subscription-offboarding-${stage}`,
@@ -24,16 +26,17 @@ const DRIVE = (stage: string) => ({
 })
 
 test('the stack of "npm start --no-event" is reached with the ordinary clients', async () => {
-  const stack = startCommand('start', ['--no-event', '--port', '0'], {})
-  const local = await vi.waitFor(
-    () => /up at (http:\S+?)\. /.exec(stack.said.stderr)?.[1] ?? Promise.reject(new Error(stack.said.stderr)),
-    { timeout: 60_000 },
-  )
-  const { names, settings, isLocal, speed, variables } = await connect({ local })
+  const { local, stop } = await startLocalStack('--no-event')
+  onTestFinished(stop)
+  const { names, settings, isLocal, speed, variables } = await connect(io, { local })
   expect(names).toMatchObject(NAMES('local'))
-  expect(Object.keys(names.operations)).toHaveLength(5)
+  expect(Object.keys(names.operations)).toHaveLength(operationNames.length)
   expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('local'))
-  expect([isLocal, speed, variables.FEISHU_BASE_URL]).toEqual([true, 60, expect.stringContaining('http://127.0.0.1:')])
+  expect([isLocal, speed, variables.FEISHU_BASE_URL]).toEqual([
+    true,
+    1_000,
+    expect.stringContaining('http://127.0.0.1:'),
+  ])
 
   const sqs = new SQSClient(settings('sqs'))
   const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: names.deadLetterQueue }))
@@ -61,7 +64,7 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
 }, 120_000)
 
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
-  const { names, region, settings, isLocal } = await connect({
+  const { names, region, settings, isLocal } = await connect(io, {
     stage: 'qa',
     param: ['source=hr.other'],
     region: 'eu-west-1',
@@ -76,7 +79,7 @@ test('a stage is what serverless.yml names, with the parameters it was deployed 
 test('whatever else answers on the port is no stack', async () => {
   const server = createServer((_, response) => response.end('{"names":null}'))
   const local = await listen(server)
-  await expect(connect({ local })).rejects.toThrow(`no local stack answers at ${local}`)
+  await expect(connect(io, { local })).rejects.toThrow(`no local stack answers at ${local}`)
   await close(server)
 })
 
@@ -84,8 +87,15 @@ test.each([
   [{ local: 'http://127.0.0.1:1' }, 'run "npm start" in another terminal, or name a deployed stage'],
   [{ local: 'http://example.com' }, '--local must be an address on this machine'],
   [{ region: 'eu-west-1' }, '--region and --param need --stage'],
-  [{ stage: 'qa', local: 'http://127.0.0.1:8787' }, 'either --stage or --local'],
   [{ stage: 'qa', param: ['nosuch=1'] }, 'serverless.yml has no such parameter'],
 ])('%j is told in one line', async (options, told) => {
-  await expect(connect(options)).rejects.toThrow(told)
+  await expect(connect(io, options)).rejects.toThrow(told)
+})
+
+test('a stage and the local stack together are wrong usage', async () => {
+  const { code, stderr } = await run(['report', 'hr-1', '--stage', 'qa', '--local', 'http://127.0.0.1:8787'])
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringContaining("option '--local <url>' cannot be used with option '--stage <stage>'"),
+  ])
 })

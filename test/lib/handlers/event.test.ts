@@ -1,5 +1,5 @@
 /** The EventBridge entrance: what becomes an item, what is refused, what a repetition adds. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Harness, offboardingEvent, startHarness } from '../../harness.ts'
 
 const approval = 'feishu-approval-unsubscribe' as const
@@ -14,10 +14,7 @@ let harness: Harness
 beforeEach(async () => {
   harness = await startHarness({ env: { MAX_TARGETS_PER_EVENT: '50' } })
 })
-afterEach(async () => {
-  vi.restoreAllMocks()
-  await harness.close()
-})
+afterEach(() => harness.close())
 
 describe('an event', () => {
   test('with as many targets as allowed is planned', async () => {

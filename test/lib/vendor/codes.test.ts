@@ -1,96 +1,77 @@
 /** Every documented code, one test each: what it becomes over HTTP and what the queue does with it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Harness, itemOf, type Name, SAMPLES, startHarness } from '../../harness.ts'
+import { loadOperations, operationNames } from '../../../infra/operations.ts'
+import type { Kind } from '../../../lib/error.ts'
+import { dingtalkGateway } from '../../../local/sandbox/dingtalk.ts'
+import { feishuGateway } from '../../../local/sandbox/feishu-gateway.ts'
+import { type Harness, itemOf, sampleOf, startHarness } from '../../harness.ts'
 
-type Row = [code: number | string, vendorStatus: number, becomes: string, httpStatus: number, queue: Queue]
+const GATEWAYS = { feishu: feishuGateway, dingtalk: dingtalkGateway }
+
+type Row = [name: string, code: number | string, vendorStatus: number, becomes: string]
 type Queue = 'finished' | 'parked' | 'gone' | 'again'
 
-const park = (kind: string, status: number): [string, number, Queue] => [kind, status, 'parked']
-const invalid = park('invalid_request', 400)
-const forbidden = park('forbidden', 403)
-const misconfigured = park('misconfigured', 502)
-const reauthorize = park('reauthorization_required', 409)
-const quota = park('quota_exhausted', 429)
-const notFound: [string, number, Queue] = ['not_found', 404, 'gone']
-const limited: [string, number, Queue] = ['rate_limited', 429, 'again']
-const unavailable: [string, number, Queue] = ['unavailable', 503, 'again']
-const timeout: [string, number, Queue] = ['timeout', 504, 'again']
-const unchanged: [string, number, Queue] = ['unchanged', 200, 'finished']
-
-const calendar: Row[] = [
-  [190002, 400, ...invalid],
-  [190003, 500, ...unavailable],
-  [190004, 429, ...limited],
-  [190005, 429, ...limited],
-  [190006, 403, ...misconfigured],
-  [190007, 404, ...misconfigured],
-  [190010, 429, ...limited],
-]
-
-const rows: Record<Name, Row[]> = {
-  'feishu-calendar-unsubscribe': [...calendar, [195100, 404, ...notFound]],
-  'feishu-calendar-acl-subscribe': [
-    ...calendar,
-    [191000, 404, ...notFound],
-    [191001, 400, ...invalid],
-    [191002, 403, ...forbidden],
-    [191003, 403, ...notFound],
-    [191004, 403, ...invalid],
-    [192000, 404, ...notFound],
-    [195100, 404, ...forbidden],
-    [99991679, 400, ...reauthorize],
-  ],
-  'feishu-approval-unsubscribe': [
-    [1390001, 400, ...invalid],
-    [1390002, 400, ...notFound],
-    [1390007, 400, ...unchanged],
-    [1395001, 400, ...unavailable],
-    [99991400, 429, ...limited],
-    [99991400, 400, ...limited],
-    [99991403, 400, ...quota],
-    [99991672, 400, ...misconfigured],
-    [99991676, 400, ...misconfigured],
-    [99991662, 400, ...misconfigured],
-    [99991673, 400, ...misconfigured],
-    [99991543, 400, ...misconfigured],
-    [99991401, 400, ...misconfigured],
-    [99992402, 400, ...invalid],
-    ...[1500, 1503, 1663, 1668, 2200, 5000, 55001, 65001].map((code): Row => [code, 400, ...unavailable]),
-  ],
-  'feishu-drive-unsubscribe': [
-    [1069601, 500, ...unavailable],
-    [1069602, 400, ...invalid],
-    [1069603, 403, ...forbidden],
-    [1069604, 400, ...notFound],
-    [1069605, 400, ...unchanged],
-    [1064230, 400, ...unavailable],
-  ],
-  'dingtalk-calendar-unsubscribe': [
-    ['permissionDenied', 400, ...forbidden],
-    ['invalidParameter', 400, ...invalid],
-    ['Forbidden.AccessDenied.QpsLimitForAppkeyAndApi', 403, ...limited],
-    ['Forbidden.AccessDenied.QpsLimitForSuitekeyAndOrgAndApi', 403, ...limited],
-    ['Forbidden.AccessDenied.QpsLimitForApi', 403, ...limited],
-    ['Forbidden.AccessDenied.QpmLimitForAppkeyAndApi', 403, ...limited],
-    ['Forbidden.AccessDenied.QpmLimitForSuitekeyAndOrgAndApi', 403, ...limited],
-    ['Forbidden.AccessDenied.ApiCountLimitForOrg', 403, ...quota],
-    ['Forbidden.AccessDenied.AccessTokenPermissionDenied', 403, ...misconfigured],
-    ['Forbidden.AccessDenied.IpNotInWhiteList', 403, ...misconfigured],
-    ['systemError', 500, ...unavailable],
-    ['system.error', 500, ...unavailable],
-    ['serviceBusy', 503, ...unavailable],
-    ['systemBusy', 429, ...unavailable],
-    ['internalError', 500, ...unavailable],
-    ['unknownError', 500, ...unavailable],
-    ['service.timeout', 504, ...timeout],
-    ['operationTimeout', 503, ...timeout],
-  ],
+/** What each outcome and kind is over HTTP and on the queue. */
+const ENDS: Record<Kind | 'unchanged', [httpStatus: number, queue: Queue]> = {
+  unchanged: [200, 'finished'],
+  invalid_request: [400, 'parked'],
+  forbidden: [403, 'parked'],
+  not_found: [404, 'gone'],
+  reauthorization_required: [409, 'parked'],
+  rate_limited: [429, 'again'],
+  quota_exhausted: [429, 'parked'],
+  internal: [500, 'parked'],
+  misconfigured: [502, 'parked'],
+  protocol: [502, 'parked'],
+  unavailable: [503, 'again'],
+  timeout: [504, 'again'],
 }
 
+const approval = 'feishu-approval-unsubscribe'
+const ding = 'dingtalk-calendar-unsubscribe'
+
+/** Codes that any operation of the vendor can meet, by one that does. */
+const ofVendors: Row[] = [
+  ['feishu-calendar-acl-subscribe', 99991679, 400, 'reauthorization_required'],
+  [approval, 99991400, 429, 'rate_limited'],
+  [approval, 99991400, 400, 'rate_limited'],
+  [approval, 99991403, 400, 'quota_exhausted'],
+  ...[99991672, 99991676, 99991662, 99991673, 99991543, 99991401].map(
+    (code): Row => [approval, code, 400, 'misconfigured'],
+  ),
+  [approval, 99992402, 400, 'invalid_request'],
+  ...[1500, 1503, 1663, 1668, 2200, 5000, 55001, 65001].map((code): Row => [approval, code, 400, 'unavailable']),
+  [ding, 'Forbidden.AccessDenied.QpsLimitForAppkeyAndApi', 403, 'rate_limited'],
+  [ding, 'Forbidden.AccessDenied.QpsLimitForSuitekeyAndOrgAndApi', 403, 'rate_limited'],
+  [ding, 'Forbidden.AccessDenied.QpsLimitForApi', 403, 'rate_limited'],
+  [ding, 'Forbidden.AccessDenied.QpmLimitForAppkeyAndApi', 403, 'rate_limited'],
+  [ding, 'Forbidden.AccessDenied.QpmLimitForSuitekeyAndOrgAndApi', 403, 'rate_limited'],
+  [ding, 'Forbidden.AccessDenied.ApiCountLimitForOrg', 403, 'quota_exhausted'],
+  [ding, 'Forbidden.AccessDenied.AccessTokenPermissionDenied', 403, 'misconfigured'],
+  [ding, 'Forbidden.AccessDenied.IpNotInWhiteList', 403, 'misconfigured'],
+  [ding, 'systemError', 500, 'unavailable'],
+  [ding, 'system.error', 500, 'unavailable'],
+  [ding, 'serviceBusy', 503, 'unavailable'],
+  [ding, 'systemBusy', 429, 'unavailable'],
+  [ding, 'internalError', 500, 'unavailable'],
+  [ding, 'unknownError', 500, 'unavailable'],
+  [ding, 'service.timeout', 504, 'timeout'],
+  [ding, 'operationTimeout', 503, 'timeout'],
+]
+
+/** Every operation's own codes. docs/codes.md shows what each means; the sandbox knows with which status it comes. */
+const own = (await loadOperations()).flatMap(({ name, operation }) =>
+  Object.entries(operation.codes).map(([code, meaning]): Row => {
+    const becomes = 'outcome' in meaning ? meaning.outcome : 'kind' in meaning ? meaning.kind : 'protocol'
+    const { status = 400 } = GATEWAYS[operation.vendor.name].failure(code, undefined) ?? {}
+    return [name, operation.vendor.name === 'feishu' ? Number(code) : code, status, becomes]
+  }),
+)
+
 /** Codes that say the access token is no good. */
-const rejections: [Name, number | string, string, number][] = [
+const rejections: [string, number | string, string, number][] = [
   ...[99991661, 99991663, 99991664, 99991665, 99991668, 99991671, 99991677].flatMap(
-    (code): [Name, number, string, number][] => [
+    (code): [string, number, string, number][] => [
       ['feishu-approval-unsubscribe', code, 'misconfigured', 502],
       ['feishu-calendar-unsubscribe', code, 'reauthorization_required', 409],
     ],
@@ -123,38 +104,25 @@ beforeAll(async () => {
   harness = await startHarness()
 })
 afterAll(() => harness.close())
-beforeEach(() => {
+beforeEach(async () => {
+  await fetch(`${harness.sandbox.url}/_sandbox/answers`, { method: 'DELETE' })
   harness.log.length = 0
   harness.bus.events.length = 0
 })
 
-const failureOf = (name: Name, code: number | string) =>
+const failureOf = (name: string, code: number | string) =>
   name.startsWith('feishu')
     ? { code, msg: 'told by the test' }
     : { code, message: 'told by the test', requestid: 'r-1' }
 
 /** Lets all tries of the next call be answered by `script`. */
-const answerWith = (name: Name, script: object) =>
-  harness.sandbox.answer({ path: SAMPLES[name].route }, script as Parameters<typeof harness.sandbox.answer>[1], 3)
-const calls = (name: Name) =>
-  harness.sandbox.requests.filter(({ path }) => new RegExp(SAMPLES[name].route.replace(/:\w+/g, '[^/]+')).test(path))
+const answerWith = (name: string, script: object) =>
+  harness.sandbox.answer({ path: sampleOf(name).route }, script as Parameters<typeof harness.sandbox.answer>[1], 3)
+const calls = (name: string) =>
+  harness.sandbox.requests.filter(({ path }) => new RegExp(sampleOf(name).route.replace(/:\w+/g, '[^/]+')).test(path))
     .length
 
-/** Uses up what is left of a script. */
-async function exhaust(name: Name, before: number): Promise<void> {
-  for (let left = 3 - (calls(name) - before); left > 0; left--) {
-    const { path, query, route } = SAMPLES[name]
-    const target = route.replace(/:(\w+)/g, (_, field) => encodeURIComponent(path[field] ?? ''))
-    await fetch(`${harness.sandbox.url}${target}?${new URLSearchParams(query)}`, {
-      method: harness.operations[name]?.operation.method ?? 'POST',
-    }).then(
-      (response) => response.text(),
-      () => {},
-    )
-  }
-}
-
-async function expectQueue(name: Name, expected: Queue, kind: string, code: string | null): Promise<void> {
+async function expectQueue(name: string, expected: Queue, kind: string, code: string | null): Promise<void> {
   const letters = (await harness.deadLetters()).length
   const { failed } = await harness.queue(name, [itemOf(name)])
   const [outcome] = harness.outcomes()
@@ -185,14 +153,14 @@ async function expectQueue(name: Name, expected: Queue, kind: string, code: stri
   }
 }
 
-const table = Object.entries(rows).flatMap(([name, list]) => list.map((row) => [name as Name, ...row] as const))
+const table = [...own, ...ofVendors].map(
+  ([name, code, vendorStatus, becomes]) => [name, code, vendorStatus, becomes, ...ENDS[becomes as Kind]] as const,
+)
 
 describe('a documented code', () => {
   test.each(table)('%s: %s with HTTP %i is %s, HTTP %i', async (name, code, vendorStatus, becomes, status) => {
-    const before = calls(name)
     answerWith(name, { status: vendorStatus, body: failureOf(name, code) })
     const { status: answered, body, headers } = await harness.http(name)
-    await exhaust(name, before)
     expect(answered).toBe(status)
     if (status === 200) {
       expect(body).toMatchObject({ operation: name, outcome: becomes, upstream: { code: String(code) } })
@@ -207,16 +175,15 @@ describe('a documented code', () => {
       upstream: { status: vendorStatus, code: String(code), message: 'told by the test' },
     })
     expect(headers['content-type']).toBe('application/problem+json')
-    expect('retry-after' in headers).toBe(body.retryable)
+    if (body.retryable) expect(headers).toHaveProperty('retry-after')
+    else expect(headers).not.toHaveProperty('retry-after')
   })
 
   test.each(table)(
     '%s: on the queue, %s with HTTP %i (%s, HTTP %i) ends as %s',
     async (name, code, status, kind, _, queue) => {
-      const before = calls(name)
       answerWith(name, { status, body: failureOf(name, code) })
       await expectQueue(name, queue, kind, String(code))
-      await exhaust(name, before)
     },
   )
 })
@@ -228,28 +195,27 @@ describe('a rejected token', () => {
     const { status: answered, body } = await harness.http(name)
     expect(calls(name) - before).toBe(2)
     expect([answered, body.kind]).toEqual([status, kind])
-    await exhaust(name, before)
   })
 
   test.each(rejections)('%s: %s once is mended by the replay', async (name, code) => {
-    harness.sandbox.answer({ path: SAMPLES[name].route }, { status: 400, body: failureOf(name, code) })
+    harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: failureOf(name, code) })
     expect((await harness.http(name)).status).toBe(200)
   })
 })
 
-describe.each(Object.keys(rows) as Name[])('%s', (name) => {
-  test.each(unlisted)('answers %s', async (_, script, kind, status) => {
-    const before = calls(name)
+/** DingTalk documents a page of HTML as its answer to a banned address: test/lib/dingtalk/field-answers.test.ts. */
+const unlistedOf = (name: string) =>
+  unlisted.filter(([what]) => !(name.startsWith('dingtalk') && what === 'a page of HTML with HTTP 200'))
+
+describe.each(operationNames)('%s', (name) => {
+  test.each(unlistedOf(name))('answers %s', async (_, script, kind, status) => {
     answerWith(name, script)
     const { status: answered, body } = await harness.http(name)
     expect([answered, body.kind]).toEqual([status, kind])
-    await exhaust(name, before)
   })
 
-  test.each(unlisted)('takes %s from the queue', async (_, script, kind, __, queue) => {
-    const before = calls(name)
+  test.each(unlistedOf(name))('takes %s from the queue', async (_, script, kind, __, queue) => {
     answerWith(name, script)
     await expectQueue(name, queue, kind, null)
-    await exhaust(name, before)
   })
 })

@@ -1,30 +1,26 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
-'use strict'
-
-// What watches over the stack: alarms that say what to do, a dashboard, saved queries, and the key of the logs. Each export
-// is a variable that serverless.yml reads as `${file(./infra/observability.cjs):NAME}`. Numbers come from where they are already:
-// AWS's own metrics, the audit lines by Logs Insights, and metrics made from audit lines where an alarm needs one.
-
-const {
-  RENEWAL,
+/**
+ * What watches over the stack: alarms that say what to do, and the key of the logs. Numbers come from where they are
+ * already: AWS's own metrics, and metrics made from audit lines where an alarm needs one.
+ */
+import {
   allow,
   arn,
   arnOf,
   collect,
+  functionsOf,
   idOf,
+  namespaceOf,
+  type Osls,
   oslsId,
   policy,
+  RENEWAL,
+  type Resource,
   ref,
   settings,
   sub,
   upperFirst,
-} = require('./cloudformation.cjs')
-
-/** All functions, not only the operations: whatever stands in `functions` has a log and can fail. */
-const functionsOf = async (osls) => Object.assign({}, ...[await osls.resolveVariable('self:functions')].flat())
-
-/** The metric namespace of one stage, for what is read from its audit lines. */
-const namespaceOf = (stage) => `SubscriptionOffboarding/${stage}`
+} from './cloudformation.ts'
 
 /** Metrics made from the audit lines of the operations, for each operation. */
 const LINE_METRICS = {
@@ -37,14 +33,17 @@ const LINE_METRICS = {
   CallMs: { FilterPattern: '{ ($.attempts = 1) && ($.ms > 0) }', MetricValue: '$.ms', Unit: 'Milliseconds' },
 }
 
+/** `section` is the heading in the runbook; what else is given goes over the alarm's defaults. */
+type Alarm = { Metric: object; section: string; Description: string } & Record<string, unknown>
+
 /**
  * Alarms with the topic they reach. `section` is the heading in the runbook that each links to: the same in every language.
  */
-exports.alarms = async (osls) => {
+export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Resource> }> {
   const { stage, service, operations, vendors, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
-  const alarm = (name, { Metric, section, Description, ...settings }) => ({
+  const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
       AlarmName: `${stage}-${name}`,
@@ -60,17 +59,17 @@ exports.alarms = async (osls) => {
       AlarmActions: [ref('AlarmTopic')],
     },
   })
-  const queueMetric = (queue, MetricName) => ({
+  const queueMetric = (queue: string, MetricName: string) => ({
     Namespace: 'AWS/SQS',
     MetricName,
     Dimensions: [{ Name: 'QueueName', Value: { 'Fn::GetAtt': [queue, 'QueueName'] } }],
   })
-  const functionMetric = (key, MetricName) => ({
+  const functionMetric = (key: string, MetricName: string) => ({
     Namespace: 'AWS/Lambda',
     MetricName,
     Dimensions: [{ Name: 'FunctionName', Value: ref(`${oslsId(key)}LambdaFunction`) }],
   })
-  const lineMetric = (operation, MetricName) => ({
+  const lineMetric = (operation: string, MetricName: string) => ({
     Namespace: namespaceOf(stage),
     MetricName,
     Dimensions: [{ Name: 'operation', Value: operation }],
@@ -221,6 +220,18 @@ const RENEWAL_ALARMS = {
       'stored users must consent again, or nothing can be done in their name on the day they leave. ' +
       '"npm run users -- list" names them, "npm run authorize" asks them.',
   },
+  NotRenewable: {
+    section: 'not-renewable',
+    Description:
+      'tokens of stored users cannot be renewed, offline_access missing: each ends within two hours. Enable the scope, then ' +
+      'have the users that "npm run users -- list" names grant access again.',
+  },
+  WrongOwner: {
+    section: 'wrong-owner',
+    Description:
+      "secrets of stored users hold another person's tokens: calls would be made in the wrong name. " +
+      '"npm run users -- list" names them; have the right users grant access again.',
+  },
   Gone: {
     section: 'gone-users',
     Description:
@@ -234,181 +245,8 @@ const RENEWAL_ALARMS = {
   },
 }
 
-/**
- * What the audit lines are asked, in the language of Logs Insights: each is saved with the stack, under its name, and those
- * that have a `place` ([x, y] of the grid, 24 wide) stand on the dashboard too. Fields are those of AuditLine in lib/audit.ts.
- */
-const QUERIES = {
-  'one offboarding': {
-    query: [
-      'fields @timestamp, operation, coalesce(input.file_token, input.calendar_id, input.approval_code, input.calendarId, input.open_id) as target, message, outcome, kind, code, hint, attempts, deliveries',
-      'filter offboardingId = "hr-2026-000123"',
-      'sort @timestamp asc',
-      'limit 10000',
-    ],
-  },
-  'items by outcome': {
-    place: [0, 7],
-    query: [
-      'filter ispresent(outcome)',
-      'stats count(*) as items by operation, outcome',
-      'sort operation asc, items desc',
-    ],
-  },
-  'parked by reason': {
-    place: [12, 7],
-    query: [
-      'filter message in ["parked", "rejected"]',
-      'stats count(*) as items, latest(hint) as todo by kind, code, operation',
-      'sort items desc',
-    ],
-  },
-  'deferrals by bucket': {
-    place: [12, 13],
-    query: [
-      'filter message = "deferred"',
-      'stats count(*) as deferrals, max(waitMs / 1000) as longestWaitSeconds, latest(kind) as reason, latest(code) as lastCode by operation, bucket',
-      'sort longestWaitSeconds desc',
-    ],
-  },
-  'errors by code': {
-    place: [12, 25],
-    query: [
-      'filter ispresent(kind) and operation != "user-token-renewal"',
-      'stats count(*) as lines, latest(requestId) as lastRequestId by operation, kind, code',
-      'sort lines desc',
-    ],
-  },
-  'vendor latency': {
-    place: [12, 19],
-    query: [
-      'filter attempts = 1 and ms > 0',
-      'stats count(*) as calls, pct(ms, 50) as p50, pct(ms, 95) as p95, max(ms) as slowest by operation',
-      'sort p95 desc',
-    ],
-  },
-  'slow vendor calls': {
-    query: [
-      'fields @timestamp, operation, ms, attempts, outcome, kind, code, requestId',
-      'filter attempts >= 1 and ms > 2000',
-      'sort ms desc',
-      'limit 200',
-    ],
-  },
-  'users who must consent again': {
-    place: [12, 31],
-    query: [
-      'fields coalesce(secretId, input.open_id, input.userId) as user',
-      'filter kind = "reauthorization_required"',
-      'stats count(*) as lines, latest(operation) as lastOperation, latest(code) as lastCode by user',
-      'sort lines desc',
-    ],
-  },
-}
-
-/** The dashboard and the saved queries. */
-exports.dashboard = async (osls) => {
-  const { stage, service, operations, vendors, checked } = await settings(osls)
-  const names = Object.keys(operations)
-  const functions = await functionsOf(osls)
-  const { Resources: alarms } = await exports.alarms(osls)
-  const alarmNames = Object.values(alarms).flatMap(({ Properties }) => Properties.AlarmName ?? [])
-  const region = '${AWS::Region}'
-
-  const sources = Object.values(functions).map(({ name }) => `SOURCE '/aws/lambda/${name}'`)
-  const table = (title, { place: [x, y], query }) => ({
-    ...{ type: 'log', x, y, width: 12, height: 6 },
-    properties: { title: upperFirst(title), view: 'table', region, query: [...sources, ...query].join('\n| ') },
-  })
-  const graph = (title, x, y, metrics, settings) => ({
-    ...{ type: 'metric', x, y, width: 12, height: 6 },
-    properties: { title, view: 'timeSeries', region, period: 300, yAxis: { left: { min: 0 } }, metrics, ...settings },
-  })
-  const lineMetric = (metric) => names.map((name) => [namespaceOf(stage), metric, 'operation', name, { label: name }])
-  const queueMetric = (metric, queue, label = queue) => ['AWS/SQS', metric, 'QueueName', `${stage}-${queue}`, { label }]
-  const body = {
-    widgets: [
-      {
-        ...{ type: 'text', x: 0, y: 0, width: 24, height: 1 },
-        properties: {
-          markdown: `**${service} ${stage}** · what to do: ${checked.runbookUrl} · tables cover the range chosen above`,
-        },
-      },
-      {
-        ...{ type: 'alarm', x: 0, y: 1, width: 24, height: 6 },
-        properties: {
-          title: 'Alarms',
-          alarms: alarmNames.map((name) => arn('cloudwatch', `alarm:${name}`)['Fn::Sub']),
-        },
-      },
-      ...Object.entries(QUERIES).flatMap(([name, query]) => (query.place ? [table(name, query)] : [])),
-      graph(
-        'Oldest message, seconds',
-        ...[0, 13],
-        names.map((name) => queueMetric('ApproximateAgeOfOldestMessage', `${name}.fifo`, name)),
-        { stat: 'Maximum' },
-      ),
-      graph('Vendor latency, p95 in milliseconds', 0, 19, lineMetric('CallMs'), { stat: 'p95' }),
-      graph('Vendor faults', 0, 25, lineMetric('VendorFaults'), { stat: 'Sum' }),
-      graph(
-        'Token renewals',
-        ...[0, 31],
-        Object.keys(vendors).flatMap((vendor) =>
-          ['Renewed', 'Failed', 'Unfinished', 'ReauthorizationRequired', 'Gone'].map((metric) => [
-            ...['SubscriptionOffboarding', metric, 'FunctionName', `${stage}-${RENEWAL}`, 'Vendor', vendor],
-            { label: `${vendor} ${metric}` },
-          ]),
-        ),
-        { stat: 'Maximum', period: 3600 },
-      ),
-      graph(
-        'Left for somebody, messages',
-        ...[0, 37],
-        ['dead-letter.fifo', 'undelivered-events'].map((queue) =>
-          queueMetric('ApproximateNumberOfMessagesVisible', queue),
-        ),
-        { stat: 'Maximum' },
-      ),
-      graph(
-        'Functions: crashed or throttled',
-        ...[12, 37],
-        Object.entries(functions).flatMap(([key, { name }]) =>
-          ['Errors', 'Throttles'].map((metric) => [
-            ...['AWS/Lambda', metric, 'FunctionName', name],
-            { label: `${key} ${metric}` },
-          ]),
-        ),
-        { stat: 'Sum' },
-      ),
-    ],
-  }
-
-  return {
-    Resources: {
-      Dashboard: {
-        Type: 'AWS::CloudWatch::Dashboard',
-        Properties: {
-          // An account's dashboards are the same in all regions.
-          DashboardName: sub(`${stage}-${service}-\${AWS::Region}`),
-          DashboardBody: sub(JSON.stringify(body)),
-        },
-      },
-      ...collect(QUERIES, (name, { query }) => ({
-        [`${idOf(name.replaceAll(' ', '-'))}Query`]: {
-          Type: 'AWS::Logs::QueryDefinition',
-          Properties: {
-            Name: `${service}/${stage}/${name}`,
-            LogGroupNames: Object.keys(functions).map((key) => ref(`${oslsId(key)}LogGroup`)),
-            QueryString: query.join('\n| '),
-          },
-        },
-      })),
-    },
-  }
-}
-
 /** One key for what people read later: log groups and the topic. */
-exports.logs = async (osls) => {
+export async function logs(osls: Osls) {
   const { stage, service } = await settings(osls)
   const functions = await functionsOf(osls)
   return {
@@ -460,7 +298,7 @@ exports.logs = async (osls) => {
 
 const CLOUDWATCH = { Service: 'cloudwatch.amazonaws.com' }
 
-const fromOurAlarms = (stage) => ({
+const fromOurAlarms = (stage: string) => ({
   StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
   ArnLike: { 'aws:SourceArn': arn('cloudwatch', `alarm:${stage}-*`) },
 })

@@ -1,118 +1,32 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
-'use strict'
-
-// What serverless.yml derives instead of writing it once per operation. Each export is a variable that serverless.yml
-// reads as `${file(./infra/resources.cjs):NAME}`. What watches over the stack is in observability.cjs.
-
-const { RENEWAL, allow, arn, arnOf, collect, idOf, policy, ref, settings, sub } = require('./cloudformation.cjs')
-const { keepRenewals, useLedger } = require('./ledger.cjs')
+/** What serverless.yml derives instead of writing it once per operation: functions, queues, roles. */
+import {
+  allow,
+  arn,
+  arnOf,
+  type Block,
+  type Checked,
+  collect,
+  idOf,
+  type Osls,
+  policy,
+  RENEWAL,
+  type Resource,
+  ref,
+  type Settings,
+  type Statement,
+  settings,
+  sub,
+} from './cloudformation.ts'
+import { keepRenewals, useLedger } from './ledger.ts'
 
 const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
-/** custom.checked: the parameters that need more than being written down. A wrong value stops the packaging here. */
-exports.checked = async ({ resolveVariable }) => {
-  const refuse = (message) => {
-    // osls prints a stack where there is one; here it would only bury the message.
-    throw Object.assign(new Error(message), { stack: message })
-  }
-  const matching = async (name, pattern, wanted) => {
-    const value = String(await resolveVariable(`param:${name}`)).trim()
-    return pattern.test(value) ? value : refuse(`--param="${name}=…" must be ${wanted}, got "${value}"`)
-  }
-  const number = async (name, wanted) => Number(await matching(name, /^[1-9]\d*$/, wanted))
-  const list = async (name, pattern, wanted) => {
-    const value = await matching(name, /^/, wanted)
-    const items = value
-      .split(',')
-      .map((item) => item.trim())
-      .filter(Boolean)
-    if (items.every((item) => pattern.test(item))) return items
-    return refuse(`--param="${name}=…" must be a comma list of ${wanted}, got "${value}"`)
-  }
-
-  const stage = await resolveVariable('sls:stage')
-  // It becomes part of names: AWS limits their length, S3 knows no capitals, and without hyphens no stage's names can
-  // begin like another's (docs/decisions/0003-resource-names.md).
-  if (!/^[a-z][a-z0-9]{0,9}$/.test(stage)) {
-    refuse(`--stage must be at most ten lower-case letters and digits, beginning with a letter, got "${stage}"`)
-  }
-
-  // osls takes any name, and a misspelt one would leave its parameter at the default without a word.
-  const { default: known, [stage]: ofStage } = await resolveVariable('self:params')
-  const given = ((await resolveVariable('opt:param, null')) ?? []).map((param) => param.split('=')[0])
-  const unknown = [...given, ...Object.keys(ofStage ?? {})].find((name) => !Object.hasOwn(known, name))
-  if (unknown) refuse(`serverless.yml has no parameter "${unknown}"`)
-
-  const auth = await matching('auth', /^(iam|jwt)$/, '"iam" or "jwt"')
-  const issuerUrl = await matching(
-    'jwtIssuer',
-    auth === 'jwt' ? /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/ : /^/,
-    'an https URL when auth is jwt',
-  )
-  const audience = await list('jwtAudience', /^\S+$/, 'audiences')
-  if (auth === 'jwt' && audience.length === 0) refuse('--param="auth=jwt" needs --param="jwtAudience=…"')
-
-  const subnetIds = await list('vpcSubnetIds', /^subnet-\w+$/, 'subnet ids')
-  const securityGroupIds = await list('vpcSecurityGroupIds', /^sg-\w+$/, 'security group ids')
-  if ((subnetIds.length === 0) !== (securityGroupIds.length === 0)) {
-    refuse('--param="vpcSubnetIds=…" and --param="vpcSecurityGroupIds=…" are needed together')
-  }
-
-  for (const name of [
-    'feishuAppSecretId',
-    'feishuUserSecretPrefix',
-    'dingtalkAppSecretId',
-    'dingtalkUserSecretPrefix',
-  ]) {
-    // They become part of policies, so no wildcard and nothing empty: an empty prefix would be every secret.
-    await matching(name, /^[\w/+=.@-]+$/, 'the name of a secret (letters, digits and /_+=.@-)')
-  }
-  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl']) {
-    await matching(name, /^(https:\/\/[^\s/]|http:\/\/(127\.0\.0\.1|localhost)[:/])/, 'an https URL')
-  }
-
-  return {
-    source: await matching('source', /^(?!aws\.)\S{1,256}$/, 'a name without spaces that does not begin with "aws."'),
-    authorizers:
-      auth === 'jwt'
-        ? { jwt: { type: 'jwt', identitySource: '$request.header.Authorization', issuerUrl, audience } }
-        : {},
-    routeAuthorizer: auth === 'jwt' ? { name: 'jwt' } : { type: 'aws_iam' },
-    vpc: subnetIds.length > 0 ? { subnetIds, securityGroupIds } : null,
-    // The archive has the bus' name, and an archive's may have 48 characters.
-    bus: await matching('bus', /^(?!default$)[\w.-]{1,48}$/, 'a new name of up to 48 letters, digits and .-_'),
-    putEventsAccounts: await list('putEventsAccounts', /^\d{12}$/, 'account ids of twelve digits'),
-    archiveRetentionDays: await number('archiveRetentionDays', 'a number of days'),
-    renewWithinDays: await number('renewWithinDays', 'a number of days'),
-    maxTargetsPerEvent: await number('maxTargetsPerEvent', 'a number of targets'),
-    secretsKmsKeyArn: await matching(
-      'secretsKmsKeyArn',
-      /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,
-      'the ARN of a key',
-    ),
-    logRetentionDays: Number(
-      await matching(
-        'logRetentionDays',
-        new RegExp(`^(${LOG_RETENTION_DAYS.join('|')})$`),
-        `one of ${LOG_RETENTION_DAYS.join(', ')}`,
-      ),
-    ),
-    runbookUrl: await matching('runbookUrl', /^[^\s#]{1,300}$/, 'an address or path without "#"'),
-    alarmEmail: await matching('alarmEmail', /^$|^\S+@\S+$/, 'an e-mail address'),
-    oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
-  }
-}
-
-/** What CloudWatch Logs accepts. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
-const LOG_RETENTION_DAYS = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-]
-
 /** One function per operation, with its three entrances: HTTP, EventBridge, SQS. */
-exports.functions = async (osls) => {
+export async function functions(osls: Osls) {
   const { stage, operations, vendors, offboardingEvent, checked } = await settings(osls)
   return collect(operations, (operation, { route, vendor }) => {
-    const [method, path] = route.split(' ')
+    const [method = '', path = ''] = route.split(' ')
     const queue = `${idOf(operation)}Queue`
     return {
       [operation]: {
@@ -145,7 +59,7 @@ exports.functions = async (osls) => {
 }
 
 /** Work queue and role of each operation. */
-exports.perOperation = async (osls) => {
+export async function perOperation(osls: Osls) {
   const all = await settings(osls)
   return {
     Resources: collect(all.operations, (operation, config) => ({
@@ -162,7 +76,7 @@ exports.perOperation = async (osls) => {
   }
 }
 
-const workQueue = (QueueName) => ({
+const workQueue = (QueueName: string): Resource => ({
   Type: 'AWS::SQS::Queue',
   Properties: {
     QueueName,
@@ -179,7 +93,7 @@ const workQueue = (QueueName) => ({
   },
 })
 
-const queuePolicy = (queue, ...statements) => ({
+const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {
     Queues: [ref(queue)],
@@ -195,7 +109,7 @@ const queuePolicy = (queue, ...statements) => ({
 })
 
 /** An account's roles are the same in all regions, so the region is part of the name. */
-const role = (name, statements, { service, stage }) => ({
+const role = (name: string, statements: Parameters<typeof policy>, { service, stage }: Settings): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
@@ -210,10 +124,10 @@ const role = (name, statements, { service, stage }) => ({
   },
 })
 
-const secretArn = (name) => arn('secretsmanager', `secret:${name}`)
+const secretArn = (name: string | undefined) => arn('secretsmanager', `secret:${name}`)
 
-function operationStatements(operation, { vendor, actsAs }, { stage, vendors, checked }) {
-  const environment = vendors[vendor]
+function operationStatements(operation: string, { vendor, actsAs }: Block, { stage, vendors, checked }: Settings) {
+  const environment = vendors[vendor] ?? {}
   const appSecret = environment[`${vendor.toUpperCase()}_APP_SECRET_ID`]
   const userSecrets = actsAs === 'user' && environment[`${vendor.toUpperCase()}_USER_SECRET_PREFIX`]
   return [
@@ -240,7 +154,7 @@ function operationStatements(operation, { vendor, actsAs }, { stage, vendors, ch
   ]
 }
 
-const useSecretsKey = (actions, { secretsKmsKeyArn }) =>
+const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Checked) =>
   allow('UseSecretsKey', actions, secretsKmsKeyArn, {
     StringEquals: { 'kms:ViaService': sub('secretsmanager.${AWS::Region}.${AWS::URLSuffix}') },
   })
@@ -252,7 +166,7 @@ const RENEW_USER_TOKENS = [
 ]
 
 /** Keeps the stored users' tokens alive. No operation: it has no route and no queue. */
-exports.userTokenRenewal = async (osls) => {
+export async function userTokenRenewal(osls: Osls) {
   const { stage, vendors, checked } = await settings(osls)
   return {
     [RENEWAL]: {
@@ -277,10 +191,10 @@ exports.userTokenRenewal = async (osls) => {
 }
 
 /** Its role: both vendors' app secrets and users. */
-exports.userTokenRenewalRole = async (osls) => {
+export async function userTokenRenewalRole(osls: Osls) {
   const all = await settings(osls)
   const { stage, vendors, checked } = all
-  const named = (suffix) =>
+  const named = (suffix: string) =>
     Object.entries(vendors).map(([vendor, environment]) => environment[`${vendor.toUpperCase()}_${suffix}`])
   return {
     Resources: {
@@ -310,7 +224,7 @@ exports.userTokenRenewalRole = async (osls) => {
 }
 
 /** What every function needs, operation or not: its own log and, in a VPC, its network interfaces. */
-const baseStatements = (functionName, { vpc }) => [
+const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
   allow(
     'WriteOwnLog',
     ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -338,7 +252,7 @@ const NETWORK_INTERFACES = [
 ]
 
 /** Who may send what to the shared queues and to the bus. */
-exports.eventAccess = async (osls) => {
+export async function eventAccess(osls: Osls) {
   const { stage, operations, offboardingEvent, checked } = await settings(osls)
   const { bus, putEventsAccounts } = checked
   const rules = Object.keys(operations).map((operation) => arn('events', `rule/${bus}/${stage}-${operation}`))

@@ -1,13 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
-'use strict'
-
-// The ledger: one table for what every offboarding has become, the renewal of users' tokens and the pace of each bucket.
-// lib/aws/dynamodb.ts is what the functions ask it with.
-
-const { allow, arnOf, ref, settings, sub } = require('./cloudformation.cjs')
+/**
+ * The ledger: one table for what every offboarding has become, the renewal of users' tokens and the pace of each bucket.
+ * lib/aws/dynamodb.ts is what the functions ask it with.
+ */
+import { allow, arnOf, type Osls, ref, settings, sub } from './cloudformation.ts'
 
 /** The table, for serverless.yml. */
-exports.ledger = async (osls) => {
+export async function ledger(osls: Osls) {
   const { stage } = await settings(osls)
   return {
     Resources: {
@@ -41,7 +40,7 @@ exports.ledger = async (osls) => {
   }
 }
 
-const key = (hash, range) => [
+const key = (hash: string, range: string) => [
   { AttributeName: hash, KeyType: 'HASH' },
   { AttributeName: range, KeyType: 'RANGE' },
 ]
@@ -55,10 +54,10 @@ const ITEM_ACTIONS = [
 ]
 
 /** Limits a statement to items whose partition keys are like one of these. */
-const forKeys = (...patterns) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
 
 /** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
-exports.useLedger = (operation, actsAs) => [
+export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
   allow(
     'UseLedger',
     ITEM_ACTIONS,
@@ -69,4 +68,4 @@ exports.useLedger = (operation, actsAs) => [
 ]
 
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */
-exports.keepRenewals = () => allow('KeepRenewals', ITEM_ACTIONS, arnOf('Ledger'), forKeys('user#*'))
+export const keepRenewals = () => allow('KeepRenewals', ITEM_ACTIONS, arnOf('Ledger'), forKeys('user#*'))

@@ -1,0 +1,28 @@
+/** `offboarding letters`: what was set aside and why, and the ways back. */
+import { Command } from 'commander'
+import type { Io } from './io.ts'
+import { discardCommand } from './letters/discard.ts'
+import { listCommand } from './letters/list.ts'
+import { redriveCommand } from './letters/redrive.ts'
+import { showCommand } from './letters/show.ts'
+
+export const lettersCommand = (io: Io): Command =>
+  new Command('letters')
+    .summary('list, redrive or discard what needs an operator')
+    .description(
+      'Handles letters: parked work items, rejected events, and events that no function accepted. SQS deletes each 14 days ' +
+        'after it was set aside.',
+    )
+    .addCommand(listCommand(io))
+    .addCommand(showCommand(io))
+    .addCommand(redriveCommand(io))
+    .addCommand(discardCommand(io))
+    .addHelpText(
+      'after',
+      `
+Exit code 0: done. 1: something failed, was not possible or was declined. 2: wrong options, nothing was done. 130: interrupted.
+
+Examples:
+  npx offboarding letters redrive --kind forbidden
+  AWS_PROFILE=ops npx offboarding letters list --stage prod`,
+    )

@@ -1,0 +1,81 @@
+/** `offboarding users list`: everyone with stored tokens, from the secrets' tags. */
+import { Command, Option } from 'commander'
+import { withOptions } from '../command.ts'
+import { type Io, log } from '../io.ts'
+import { type DeploymentOptions, deploymentOptions, useDeployment } from '../stack/deployment.ts'
+import { formatTable } from '../table.ts'
+import { listUsers, type StoredUser, type Vendor } from './user-secrets.ts'
+
+export const vendorOption = () => new Option('--vendor <vendor>', 'only this vendor').choices(['feishu', 'dingtalk'])
+export type UsersOptions = DeploymentOptions & { vendor?: Vendor }
+
+export const DEPLOYMENT_HELP = `
+A function's variable that is set in the environment, such as FEISHU_USER_SECRET_PREFIX, takes precedence over
+serverless.yml. AWS credentials are found as usual, for example through AWS_PROFILE.`
+
+export const listCommand = (io: Io): Command =>
+  withOptions(
+    new Command('list')
+      .summary('list stored users')
+      .description(
+        'Lists users with vendor, id, state, end of the refresh token, and whether the secret is scheduled for deletion. Reads no ' +
+          'token.',
+      )
+      .option('--json', 'as one JSON array'),
+    [vendorOption(), ...deploymentOptions()],
+  )
+    .addHelpText('after', `${DEPLOYMENT_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding users list --stage prod`)
+    .action(async (options: UsersOptions & { json?: true }) => {
+      const users = await storedUsers(io, options)
+      io.stdout.write(options.json ? `${JSON.stringify(users, null, 2)}\n` : formatUsers(users))
+      const states = [...Map.groupBy(users, ({ state }) => state ?? 'without state')]
+      const counts = states.map(([state, some]) => `${some.length} ${state}`)
+      const scheduled = users.filter(({ scheduledForDeletion }) => scheduledForDeletion).length
+      if (scheduled > 0) counts.push(`${scheduled} of all scheduled for deletion`)
+      log(io, [`${users.length} users`, counts.join(', ')].filter(Boolean).join(': '))
+    })
+
+const VARIABLES = [
+  'FEISHU_APP_SECRET_ID',
+  'FEISHU_USER_SECRET_PREFIX',
+  'DINGTALK_APP_SECRET_ID',
+  'DINGTALK_USER_SECRET_PREFIX',
+] as const
+
+/** The users stored for the deployment, of both vendors or of one. */
+export async function storedUsers(io: Io, { vendor, ...options }: UsersOptions): Promise<StoredUser[]> {
+  const { variables, region } = await useDeployment(io, VARIABLES, options)
+  const prefixes: Record<Vendor, string> = {
+    feishu: variables.FEISHU_USER_SECRET_PREFIX,
+    dingtalk: variables.DINGTALK_USER_SECRET_PREFIX,
+  }
+  log(io, `Secrets "${prefixes.feishu}…" and "${prefixes.dingtalk}…" in ${region}`)
+  const apps = [variables.FEISHU_APP_SECRET_ID, variables.DINGTALK_APP_SECRET_ID]
+  let logged = 0
+  const users = await listUsers(prefixes, apps, (count) => {
+    if (count < logged + 1_000) return
+    logged = count
+    log(io, `${count} read …`)
+  })
+  return users.filter((user) => vendor === undefined || user.vendor === vendor)
+}
+
+/** States that a word does not explain. */
+const STATES: Record<string, string> = {
+  'not-renewable': 'cannot be renewed: offline_access missing',
+  'wrong-owner': 'tokens of another person',
+}
+
+/** One row for each user, below a head. */
+export function formatUsers(users: StoredUser[]): string {
+  const head = ['vendor', 'id', 'state', 'refresh token ends', 'deletion']
+  const end = (at: string | null) => (at === null ? '-' : `${at}${Date.parse(at) <= Date.now() ? ' (ended)' : ''}`)
+  const rows = users.map((user) => [
+    user.vendor,
+    user.id,
+    STATES[user.state ?? ''] ?? user.state ?? '-',
+    end(user.refreshTokenExpiresAt),
+    user.scheduledForDeletion ? 'scheduled' : '-',
+  ])
+  return `${formatTable(head, rows)}\n`
+}

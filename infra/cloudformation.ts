@@ -1,0 +1,97 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
+/**
+ * How the files that serverless.yml reads spell CloudFormation, and what they read from serverless.yml. Logical ids:
+ * `feishu-drive-unsubscribe` gives FeishuDriveUnsubscribeQueue, …QueuePolicy, …Role and …Alarm; osls calls what it makes
+ * FeishuDashdriveDashunsubscribe….
+ */
+
+/** What osls hands to a function that `${file(…):NAME}` names. */
+export type Osls = { resolveVariable: (name: string) => Promise<unknown> }
+
+/** An operation's block in serverless.yml. */
+export type Block = { route: string; vendor: string; actsAs: 'user' | 'app' }
+
+/** custom.checked */
+export type Checked = {
+  source: string
+  authorizers: Record<string, object>
+  routeAuthorizer: object
+  vpc: { subnetIds: string[]; securityGroupIds: string[] } | null
+  bus: string
+  putEventsAccounts: string[]
+  archiveRetentionDays: number
+  renewWithinDays: number
+  maxTargetsPerEvent: number
+  secretsKmsKeyArn: string
+  logRetentionDays: number
+  runbookUrl: string
+  alarmEmail: string
+  oldestMessageAlarmSeconds: number
+}
+
+/** `custom` of serverless.yml, with the names of service and stage. */
+export type Settings = {
+  stage: string
+  service: string
+  operations: Record<string, Block>
+  /** A vendor's environment variables. */
+  vendors: Record<string, Record<string, string>>
+  offboardingEvent: { source: string[]; 'detail-type': string[] }
+  checked: Checked
+}
+
+export type Statement = {
+  Sid?: string
+  Effect: 'Allow' | 'Deny'
+  Principal?: unknown
+  Action: string | string[]
+  Resource?: unknown
+  Condition?: object
+}
+
+export type Resource = { Type: string; Properties: Record<string, unknown> }
+
+export const sub = (text: string) => ({ 'Fn::Sub': text })
+export const ref = (id: string) => ({ Ref: id })
+export const arnOf = (id: string) => ({ 'Fn::GetAtt': [id, 'Arn'] })
+/** An ARN in the stack's own partition, region and account. */
+export const arn = (service: string, resource: string) =>
+  sub(`arn:\${AWS::Partition}:${service}:\${AWS::Region}:\${AWS::AccountId}:${resource}`)
+export const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+export const idOf = (name: string): string => name.split('-').map(upperFirst).join('')
+/** How osls spells a function's key in its own logical ids. */
+export const oslsId = (key: string): string => upperFirst(key.replaceAll('-', 'Dash').replaceAll('_', 'Underscore'))
+export const allow = (
+  Sid: string,
+  Action: Statement['Action'],
+  Resource: unknown,
+  Condition?: object,
+): Statement & { Sid: string } => ({ Sid, Effect: 'Allow', Action, Resource, ...(Condition && { Condition }) })
+/** A policy document of those statements that are given. */
+export const policy = (...statements: (Statement | false | '' | null | undefined)[]) => ({
+  Version: '2012-10-17',
+  Statement: statements.filter((statement) => !!statement),
+})
+/** One object out of those that `map` makes of each entry. */
+export const collect = <Value, Made extends object>(
+  object: Record<string, Value>,
+  map: (key: string, value: Value) => Made,
+): Record<string, Made[keyof Made]> =>
+  Object.assign({}, ...Object.entries(object).map(([key, value]) => map(key, value)))
+
+/** The function that is no operation. */
+export const RENEWAL = 'user-token-renewal'
+
+/** What the exports of those files read from serverless.yml. */
+export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({
+  stage: (await resolveVariable('sls:stage')) as string,
+  service: (await resolveVariable('self:service')) as string,
+  ...((await resolveVariable('self:custom')) as Omit<Settings, 'stage' | 'service'>),
+})
+
+/** The functions as serverless.yml has them in the end: not only the operations. Each has a log and can fail. */
+export const functionsOf = async ({ resolveVariable }: Osls): Promise<Record<string, { name: string }>> =>
+  Object.assign({}, ...[await resolveVariable('self:functions')].flat())
+
+/** The metric namespace of one stage, for what is read from its audit lines. */
+export const namespaceOf = (stage: string): string => `SubscriptionOffboarding/${stage}`

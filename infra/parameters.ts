@@ -1,0 +1,103 @@
+/** The parameters of serverless.yml that need checking or splitting. A wrong value stops the packaging here. */
+import type { Checked, Osls } from './cloudformation.ts'
+
+/** custom.checked: the parameters that need more than being written down. A wrong value stops the packaging here. */
+export async function checked({ resolveVariable }: Osls): Promise<Checked> {
+  const refuse = (message: string): never => {
+    // osls prints a stack where there is one; here it would only bury the message.
+    throw Object.assign(new Error(message), { stack: message })
+  }
+  const matching = async (name: string, pattern: RegExp, wanted: string): Promise<string> => {
+    const value = String(await resolveVariable(`param:${name}`)).trim()
+    return pattern.test(value) ? value : refuse(`--param="${name}=…" must be ${wanted}, got "${value}"`)
+  }
+  const number = async (name: string, wanted: string) => Number(await matching(name, /^[1-9]\d*$/, wanted))
+  const list = async (name: string, pattern: RegExp, wanted: string): Promise<string[]> => {
+    const value = await matching(name, /^/, wanted)
+    const items = value
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean)
+    if (items.every((item) => pattern.test(item))) return items
+    return refuse(`--param="${name}=…" must be a comma list of ${wanted}, got "${value}"`)
+  }
+
+  const stage = String(await resolveVariable('sls:stage'))
+  // It becomes part of names: AWS limits their length, S3 knows no capitals, and without hyphens no stage's names can
+  // begin like another's (docs/decisions/0003-resource-names.md).
+  if (!/^[a-z][a-z0-9]{0,9}$/.test(stage)) {
+    refuse(`--stage must be at most ten lower-case letters and digits, beginning with a letter, got "${stage}"`)
+  }
+
+  // osls takes any name, and a misspelt one would leave its parameter at the default without a word.
+  const { default: known = {}, [stage]: ofStage } = (await resolveVariable('self:params')) as Record<string, object>
+  const given = ((await resolveVariable('opt:param, null')) ?? []) as string[]
+  const unknown = [...given.map((param) => param.replace(/=.*/s, '')), ...Object.keys(ofStage ?? {})].find(
+    (name) => !Object.hasOwn(known, name),
+  )
+  if (unknown) refuse(`serverless.yml has no parameter "${unknown}"`)
+
+  const auth = await matching('auth', /^(iam|jwt)$/, '"iam" or "jwt"')
+  const issuerUrl = await matching(
+    'jwtIssuer',
+    auth === 'jwt' ? /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)[:/])\S+$/ : /^/,
+    'an https URL when auth is jwt',
+  )
+  const audience = await list('jwtAudience', /^\S+$/, 'audiences')
+  if (auth === 'jwt' && audience.length === 0) refuse('--param="auth=jwt" needs --param="jwtAudience=…"')
+
+  const subnetIds = await list('vpcSubnetIds', /^subnet-\w+$/, 'subnet ids')
+  const securityGroupIds = await list('vpcSecurityGroupIds', /^sg-\w+$/, 'security group ids')
+  if ((subnetIds.length === 0) !== (securityGroupIds.length === 0)) {
+    refuse('--param="vpcSubnetIds=…" and --param="vpcSecurityGroupIds=…" are needed together')
+  }
+
+  for (const name of [
+    'feishuAppSecretId',
+    'feishuUserSecretPrefix',
+    'dingtalkAppSecretId',
+    'dingtalkUserSecretPrefix',
+  ]) {
+    // They become part of policies, so no wildcard and nothing empty: an empty prefix would be every secret.
+    await matching(name, /^[\w/+=.@-]+$/, 'the name of a secret (letters, digits and /_+=.@-)')
+  }
+  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl']) {
+    await matching(name, /^(https:\/\/[^\s/]|http:\/\/(127\.0\.0\.1|localhost)[:/])/, 'an https URL')
+  }
+
+  return {
+    source: await matching('source', /^(?!aws\.)\S{1,256}$/, 'a name without spaces that does not begin with "aws."'),
+    authorizers:
+      auth === 'jwt'
+        ? { jwt: { type: 'jwt', identitySource: '$request.header.Authorization', issuerUrl, audience } }
+        : {},
+    routeAuthorizer: auth === 'jwt' ? { name: 'jwt' } : { type: 'aws_iam' },
+    vpc: subnetIds.length > 0 ? { subnetIds, securityGroupIds } : null,
+    // The archive has the bus' name, and an archive's may have 48 characters.
+    bus: await matching('bus', /^(?!default$)[\w.-]{1,48}$/, 'a new name of up to 48 letters, digits and .-_'),
+    putEventsAccounts: await list('putEventsAccounts', /^\d{12}$/, 'account ids of twelve digits'),
+    archiveRetentionDays: await number('archiveRetentionDays', 'a number of days'),
+    renewWithinDays: await number('renewWithinDays', 'a number of days'),
+    maxTargetsPerEvent: await number('maxTargetsPerEvent', 'a number of targets'),
+    secretsKmsKeyArn: await matching(
+      'secretsKmsKeyArn',
+      /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,
+      'the ARN of a key',
+    ),
+    logRetentionDays: Number(
+      await matching(
+        'logRetentionDays',
+        new RegExp(`^(${LOG_RETENTION_DAYS.join('|')})$`),
+        `one of ${LOG_RETENTION_DAYS.join(', ')}`,
+      ),
+    ),
+    runbookUrl: await matching('runbookUrl', /^[^\s#]{1,300}$/, 'an address or path without "#"'),
+    alarmEmail: await matching('alarmEmail', /^$|^\S+@\S+$/, 'an e-mail address'),
+    oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
+  }
+}
+
+/** What CloudWatch Logs accepts. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
+const LOG_RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+]

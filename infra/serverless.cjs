@@ -1,0 +1,9 @@
+/** What serverless.yml reads as `${file(./infra/serverless.cjs):NAME}`: osls takes no TypeScript there. */
+module.exports = Object.assign(
+  {},
+  require('./parameters.ts'),
+  require('./resources.ts'),
+  require('./ledger.ts'),
+  require('./alarms.ts'),
+  require('./dashboard.ts'),
+)

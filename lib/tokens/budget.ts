@@ -1,0 +1,49 @@
+/** What one request may ask of token endpoints: each of them three times, however its failures and replays combine. */
+import { OperationError } from '../error.ts'
+
+const MOST = 3
+
+type Asked = { times: number; error?: unknown }
+
+export class TokenBudget {
+  /** Time left until the caller must have its answer. Milliseconds. */
+  readonly remainingMs: () => number
+  readonly #asked: Map<string, Asked>
+
+  constructor(remainingMs: () => number, asked = new Map<string, Asked>()) {
+    this.remainingMs = remainingMs
+    this.#asked = asked
+  }
+
+  /** The same budget with less time. */
+  within(remainingMs: () => number): TokenBudget {
+    return new TokenBudget(remainingMs, this.#asked)
+  }
+
+  /** Whether an endpoint may not be asked again. */
+  get isSpent(): boolean {
+    return [...this.#asked.values()].some(({ times }) => times >= MOST)
+  }
+
+  /** Asks the endpoint at `url` by `once`. The fourth time it throws what the third threw, or `unavailable`, unasked. */
+  async ask<Result>(url: string, once: (remainingMs: number) => Promise<Result>): Promise<Result> {
+    const asked = this.#asked.get(url) ?? { times: 0 }
+    if (asked.times >= MOST) throw asked.error ?? rejectedAgain()
+    this.#asked.set(url, asked)
+    asked.times++
+    try {
+      const result = await once(this.remainingMs())
+      asked.error = undefined
+      return result
+    } catch (error) {
+      asked.error = error
+      throw error
+    }
+  }
+}
+
+const rejectedAgain = () =>
+  new OperationError('unavailable', {
+    en: `The vendor rejected a token that it had just issued; the token endpoint was asked ${MOST} times.`,
+    zh: `厂商拒绝了刚签发的令牌；已请求令牌接口 ${MOST} 次。`,
+  })

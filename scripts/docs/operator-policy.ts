@@ -1,0 +1,45 @@
+/** The policy of an operator who sends events, follows them and handles dead letters in one stage. */
+import { operationNames } from '../../infra/operations.ts'
+import { OFFBOARDING } from '../../lib/offboarding-event.ts'
+
+const arn = (service: string, resource: string) => `arn:aws:${service}:REGION:ACCOUNT:${resource}`
+
+/** docs/operator-policy.json; REGION, ACCOUNT and STAGE are filled in by its reader. */
+export const operatorPolicy = () => ({
+  Version: '2012-10-17',
+  Statement: [
+    {
+      Sid: 'SendOffboardingEvents',
+      Effect: 'Allow',
+      Action: 'events:PutEvents',
+      Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
+      Condition: {
+        'ForAllValues:StringEquals': { 'events:source': 'hr.offboarding', 'events:detail-type': OFFBOARDING },
+      },
+    },
+    {
+      Sid: 'ReadAuditLog',
+      Effect: 'Allow',
+      Action: 'logs:FilterLogEvents',
+      Resource: operationNames.map((name) => arn('logs', `log-group:/aws/lambda/STAGE-${name}:*`)),
+    },
+    {
+      Sid: 'HandleDeadLetters',
+      Effect: 'Allow',
+      Action: [
+        'sqs:GetQueueUrl',
+        'sqs:GetQueueAttributes',
+        'sqs:ReceiveMessage',
+        'sqs:ChangeMessageVisibility',
+        'sqs:DeleteMessage',
+      ],
+      Resource: [arn('sqs', 'STAGE-dead-letter.fifo'), arn('sqs', 'STAGE-undelivered-events')],
+    },
+    {
+      Sid: 'RedriveWorkItems',
+      Effect: 'Allow',
+      Action: ['sqs:GetQueueUrl', 'sqs:SendMessage'],
+      Resource: operationNames.map((name) => arn('sqs', `STAGE-${name}.fifo`)),
+    },
+  ],
+})

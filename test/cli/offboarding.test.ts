@@ -1,0 +1,146 @@
+/** `npx offboarding` as a program: which Node.js runs it, exit codes, signals, and the npm scripts that are its aliases. */
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { close, listen } from '../../cli/loopback.ts'
+import { run, startProcess, stopProcesses } from './operator.ts'
+
+/** A stack whose logs answer when a test lets them. */
+const server = createServer((request, response) => {
+  if (request.method === 'POST') return void server.emit('logs', response)
+  const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo', logGroup: 'group' } }
+  const endpoints = { logs: url, eventbridge: url, sqs: url, secretsmanager: url }
+  response.end(JSON.stringify({ names: { operations }, region: 'ap-southeast-1', endpoints, variables: {}, speed: 1 }))
+})
+let url = ''
+beforeAll(async () => {
+  url = await listen(server)
+})
+afterAll(() => close(server))
+afterEach(() => {
+  server.removeAllListeners('logs')
+  stopProcesses()
+})
+
+const answer = (response: ServerResponse, events: object[]) =>
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ events }))
+const line = (fields: object) => ({
+  eventId: '1',
+  timestamp: 1,
+  message: JSON.stringify({
+    operation: 'feishu-drive-unsubscribe',
+    offboardingId: 'hr-1',
+    eventId: 'e',
+    time: '2026',
+    ...fields,
+  }),
+})
+
+/** Has a program believe that it runs on this version of Node.js. */
+const onNode = (version: string) => [
+  '--import',
+  `data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'${version}'}})`,
+]
+
+describe.each([
+  ['this Node.js', []],
+  ['an older Node.js, where it starts the one of node_modules', onNode('20.0.0')],
+])('on %s', (_, flags) => {
+  const offboarding = (...args: string[]) => startProcess(process.execPath, [...flags, 'cli/offboarding.js', ...args])
+
+  test('the exit code and both streams are those of the command', async () => {
+    const { code, stdout, stderr } = await offboarding('report').ended
+    expect([code, stdout, stderr]).toEqual([
+      2,
+      '',
+      'offboarding report: missing required argument \'offboarding-id\'\nRun "npx offboarding report --help" for usage.\n',
+    ])
+  })
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s is caught by a command that cleans up', async (signal) => {
+    const command = offboarding('offboard', '--follow', 'hr-1', '--local', url)
+    const [response] = await once(server, 'logs')
+    command.child.kill(signal)
+    answer(response, [])
+    server.on('logs', (next) => answer(next, []))
+    const { code, stderr } = await command.ended
+    expect([code, stderr]).toEqual([130, expect.stringContaining('To go on following it: npx offboarding offboard')])
+  })
+
+  test('SIGTERM ends a command that does not', async () => {
+    const command = offboarding('report', 'hr-1', '--local', url)
+    await once(server, 'logs')
+    command.child.kill('SIGTERM')
+    await command.ended
+    expect(command.child.signalCode).toBe('SIGTERM')
+  })
+})
+
+test('a reader that closes the pipe ends the command quietly', async () => {
+  const command = startProcess('cli/offboarding.js', ['report', 'hr-1', '--json', '--local', url])
+  const [response] = await once(server, 'logs')
+  command.child.stdout.destroy()
+  answer(response, [line({ message: 'finished', outcome: 'changed', input: { file_token: 'a' } })])
+  const { code, stderr } = await command.ended
+  expect([code, stderr]).toEqual([0, ''])
+})
+
+test('npx finds it in a checkout, with nothing installed and no network', async () => {
+  const env = { npm_config_cache: mkdtempSync(path.join(tmpdir(), 'npx-')), npm_config_offline: 'true' }
+  const { code, stderr } = await startProcess('npx', ['offboarding', 'report'], env).ended
+  expect([code, stderr]).toEqual([2, expect.stringContaining("missing required argument 'offboarding-id'")])
+}, 60_000)
+
+test('the npm scripts of each command are its aliases', async () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const aliases = {
+    offboard: 'offboard',
+    report: 'report',
+    discover: 'discover',
+    'dead-letters': 'letters',
+    users: 'users',
+    authorize: 'users authorize',
+    smoke: 'smoke',
+  }
+  for (const [name, words] of Object.entries(aliases)) {
+    expect(scripts[name]).toBe(`node cli/offboarding.js ${words}`)
+    const { code, stdout } = await run([...words.split(' '), '-h'])
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringMatching(`^Usage: offboarding ${words} [\\s\\S]+npx offboarding ${words}`),
+    ])
+  }
+  const { code, stderr } = await startProcess('npm', ['run', '--silent', 'dead-letters', '--', 'list', '--bogus']).ended
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^offboarding letters list: unknown option '--bogus'\n/)])
+}, 60_000)
+
+test.each([
+  [[]],
+  [['letters']],
+  [['letters', 'list']],
+  [['letters', 'show']],
+  [['letters', 'redrive']],
+  [['letters', 'discard']],
+  [['users']],
+  [['users', 'list']],
+  [['users', 'forget']],
+  [['users', 'authorize']],
+])('-h after %j shows usage, description, options and an example', async (words) => {
+  const { code, stdout, stderr } = await run([...words, '-h'])
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(
+    /^Usage: offboarding .*\n\n[A-Z][\s\S]+\.\n\nOptions:\n[\s\S]+\nExamples?:\n {2}.*npx offboarding /,
+  )
+})
+
+test.each([
+  [[], 'offboarding: missing subcommand: expected discover, offboard, report, letters, users or smoke'],
+  [['toString'], 'offboarding: unknown subcommand toString: expected discover, offboard'],
+  [['report', 'a', '--\u001b[2J'], "offboarding report: unknown option '--[2J'"],
+])('%j is one clear line and exit code 2', async (args, told) => {
+  const { code, stderr } = await run(args)
+  expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
+})

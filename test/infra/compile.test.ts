@@ -1,0 +1,88 @@
+/** The cache of compiled templates: what it may answer, and what it must not be believed. */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { compileTemplate, type Template } from '../../infra/compile.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'compile-'))
+let runs = 0
+let cwd: string
+let cacheFolder: string
+let template: Template
+let entry: string
+
+/** A copy of what is compiled, and a cache with its template. */
+beforeAll(async () => {
+  cacheFolder = path.join(folder, 'first')
+  template = await compileTemplate({ cacheFolder })
+  entry = readdirSync(cacheFolder).join()
+})
+beforeEach(() => {
+  cwd = path.join(folder, `project${++runs}`)
+  for (const name of ['serverless.yml', 'infra', 'functions']) cpSync(name, path.join(cwd, name), { recursive: true })
+  cacheFolder = path.join(folder, `cache${runs}`)
+  mkdirSync(cacheFolder)
+  writeFileSync(path.join(cacheFolder, entry), JSON.stringify(template))
+})
+
+/** The template from the cache, or "compiled" where osls would be run. */
+async function compile(options: object = {}): Promise<Template | 'compiled'> {
+  const isCompiled = new Error()
+  const onCompile = () => {
+    throw isCompiled
+  }
+  return compileTemplate({ cwd, cacheFolder, onCompile, ...options }).catch((error) => {
+    if (error === isCompiled) return 'compiled'
+    throw error
+  })
+}
+/** In few words. */
+const outcome = async (options?: object) => ((await compile(options)) === 'compiled' ? 'compiled' : 'from the cache')
+const write = (file: string, text: string): undefined => {
+  writeFileSync(path.join(cwd, file), text, { flag: 'a' })
+}
+
+test('the same sources have the same template, wherever they are', async () => {
+  expect(Object.keys(template.Resources).length).toBeGreaterThan(50)
+  expect(await compile()).toEqual(template)
+  expect(await Promise.all([compile(), compile()])).toEqual([template, template])
+})
+
+test.each<[string, () => object | undefined]>([
+  ['serverless.yml', () => write('serverless.yml', '# more\n')],
+  ['a file of infra/', () => write('infra/wiring.ts', '// more\n')],
+  ['a new file of infra/', () => write('infra/new.cjs', '')],
+  ['a new function', () => write('functions/new.ts', '')],
+  ['the stage', () => ({ stage: 'qa' })],
+  ['a parameter', () => ({ params: { source: 'hr.other' } })],
+])('another is compiled for %s', async (_, change) => {
+  expect(await outcome(change())).toBe('compiled')
+})
+
+test.each(['', '{"Resources":', 'null', '{}'])('an entry that contains %j is compiled again', async (content) => {
+  writeFileSync(path.join(cacheFolder, entry), content)
+  expect(await outcome()).toBe('compiled')
+})
+test('osls compiles the template with parameters and stage, without bundles, without credentials in reach', async () => {
+  process.env.AWS_ACCESS_KEY_ID = 'planted'
+  onTestFinished(() => void delete process.env.AWS_ACCESS_KEY_ID)
+  const cwd = path.join(folder, 'service')
+  for (const name of ['functions', 'infra']) mkdirSync(path.join(cwd, name), { recursive: true })
+  const variables = { KEY: `${'$'}{env:AWS_ACCESS_KEY_ID, 'none'}`, HOST: `${'$'}{param:host, 'none'}` }
+  const config = {
+    service: 'sample',
+    provider: { name: 'aws', environment: variables },
+    package: { patterns: ['!**', 'dist/hello/**'] },
+    functions: { hello: { handler: 'dist/hello/index.handler' } },
+  }
+  writeFileSync(path.join(cwd, 'functions/hello.ts'), '')
+  writeFileSync(path.join(cwd, 'serverless.yml'), JSON.stringify(config))
+  const { Resources } = await compileTemplate({ cwd, cacheFolder, stage: 'test', params: { host: 'example.com' } })
+  expect(Resources.HelloLambdaFunction?.Properties).toMatchObject({
+    FunctionName: 'sample-test-hello',
+    Environment: { Variables: { KEY: 'none', HOST: 'example.com' } },
+  })
+  writeFileSync(path.join(cwd, 'serverless.yml'), '{}')
+  await expect(compileTemplate({ cwd, cacheFolder })).rejects.toThrow(/osls package failed/)
+}, 60_000)

@@ -64,7 +64,17 @@ export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
     arnOf('Ledger'),
     forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
   ),
-  allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*')),
+  findOpenTargets(),
+]
+
+const findOpenTargets = () =>
+  allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
+
+/** Statements of a role that ends what was left undone: offboardings, and those that are open. */
+export const sweepLedger = () => [
+  allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),
+  findOpenTargets(),
+  allow('FindOpenOffboardings', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('open')),
 ]
 
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */

@@ -23,6 +23,9 @@ const VARIABLES = {
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   EVENT_BUS_NAME: 'test-bus',
   MAX_TARGETS_PER_EVENT: '2000',
+  LEDGER_TABLE: 'test-ledger',
+  LEDGER_RETENTION_DAYS: '400',
+  OPERATIONS: operationNames.join(','),
 }
 
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))

@@ -93,6 +93,15 @@ export const recordRefusal = (bucket: Bucket, waitMs: number, atMs: number): Buc
   windowEndsAtMs: Math.max(bucket.windowEndsAtMs ?? 0, atMs + waitMs),
 })
 
+/** The calls that were to be sent at `atMs` were sent at `sentAtMs`. */
+export const moveReserved = (bucket: Bucket, atMs: number, sentAtMs: number): Bucket => ({
+  ...bucket,
+  version: bucket.version + 1,
+  calls: bucket.calls
+    .map(([reservedAtMs, count]): [number, number] => [reservedAtMs === atMs ? sentAtMs : reservedAtMs, count])
+    .sort(([a], [b]) => a - b),
+})
+
 /** Holds the bucket until `untilMs`, or releases it. */
 export function setHold({ heldUntilMs: _, ...bucket }: Bucket, untilMs: number | undefined): Bucket {
   return { ...bucket, version: bucket.version + 1, ...(untilMs !== undefined && { heldUntilMs: untilMs }) }
@@ -104,7 +113,7 @@ const keyOf = (operation: string, name: string): Key => ({ pk: `bucket#${operati
 const seen = new Map<string, Bucket>()
 
 /**
- * Reserves up to `wanted` calls of a bucket in the ledger, to be sent at once. `waitMs`: how long until more may be sent,
+ * Reserves up to `wanted` calls of a bucket in the ledger, to be sent at `atMs`, which is now. `waitMs`: how long until more may be sent,
  * when not all may. Throws `unavailable` when the table does not answer: then nothing may be sent.
  */
 export async function reserveCalls(
@@ -112,13 +121,17 @@ export async function reserveCalls(
   name: string,
   pace: Pace,
   wanted: number,
-): Promise<{ granted: number; waitMs: number | undefined }> {
+): Promise<{ granted: number; atMs: number; waitMs: number | undefined }> {
   return change(operation, name, (bucket) => {
     const atMs = awsNowMs()
     const { granted, retryAtMs, bucket: next } = reserve(bucket, pace, wanted, atMs)
-    return { next, result: { granted, waitMs: retryAtMs === undefined ? undefined : retryAtMs - atMs } }
+    return { next, result: { granted, atMs, waitMs: retryAtMs === undefined ? undefined : retryAtMs - atMs } }
   })
 }
+
+/** Keeps in the ledger that the calls reserved at `atMs` were sent later. */
+export const moveCalls = (operation: string, name: string, atMs: number, sentAtMs: number): Promise<void> =>
+  change(operation, name, (bucket) => ({ next: moveReserved(bucket, atMs, sentAtMs), result: undefined }))
 
 /** Keeps in the ledger that the vendor refused a call of the bucket and asked to wait. */
 export const refuseCalls = (operation: string, name: string, waitMs: number): Promise<void> =>

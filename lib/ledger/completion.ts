@@ -1,4 +1,4 @@
-/** The end of sendings and offboardings, and the sweep that finds what was left undone. */
+/** The end of sendings and offboardings, and what is needed to find those that never came to it. */
 import { getItem, type Item, queryItems, queryPage, updateItem } from '../aws/dynamodb.ts'
 import { environment } from '../environment.ts'
 import { fingerprint } from '../fingerprint.ts'
@@ -10,6 +10,7 @@ import {
   getSummaryKey,
   runOf,
   type Sending,
+  type Target,
 } from './offboardings.ts'
 
 /** What a sending ended with; the `detail` of its `Completed` event. */
@@ -22,7 +23,8 @@ export type Completion = Sending & {
   completedAt: string
 }
 
-type Header = Item & Sending & { planned?: Set<string>; completedAt?: string; publishedAt?: string }
+/** A sending's progress. Times in ISO 8601. */
+export type Header = Sending & { sentAt: string; planned?: Set<string>; completedAt?: string; publishedAt?: string }
 
 /**
  * Claims the end of a sending: when every operation has planned and no target is open. Returns its completion, to be
@@ -32,11 +34,11 @@ type Header = Item & Sending & { planned?: Set<string>; completedAt?: string; pu
 export async function completeSending(sending: Sending, { repeat = false } = {}): Promise<Completion | undefined> {
   if (await hasOpen(sending.offboardingId, getSendingName(sending))) return undefined
   const { item, atMs } = await getItem(getSendingKey(sending))
-  const header = item as Header | undefined
+  const header = item as (Item & Header) | undefined
   if (!header || listUnplanned(header).length > 0) return undefined
   if (header.publishedAt) {
-    // A parked target came again after the end.
-    await settleSummary(sending)
+    // The event was delivered again, or a parked target came again, after the end.
+    await endSending(sending, header.publishedAt)
     return undefined
   }
   const completedAt = header.completedAt ?? new Date(atMs).toISOString()
@@ -49,7 +51,7 @@ export async function completeSending(sending: Sending, { repeat = false } = {})
 }
 
 /** The operations that have not planned their targets of the sending. */
-const listUnplanned = ({ planned }: Header): string[] =>
+export const listUnplanned = ({ planned }: Header): string[] =>
   environment('OPERATIONS')
     .split(',')
     .filter((operation) => !planned?.has(operation))
@@ -75,7 +77,14 @@ async function completionOf(sending: Sending, completedAt: string): Promise<Comp
   return { completionId, offboardingId, eventId, redrive, dryRun, counts, completedAt }
 }
 
-type TargetItem = Item & { operation: string; input: string; outcome: string; finishedAt: string }
+type TargetItem = Item & {
+  operation: string
+  input: string
+  outcome: string
+  finishedAt: string
+  queuedAt?: string
+  openIn?: string
+}
 
 const listTargets = (offboardingId: string, sendingName: string) =>
   queryItems({
@@ -85,10 +94,11 @@ const listTargets = (offboardingId: string, sendingName: string) =>
   }) as AsyncGenerator<TargetItem>
 
 /** The completion's event is on the bus: the sending needs nothing any more, and its offboarding's state is settled. */
-export async function recordPublished(completion: Completion): Promise<void> {
-  const expiresAt = getExpiry(Date.parse(completion.completedAt))
-  await updateItem(getSendingKey(completion), { set: { publishedAt: completion.completedAt, expiresAt } })
-  await settleSummary(completion)
+export const recordPublished = (completion: Completion): Promise<void> => endSending(completion, completion.completedAt)
+
+async function endSending(sending: Sending, publishedAt: string): Promise<void> {
+  await updateItem(getSendingKey(sending), { set: { publishedAt, expiresAt: getExpiry(Date.parse(publishedAt)) } })
+  await settleSummary(sending)
 }
 
 /** Sets the offboarding's state by the newest outcome of each of its targets, unless a sending is or gets under way. */
@@ -110,4 +120,25 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
     },
     when: { version: item.version as number },
   })
+}
+
+/** Offboardings that have been open since `until` (ISO 8601) or longer, the oldest first. */
+export const listOpen = (until: string) =>
+  queryItems({ index: 'state', partition: 'open', sort: { between: ['0', until] } }) as AsyncGenerator<
+    Item & Pick<Sending, 'offboardingId' | 'dryRun'>
+  >
+
+/** The offboarding's sendings, of real ones or of dry runs. */
+export const listSendings = ({ offboardingId, dryRun }: Pick<Sending, 'offboardingId' | 'dryRun'>) =>
+  queryItems({
+    partition: getPartition(offboardingId),
+    sort: { beginsWith: `sending#${runOf(dryRun)}#` },
+  }) as AsyncGenerator<Item & Header>
+
+/** The sending's open targets that were queued before `before`. ISO 8601. */
+export async function* listOlder(sending: Header, before: string): AsyncGenerator<Target> {
+  const { offboardingId, eventId, redrive, dryRun } = sending
+  for await (const { openIn, queuedAt, operation, input } of listTargets(offboardingId, getSendingName(sending)))
+    if (openIn && (queuedAt ?? sending.sentAt) < before)
+      yield { offboardingId, eventId, redrive, dryRun, operation, input: JSON.parse(input) }
 }

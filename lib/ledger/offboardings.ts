@@ -109,10 +109,8 @@ export async function recordPlanned(sending: Sending, operation: string): Promis
 export type Known = {
   /** Missing while the target is open. */
   outcome?: Outcome
-  /** It is not called again. */
+  /** It is not called again: it is done, or parked and its letter is not sent yet. */
   isDone: boolean
-  /** Since when it has been failing. Epoch milliseconds. */
-  firstFailedAtMs?: number
 }
 
 /** Reads what is known of a target. */
@@ -122,11 +120,10 @@ export async function readTarget(target: Target): Promise<Known | undefined> {
 }
 
 function knownOf(item: Item): Known {
-  const { outcome, firstFailedAtMs } = item as Item & { outcome?: string; firstFailedAtMs?: number }
+  const { outcome, isAnnounced } = item as Item & { outcome?: string; isAnnounced?: boolean }
   return {
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),
-    isDone: outcome !== undefined && DONE.includes(outcome),
-    ...(firstFailedAtMs !== undefined && { firstFailedAtMs }),
+    isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
   }
 }
 
@@ -137,41 +134,62 @@ const outcomeOf = (item: Item): Outcome =>
     OUTCOME_FIELDS.flatMap((field) => (item[field] === undefined ? [] : [[field, item[field]]])),
   ) as Outcome
 
+/** How long a target has been failing, and how long while the vendor answered others of its bucket. Milliseconds. */
+export type Failing = { failingMs: number; failingAloneMs: number }
+
 /**
- * Notes that a try failed, so that a parked target that comes again is open again. Returns since when the target has been
- * failing: epoch milliseconds, by AWS's clock.
+ * Records a failed try. A parked target that comes again is open again. `isAlone`: the vendor answered others of the bucket
+ * in the same batch. Times are AWS's.
  */
-export async function recordFailure(target: Target, { kind, code }: Pick<Outcome, 'kind' | 'code'>): Promise<number> {
+export async function recordFailure(
+  target: Target,
+  { kind, code }: Pick<Outcome, 'kind' | 'code'>,
+  isAlone: boolean,
+): Promise<Failing> {
+  const nowMs = awsNowMs()
   const { item } = await updateItem(getTargetKey(target), {
     set: { ...attributesOf(target), lastKind: kind, lastCode: code },
-    setOnce: { firstFailedAtMs: awsNowMs(), openIn: getSendingName(target) },
-    remove: ['expiresAt'],
+    setOnce: {
+      firstFailedAtMs: nowMs,
+      failedAloneAtMs: isAlone ? nowMs : undefined,
+      openIn: getSendingName(target),
+    },
+    remove: ['expiresAt', 'isAnnounced'],
     when: NOT_DONE,
   })
-  return (item as { firstFailedAtMs?: number } | undefined)?.firstFailedAtMs ?? awsNowMs()
+  const { firstFailedAtMs = nowMs, failedAloneAtMs = nowMs } = { ...item } as Record<string, number>
+  return { failingMs: nowMs - firstFailedAtMs, failingAloneMs: nowMs - failedAloneAtMs }
 }
 
 const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
 
 /**
- * Writes what a target ended as, an entry of its history first. Returns the outcome that stands: that of an earlier try
- * where it was done already. Makes the target's item where planning could not.
+ * Writes what a target ended as, and an entry of its history. Returns the outcome that stands: that of an earlier try where
+ * it was done already. Makes the target's item where planning could not. Repeat it with the outcome that stands when it
+ * failed.
  */
 export async function recordOutcome(target: Target, outcome: Outcome): Promise<Outcome> {
   const expiresAt = getExpiry(Date.parse(outcome.finishedAt))
-  await putNewItem({
-    pk: getPartition(target.offboardingId),
-    sk: `history#${target.operation}#${fingerprint(target.input)}#${outcome.finishedAt}#${getSendingName(target)}`,
-    ...attributesOf(target),
-    ...outcome,
-    expiresAt,
-  })
-  const written = await updateItem(getTargetKey(target), {
-    set: { ...attributesOf(target), ...outcome, expiresAt },
-    remove: ['openIn', 'firstFailedAtMs'],
-    when: NOT_DONE,
-  })
+  const [written] = await Promise.all([
+    updateItem(getTargetKey(target), {
+      set: { ...attributesOf(target), ...outcome, expiresAt },
+      remove: ['openIn', 'firstFailedAtMs', 'failedAloneAtMs', 'isAnnounced'],
+      when: NOT_DONE,
+    }),
+    putNewItem({
+      pk: getPartition(target.offboardingId),
+      sk: `history#${target.operation}#${fingerprint(target.input)}#${outcome.finishedAt}#${getSendingName(target)}`,
+      ...attributesOf(target),
+      ...outcome,
+      expiresAt,
+    }),
+  ])
   return written.ok || !written.item ? outcome : outcomeOf(written.item)
+}
+
+/** The parked target's letter is sent: if the target comes again, it is tried again. */
+export async function recordLetter(target: Target): Promise<void> {
+  await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
 }
 
 /** Who wants to announce something must have taken it within this time, before another may. */

@@ -26,8 +26,10 @@ export type Limits = {
   remainingMs: () => number
   /** The longest single wait before a retry that is worth staying for. Milliseconds. */
   patienceMs: number
-  /** Told of each call to the vendor as it is sent. */
+  /** Called as each call to the vendor is sent. */
   onSend?: () => void
+  /** Called before the vendor is called again for the same input; what it throws ends the tries. */
+  beforeRepeat?: () => Promise<void>
 }
 
 /**
@@ -38,7 +40,7 @@ export type Limits = {
 export async function execute<I extends Input>(
   operation: VendorCall<I>,
   input: I,
-  { dryRun, remainingMs, patienceMs, onSend }: Limits,
+  { dryRun, remainingMs, patienceMs, onSend, beforeRepeat }: Limits,
 ): Promise<Result> {
   const request = { method: operation.method, url: urlOf(operation, input) }
   const identity = operation.identity(input)
@@ -67,12 +69,16 @@ export async function execute<I extends Input>(
         credential.reject()
         if (renewed) throw error
         renewed = true
+        await beforeRepeat?.()
         continue
       }
       const waitMs = retryWaitMs(error, retries)
       if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs })) throw error
       retries++
       await sleep(waitMs)
+      await beforeRepeat?.().catch(() => {
+        throw error
+      })
     }
   }
 }

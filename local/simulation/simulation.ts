@@ -46,6 +46,8 @@ export type AwsFault = 'throttled' | 'failed' | 'late' | 'partial' | 'killed-bef
 
 export type SimulationOptions = {
   operations: readonly string[]
+  /** Functions that are invoked by `invoke` alone, such as scheduled ones. */
+  others?: readonly string[]
   world: World
   env: Record<string, string>
   secrets: (nowMs: number) => Record<string, unknown>
@@ -71,6 +73,9 @@ export type Outcome = {
   hint?: string
   eventId: string | null
 }
+
+/** A `Completed` event. */
+export type Completion = { atMs: number; completionId: string; eventId: string; counts: Record<string, number> }
 
 export type Counts = {
   invocations: number
@@ -105,7 +110,8 @@ function killed(die: Container['die'], at: string): Promise<never> {
 type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
 
 export async function startSimulation(options: SimulationOptions) {
-  const { operations, latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
+  const { operations, others = [], latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
+  const names = [...operations, ...others]
   const clock = new Clock(START_MS)
   const now = () => clock.nowMs
   const { jitter = 0 } = latencies
@@ -115,10 +121,10 @@ export async function startSimulation(options: SimulationOptions) {
   for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
   const secretsManager = secretsManagerOperations(store) as unknown as Record<string, (input: object) => object>
   const table = new Table()
-  const bundles = await bundleFunctions(operations)
+  const bundles = await bundleFunctions(names)
 
   const counts = new Map<string, Counts>(
-    operations.map((name) => [
+    names.map((name) => [
       name,
       {
         invocations: 0,
@@ -137,6 +143,7 @@ export async function startSimulation(options: SimulationOptions) {
   )
   const countsOf = (name: string) => counts.get(name) as Counts
   const outcomes: Outcome[] = []
+  const completions: Completion[] = []
   const refusals: { atMs: number; operation: string; token: string }[] = []
   const deadLetters = new FifoQueue(now, 0, () => {})
   const undelivered: { operation: string; event: object }[] = []
@@ -157,7 +164,7 @@ export async function startSimulation(options: SimulationOptions) {
     }
   }
 
-  const idleContainers = new Map<string, Container[]>(operations.map((name) => [name, []]))
+  const idleContainers = new Map<string, Container[]>(names.map((name) => [name, []]))
 
   async function startContainer(name: string): Promise<Container> {
     let die: Container['die'] = () => {}
@@ -167,6 +174,7 @@ export async function startSimulation(options: SimulationOptions) {
     dead.catch(() => {})
     const skewMs = faults.skewMs?.() ?? 0
     const env = {
+      OPERATIONS: operations.join(','),
       ...options.env,
       AWS_REGION: 'simulated',
       WORK_QUEUE_URL: name,
@@ -362,7 +370,9 @@ export async function startSimulation(options: SimulationOptions) {
       for (const [index, { Detail }] of Entries.entries()) {
         if (refused[index]) continue
         countsOf(name).eventsPut++
-        outcomes.push({ atMs: now(), ...JSON.parse(Detail) })
+        const detail = JSON.parse(Detail)
+        if ('completionId' in detail) completions.push({ atMs: now(), ...detail })
+        else outcomes.push({ atMs: now(), ...detail })
       }
       return {
         Entries: refused.map((isRefused) =>
@@ -431,7 +441,8 @@ export async function startSimulation(options: SimulationOptions) {
 
   /** Puts an offboarding event on the bus. Each function plans it, three tries a minute apart. */
   function offboard(detail: object, id: string): void {
-    const event = { version: '0', id, 'detail-type': 'User Offboarding', source: 'hr.offboarding', detail }
+    const time = new Date(now()).toISOString()
+    const event = { version: '0', id, time, 'detail-type': 'User Offboarding', source: 'hr.offboarding', detail }
     for (const name of operations) deliver(name, event)
   }
 
@@ -457,6 +468,7 @@ export async function startSimulation(options: SimulationOptions) {
     table,
     counts,
     outcomes,
+    completions,
     refusals,
     deadLetters,
     undelivered,

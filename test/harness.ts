@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
+import { startDynamoDb } from '../local/aws/dynamodb.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { startQueues } from '../local/aws/queues.ts'
@@ -12,6 +13,7 @@ import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 import { startClock } from './clock.ts'
+import { ledgerProperties } from './ledger.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -27,6 +29,8 @@ const VARIABLES = {
   LEDGER_RETENTION_DAYS: '400',
   OPERATIONS: operationNames.join(','),
 }
+
+const LEDGER = await ledgerProperties()
 
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
@@ -72,6 +76,7 @@ export async function startHarness({
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const queues = await startQueues()
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
+  const dynamoDb = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: LEDGER }] })
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const queue of [...operationNames.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
@@ -81,6 +86,7 @@ export async function startHarness({
     AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
     DINGTALK_BASE_URL: sandbox.url,
@@ -203,6 +209,7 @@ export async function startHarness({
     containers,
     queues,
     bus,
+    dynamoDb,
     secrets,
     log,
     setEnv,
@@ -225,7 +232,7 @@ export async function startHarness({
       clock.stop()
       random.mockRestore()
       written.mockRestore()
-      await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close()])
+      await Promise.all([sandbox.close(), queues.close(), bus.close(), dynamoDb.close(), secrets.close()])
     },
   }
 }

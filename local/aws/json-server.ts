@@ -103,6 +103,11 @@ function parse(body: Buffer): Record<string, unknown> {
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() })
+  response.writeHead(status, {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amzn-requestid': randomUUID(),
+    // Of the clock that a test may have set; Node's own header knows none but the machine's.
+    date: new Date().toUTCString(),
+  })
   response.end(JSON.stringify(body))
 }

@@ -17,6 +17,7 @@ import {
   RENEWAL,
   type Resource,
   ref,
+  SWEEP,
   settings,
   sub,
   upperFirst,
@@ -161,6 +162,17 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           }),
         })),
       ),
+      ...collect(SWEEP_ALARMS, (metric, { name, ...alarmed }) => ({
+        [`${metric}Alarm`]: alarm(name, {
+          Metric: {
+            Namespace: 'SubscriptionOffboarding',
+            MetricName: metric,
+            Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${SWEEP}` }],
+          },
+          Period: 15 * 60,
+          ...alarmed,
+        }),
+      })),
       ...collect(operations, (operation) =>
         collect(LINE_METRICS, (MetricName, { FilterPattern, ...transformation }) => ({
           [`${idOf(operation)}${MetricName}`]: {
@@ -242,6 +254,24 @@ const RENEWAL_ALARMS = {
     Description:
       'tokens of stored users could not be renewed. Read the log of the function for kind and hint; it tries again with ' +
       'its next run, and there are days left before they expire.',
+  },
+}
+
+/** By the metric the scheduled sweep counts. */
+const SWEEP_ALARMS = {
+  UnplannedSendings: {
+    name: 'unplanned-sendings',
+    section: 'unplanned-sendings',
+    Description:
+      'An offboarding event was not planned by every function within an hour: for this leaver something may not have been done. ' +
+      '"npm run dead-letters -- list --kind undelivered" shows why. Fix the cause, then redrive.',
+  },
+  VanishedTargets: {
+    name: 'vanished-targets',
+    section: 'vanished-targets',
+    Description:
+      'Targets were still open 14 days after they were queued, and SQS has deleted their messages. They were parked without ' +
+      'a letter: send the offboarding event again.',
   },
 }
 

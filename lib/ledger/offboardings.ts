@@ -134,7 +134,7 @@ const outcomeOf = (item: Item): Outcome =>
     OUTCOME_FIELDS.flatMap((field) => (item[field] === undefined ? [] : [[field, item[field]]])),
   ) as Outcome
 
-/** How long a target has been failing, and how long while the vendor answered others of its bucket. Milliseconds. */
+/** How long a target has been failing, and how long alone: each time while the vendor answered others. Milliseconds. */
 export type Failing = { failingMs: number; failingAloneMs: number }
 
 /**
@@ -151,10 +151,10 @@ export async function recordFailure(
     set: { ...attributesOf(target), lastKind: kind, lastCode: code },
     setOnce: {
       firstFailedAtMs: nowMs,
-      failedAloneAtMs: isAlone ? nowMs : undefined,
+      ...(isAlone && { failedAloneAtMs: nowMs }),
       openIn: getSendingName(target),
     },
-    remove: ['expiresAt', 'isAnnounced'],
+    remove: ['expiresAt', 'isAnnounced', ...(isAlone ? [] : ['failedAloneAtMs'])],
     when: NOT_DONE,
   })
   const { firstFailedAtMs = nowMs, failedAloneAtMs = nowMs } = { ...item } as Record<string, number>

@@ -97,6 +97,18 @@ describe('may be used by', () => {
     ])
   })
 
+  it('offboarding-sweep for offboardings, and to find the open ones', () => {
+    expect(
+      statementsOf('offboarding-sweep').map(({ Action, Resource, Condition }) => [Action, Resource, Condition]),
+    ).toEqual([
+      [ITEM_ACTIONS, { 'Fn::GetAtt': ['Ledger', 'Arn'] }, limitedTo('offboarding#*')],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/state' }, limitedTo('open')],
+    ])
+  })
+
   it('no function in any other way', () => {
     const roles = ofType('AWS::IAM::Role')
     const allowed = JSON.stringify(roles).match(/dynamodb:\w+/g) ?? []

@@ -38,8 +38,9 @@ interface Statement {
 const operations = await loadOperations()
 
 const RENEWAL = 'user-token-renewal'
+const SWEEP = 'offboarding-sweep'
 const names = operationNames
-const functionNames = [...names, RENEWAL]
+const functionNames = [...names, RENEWAL, SWEEP]
 
 const withParams = [
   'auth=jwt',
@@ -169,7 +170,7 @@ describe('packaging', () => {
     expect(output).not.toMatch(/warning|deprecat|\?/i)
   })
 
-  it('takes the functions from the operations, adds the renewal, and has no default role', () => {
+  it('takes the functions from the operations, adds the scheduled ones, and has no default role', () => {
     expect(
       ofType(plain, 'AWS::Lambda::Function')
         .map((it) => it.FunctionName)
@@ -278,6 +279,8 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
       DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
       EVENT_BUS_NAME: '<EventBus>',
       LEDGER_TABLE: '<Ledger>',
+      LEDGER_RETENTION_DAYS: stage === 'prod' ? '30' : '400',
+      OPERATIONS: names.join(','),
       MAX_TARGETS_PER_EVENT: '2000',
     })
   })
@@ -534,7 +537,7 @@ describe('policies', () => {
   })
 
   it.each(['dev', 'prod'] as const)(
-    'let the API, the rules and the schedule start their functions, and nobody else (%s)',
+    'let the API, the rules and the schedules start their functions, and nobody else (%s)',
     (stage) => {
       const template = stage === 'dev' ? plain : full
       const allow = (functionName: string, Principal: string, SourceArn: string) => ({
@@ -552,8 +555,11 @@ describe('policies', () => {
           `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${name}`,
         ),
       ])
-      const schedule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
-      const expected = [...ofOperations, allow(`${stage}-${RENEWAL}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)]
+      const scheduled = [RENEWAL, SWEEP].map((name) => {
+        const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
+        return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
+      })
+      const expected = [...ofOperations, ...scheduled]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -796,6 +802,46 @@ describe('what all operations share', () => {
   })
 })
 
+describe(SWEEP, () => {
+  it('runs every 15 minutes and leaves what fails to its next run', () => {
+    const { id, ...lambda } = lambdaOf(plain, `dev-${SWEEP}`)
+    expect(lambda).toMatchObject({ Timeout: 600, MemorySize: 256, Handler: `dist/${SWEEP}/index.handler` })
+    expect(lambda.Environment.Variables).toMatchObject({ OPERATIONS: names.join(','), EVENT_BUS_NAME: '<EventBus>' })
+    expect(one(plain, 'AWS::Events::Rule', (it) => it.Name === `dev-${SWEEP}`)).toMatchObject({
+      ScheduleExpression: 'rate(15 minutes)',
+      State: 'ENABLED',
+      Targets: [{ Arn: `<${id}.Arn>` }],
+    })
+    expect(one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
+      MaximumRetryAttempts: 0,
+    })
+  })
+
+  it('may use the offboardings of the ledger and publish outcomes, and nothing else', () => {
+    expect(statementsOf(plain, `dev-${SWEEP}`).map(({ Sid }) => Sid)).toEqual([
+      'WriteOwnLog',
+      'UseLedger',
+      'FindOpenTargets',
+      'FindOpenOffboardings',
+      'ReportOutcomes',
+    ])
+  })
+
+  it.each([
+    ['unplanned-sendings', 'UnplannedSendings'],
+    ['vanished-targets', 'VanishedTargets'],
+  ])('has the alarm %s on what it counts', (name, MetricName) => {
+    expect(alarmNamed(plain, `dev-${name}`)).toMatchObject({
+      Namespace: 'SubscriptionOffboarding',
+      MetricName,
+      Dimensions: [{ Name: 'FunctionName', Value: `dev-${SWEEP}` }],
+      Threshold: 0,
+      Statistic: 'Maximum',
+      Period: 900,
+    })
+  })
+})
+
 describe(RENEWAL, () => {
   it('runs on its schedule, for long enough, and again when its time did not suffice', () => {
     for (const [template, stage, rate, days] of [
@@ -815,7 +861,7 @@ describe(RENEWAL, () => {
         ]),
       )
       expect(String(lambda.Environment.Variables.RENEW_WITHIN_DAYS)).toBe(days)
-      const rule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
+      const rule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${RENEWAL}`)
       expect(rule).toMatchObject({ ScheduleExpression: rate, State: 'ENABLED', Targets: [{ Arn: `<${id}.Arn>` }] })
       expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
         MaximumRetryAttempts: 2,

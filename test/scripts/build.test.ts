@@ -6,7 +6,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
 
-const FUNCTIONS = [...operationNames, 'user-token-renewal']
+const FUNCTIONS = [...operationNames, 'user-token-renewal', 'offboarding-sweep']
 
 const MAX_BYTES = 450_000
 

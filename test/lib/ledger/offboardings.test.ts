@@ -107,7 +107,7 @@ describe('a target', () => {
     expect((await itemsOf(target, 'history#')).map(({ outcome }) => outcome)).toEqual(['parked', 'changed'])
   })
 
-  test('that fails keeps since when, and since when while others were answered', async () => {
+  test('that fails keeps since when, and since when it has been failing alone', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     try {
       const target = targetOf(newSending())
@@ -116,7 +116,11 @@ describe('a target', () => {
       vi.advanceTimersByTime(10_000)
       expect(await fail(true)).toEqual({ failingMs: 10_000, failingAloneMs: 0 })
       vi.advanceTimersByTime(20_000)
-      expect(await fail(false)).toEqual({ failingMs: 30_000, failingAloneMs: 20_000 })
+      expect(await fail(true)).toEqual({ failingMs: 30_000, failingAloneMs: 20_000 })
+      vi.advanceTimersByTime(30_000)
+      expect(await fail(false)).toEqual({ failingMs: 60_000, failingAloneMs: 0 })
+      vi.advanceTimersByTime(1_000)
+      expect(await fail(true)).toEqual({ failingMs: 61_000, failingAloneMs: 0 })
       await recordOutcome(target, ended('parked'))
       await recordLetter(target)
       expect(await fail(true)).toEqual({ failingMs: 0, failingAloneMs: 0 })

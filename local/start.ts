@@ -97,6 +97,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
         FEISHU_BASE_URL: sandbox.url,
         FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
         DINGTALK_BASE_URL: sandbox.url,
+        LIMIT_SPEED: String(speed),
       }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 

@@ -90,6 +90,7 @@ export async function startHarness({
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
     DINGTALK_BASE_URL: sandbox.url,
+    LIMIT_SPEED: String(speed),
     WORK_QUEUE_URL: queues.queueUrl(`${name}.fifo`),
     DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
     ...env,

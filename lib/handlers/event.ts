@@ -6,14 +6,8 @@ import { bodyOf, type Message, sendDeadLetter, sendWork } from '../aws/sqs.ts'
 import { environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import {
-  openSending,
-  queueTargets,
-  recordPlanned,
-  recordRejection,
-  type Sending,
-  type Target,
-} from '../ledger/offboardings.ts'
+import { openSending, queueTargets, recordPlanned, type Sending, type Target } from '../ledger/offboardings.ts'
+import { recordRejection } from '../ledger/rejections.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
 import { parse, printable } from '../schema.ts'

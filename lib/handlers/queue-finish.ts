@@ -6,7 +6,7 @@ import { isPermanent } from '../aws/sdk.ts'
 import { deferMessages, sendDeadLetter } from '../aws/sqs.ts'
 import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import { recordLetter, recordOutcome } from '../ledger/offboardings.ts'
+import { recordAnnounced, recordOutcome } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
 import { finishSendings } from './completed.ts'
 import { backoffMs, ledgerWaitMs, MAX_BACKOFF_MS } from './queue-bucket.ts'
@@ -17,7 +17,7 @@ export const bucketName = ({ attributes }: SQSRecord): string => attributes.Mess
 
 /**
  * Writes outcomes into the ledger, publishes them, parks what is to be parked, ends the sendings, and returns what must come
- * again: what could not be written is worked again, what could not be published or parked is only announced again. A dead
+ * again: what could not be written is worked again, what could not be published is only announced again. A dead
  * letter is sent after its event, so that none is sent twice because of an event.
  */
 export async function finish(operation: Operation, done: Done[]): Promise<Left[]> {
@@ -78,13 +78,14 @@ async function write(one: Done): Promise<Done> {
 async function park(one: Done): Promise<Done> {
   const { record, target, detail } = one
   if (detail.outcome !== 'parked') return one
+  // Before the letter: whoever redrives it finds a target that is tried again.
+  if (target) await recordAnnounced(target)
   if (!target?.dryRun) {
     const { kind, code, hint, requestId } = detail
     const deduplicationId = fingerprint(record.messageId, 'parked')
     const letter = { body: record.body, group: deduplicationId, deduplicationId }
     await sendDeadLetter(letter, { kind, code, hint, requestId })
   }
-  if (target) await recordLetter(target)
   return one
 }
 

@@ -3,7 +3,7 @@ import { audit, errorFields, framesOf } from '../audit.ts'
 import { publish } from '../aws/eventbridge.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { completeSending, type Header, listOlder, listOpen, listSendings, listUnplanned } from '../ledger/completion.ts'
-import { recordLetter, recordOutcome, type Sending, type Target } from '../ledger/offboardings.ts'
+import { recordAnnounced, recordOutcome, type Sending, type Target } from '../ledger/offboardings.ts'
 import { announce } from './completed.ts'
 import { named, parked } from './queue-record.ts'
 
@@ -73,7 +73,7 @@ async function giveUp(target: Target): Promise<void> {
   const { offboardingId: _, operation: __, input: ___, eventId: ____, ...outcome } = parked(target, VANISHED)
   const standing = { ...named(target), ...(await recordOutcome(target, outcome)) }
   await publish([standing])
-  await recordLetter(target)
+  await recordAnnounced(target)
   audit({ message: standing.outcome === 'parked' ? 'parked' : 'finished', ...standing, operation: target.operation })
 }
 

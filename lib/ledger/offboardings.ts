@@ -109,7 +109,7 @@ export async function recordPlanned(sending: Sending, operation: string): Promis
 export type Known = {
   /** Missing while the target is open. */
   outcome?: Outcome
-  /** It is not called again: it is done, or parked and its letter is not sent yet. */
+  /** It is not called again: it is done, or parked and its event is not published yet. */
   isDone: boolean
 }
 
@@ -187,33 +187,7 @@ export async function recordOutcome(target: Target, outcome: Outcome): Promise<O
   return written.ok || !written.item ? outcome : outcomeOf(written.item)
 }
 
-/** The parked target's letter is sent: if the target comes again, it is tried again. */
-export async function recordLetter(target: Target): Promise<void> {
+/** The parked target's event is published: if the target comes again, it is tried again. */
+export async function recordAnnounced(target: Target): Promise<void> {
   await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
-}
-
-/** Who wants to announce something must have taken it within this time, before another may. */
-const ANNOUNCING_MS = 60_000
-
-/**
- * Writes an event's rejection and has it announced once, however many functions reject the event: by the one that writes it,
- * or, when that one came to nothing, by one that comes a minute later.
- */
-export async function recordRejection(
-  rejection: { offboardingId: string | null; eventId: string; finishedAt: string; kind: string; hint: string },
-  source: string,
-  announce: () => Promise<void>,
-): Promise<void> {
-  const key = { pk: getPartition(rejection.offboardingId ?? '-'), sk: `rejected#${rejection.eventId}` }
-  const nowMs = awsNowMs()
-  const claim = await updateItem(key, {
-    set: { ...rejection, source, claimedAtMs: nowMs, expiresAt: getExpiry(nowMs) },
-    when: [
-      { claimedAtMs: { exists: false } },
-      { announcedAt: { exists: false }, claimedAtMs: { below: nowMs - ANNOUNCING_MS } },
-    ],
-  })
-  if (!claim.ok) return
-  await announce()
-  await updateItem(key, { set: { announcedAt: rejection.finishedAt } })
 }

@@ -271,7 +271,7 @@ describe('when AWS fails', () => {
     expect(await harness.deadLetters()).toHaveLength(1)
   })
 
-  test('a parked item that comes again after its letter was sent is tried again', async () => {
+  test('a parked item that comes again after it was announced is tried again', async () => {
     const batch = await harness.receive(drive, files(1))
     harness.sandbox.answer({ path: path(1) }, { status: 403, body: { code: 1069603, msg: 'forbidden' } })
     await batch.deliver()

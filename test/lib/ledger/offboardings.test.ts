@@ -10,14 +10,14 @@ import {
   openSending,
   queueTargets,
   readTarget,
+  recordAnnounced,
   recordFailure,
-  recordLetter,
   recordOutcome,
   recordPlanned,
-  recordRejection,
   type Sending,
   type Target,
 } from '../../../lib/ledger/offboardings.ts'
+import { recordRejection } from '../../../lib/ledger/rejections.ts'
 import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
 import { startLedger } from '../../ledger.ts'
 
@@ -95,11 +95,11 @@ describe('a target', () => {
     expect(await readTarget(target)).toEqual({ outcome: ended('changed'), isDone: true })
   })
 
-  test('that is parked is announced until its letter is sent, and may then become done', async () => {
+  test('that is parked is not called again until its event is published, and may then become done', async () => {
     const target = targetOf(newSending())
     await recordOutcome(target, ended('parked'))
     expect(await readTarget(target)).toMatchObject({ isDone: true, outcome: { outcome: 'parked' } })
-    await recordLetter(target)
+    await recordAnnounced(target)
     expect(await readTarget(target)).toMatchObject({ isDone: false, outcome: { outcome: 'parked' } })
     await recordOutcome(target, ended('changed', '2026-11-27T11:00:00.000Z'))
     expect(await readTarget(target)).toMatchObject({ isDone: true, outcome: { outcome: 'changed' } })
@@ -122,7 +122,7 @@ describe('a target', () => {
       vi.advanceTimersByTime(1_000)
       expect(await fail(true)).toEqual({ failingMs: 61_000, failingAloneMs: 0 })
       await recordOutcome(target, ended('parked'))
-      await recordLetter(target)
+      await recordAnnounced(target)
       expect(await fail(true)).toEqual({ failingMs: 0, failingAloneMs: 0 })
     } finally {
       vi.useRealTimers()

@@ -1,0 +1,30 @@
+/** Events that were rejected: each is announced once, although every function rejects it. */
+import { awsNowMs } from '../aws/clock.ts'
+import { updateItem } from '../aws/dynamodb.ts'
+import { getExpiry, getPartition } from './offboardings.ts'
+
+/** Who wants to announce something must have taken it within this time, before another may. */
+const ANNOUNCING_MS = 60_000
+
+/**
+ * Writes an event's rejection and has it announced once, however many functions reject the event: by the one that writes it,
+ * or, when that one came to nothing, by one that comes a minute later.
+ */
+export async function recordRejection(
+  rejection: { offboardingId: string | null; eventId: string; finishedAt: string; kind: string; hint: string },
+  source: string,
+  announce: () => Promise<void>,
+): Promise<void> {
+  const key = { pk: getPartition(rejection.offboardingId ?? '-'), sk: `rejected#${rejection.eventId}` }
+  const nowMs = awsNowMs()
+  const claim = await updateItem(key, {
+    set: { ...rejection, source, claimedAtMs: nowMs, expiresAt: getExpiry(nowMs) },
+    when: [
+      { claimedAtMs: { exists: false } },
+      { announcedAt: { exists: false }, claimedAtMs: { below: nowMs - ANNOUNCING_MS } },
+    ],
+  })
+  if (!claim.ok) return
+  await announce()
+  await updateItem(key, { set: { announcedAt: rejection.finishedAt } })
+}

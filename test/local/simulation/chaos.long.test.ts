@@ -159,7 +159,7 @@ const lettersOf = ({ deadLetters }: Simulation) => [...deadLetters.groups.values
 async function finishAll(simulation: Simulation): Promise<void> {
   await simulation.finish()
   for (let round = 0; simulation.undelivered.length > 0 || isOpen(simulation); round++) {
-    expect(round).toBeLessThan(30)
+    expect(round).toBeLessThan(200)
     for (const { operation, event } of simulation.undelivered.splice(0)) simulation.deliver(operation, event)
     await simulation.finish()
     const swept = simulation.clock.sleep(QUARTER_MS).then(() => simulation.invoke(SWEEP, {}, 600_000))
@@ -233,7 +233,7 @@ describe('10,000 targets with faults in 30 % of the answers', () => {
     // The storm raged in every way it can.
     expect(done.length).toBeGreaterThan(told.length / 2)
     expect([...simulation.counts.values()].every(({ deferrals }) => deferrals > 0)).toBe(true)
-  }, 180_000)
+  })
 })
 
 describe('an outage of the vendors of six hours', () => {

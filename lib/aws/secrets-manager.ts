@@ -9,11 +9,12 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { OperationError, type Text } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { callOptions, clientSettings, isPermanent } from './sdk.ts'
 
 const CACHE_MS = 5 * 60_000
 const PAGE_SECRETS = 100
+const TIMEOUT_MS = 9_000
 let client: SecretsManagerClient | undefined
 const getClient = () => {
   client ??= new SecretsManagerClient(clientSettings())
@@ -65,7 +66,7 @@ export type Version = { versionId: string; text: string }
 export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Version | undefined> {
   try {
     const command = new GetSecretValueCommand({ SecretId: id, VersionStage: stage })
-    const { SecretString, VersionId } = await getClient().send(command, callOptions())
+    const { SecretString, VersionId } = await getClient().send(command, callOptions(TIMEOUT_MS))
     if (SecretString && VersionId) return { versionId: VersionId, text: SecretString }
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException') return undefined
@@ -86,7 +87,7 @@ export async function putVersion(id: string, { versionId, text }: Version, stage
       SecretString: text,
       VersionStages: [stage],
     })
-    const { VersionId } = await getClient().send(command, callOptions())
+    const { VersionId } = await getClient().send(command, callOptions(TIMEOUT_MS))
     if (VersionId === versionId) return true
   } catch (error) {
     if ((error as Error).name === 'ResourceExistsException') return false
@@ -106,7 +107,7 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
         MaxResults: PAGE_SECRETS,
         NextToken,
       })
-      page = await getClient().send(command, callOptions())
+      page = await getClient().send(command, callOptions(TIMEOUT_MS))
     } catch (error) {
       throw awsError(prefix, error)
     }
@@ -122,7 +123,7 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
 export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
   try {
     const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
-    await getClient().send(new TagResourceCommand({ SecretId: id, Tags }), callOptions())
+    await getClient().send(new TagResourceCommand({ SecretId: id, Tags }), callOptions(TIMEOUT_MS))
   } catch (error) {
     throw awsError(id, error)
   }
@@ -138,7 +139,7 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
   }
   const result = v.safeParse(schema, json)
   if (result.success) {
-    remember(result.output as object)
+    registerSecrets(result.output as object)
     return result.output
   }
   const field = v.getDotPath(result.issues[0])
@@ -153,7 +154,7 @@ function awsError(id: string, error: unknown): OperationError {
   if (error instanceof OperationError && error.kind === 'misconfigured') return error
   if (isPermanent(error)) {
     const { name } = error as Error
-    return misconfigured(id, `could not be read (${name})`, `无法读取(${name})`)
+    return misconfigured(id, `could not be read (${name})`, `无法读取（${name}）`)
   }
   return unavailable(id)
 }
@@ -171,7 +172,7 @@ const fail = (error: Error): never => {
 const misconfigured = (id: string, en: string, zh: string) => {
   const hint: Text = {
     en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
-    zh: `请将文档所述的 JSON 写入密钥 "${id}",并允许本函数读取。`,
+    zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
   }
   return new OperationError('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { hint })
 }

@@ -3,9 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, countMetrics, errorFields, framesOf } from '../audit.ts'
 import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
+import { redact } from '../redact.ts'
 import { TokenBudget } from './budget.ts'
 import { renewUser } from './renew-user.ts'
-import { isRenewable, readUser, TAGS, type TokenState, tagsOf, type User, type UserSecret } from './user-secret.ts'
+import {
+  getTaggedState,
+  isRenewable,
+  readUser,
+  TAGS,
+  type TokenState,
+  tagsOf,
+  type User,
+  type UserSecret,
+} from './user-secret.ts'
 
 /** The stored users of one vendor. */
 export type Users = {
@@ -57,7 +67,7 @@ export async function renewAll(
   }
   const due: Due[] = []
   for await (const { id, tags } of listSecrets(prefix)) {
-    const state = tags[TAGS.state] as TokenState | undefined
+    const state = getTaggedState(tags, id.slice(prefix.length))
     // An untagged secret was stored by hand: its end is not known.
     const endsAtMs = Date.parse(tags[TAGS.refreshTokenExpiresAt] ?? '') || 0
     if (state && state !== 'active' && Object.hasOwn(METRICS, state)) counts[METRICS[state]]++
@@ -136,7 +146,10 @@ async function tagOwner(
   try {
     const owner = await ownerOf(accessToken, remainingMs)
     const isOther = owner !== userId
-    await tagSecret(id, { [TAGS.owner]: owner, ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }) })
+    await tagSecret(id, {
+      [TAGS.owner]: redact(owner),
+      ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }),
+    })
     if (isOther) audit({ message: 'failed', operation: OPERATION, secretId: id, kind: 'misconfigured', hint: OTHER })
     return isOther
   } catch {

@@ -4,7 +4,6 @@ import path from 'node:path'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { Template } from '../infra/compile.ts'
 import { readTemplate, type Wiring } from '../infra/wiring.ts'
-import { type CloudWatchLogs, startCloudWatchLogs } from './aws/cloudwatch-logs.ts'
 import { type DynamoDb, startDynamoDb } from './aws/dynamodb.ts'
 import { type EventBus, startEventBus, type Undelivered } from './aws/event-bus.ts'
 import type { Batch } from './aws/event-source.ts'
@@ -48,7 +47,6 @@ export type Stack = {
   readonly queues: Queues
   readonly secretsManager: SecretsManager
   readonly dynamoDb: DynamoDb
-  readonly logs: CloudWatchLogs
   readonly functions: ReadonlyMap<string, LambdaFunction>
   /** Variables that point an AWS SDK client at these services. */
   readonly awsEnv: Record<string, string>
@@ -81,8 +79,6 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   opened.push(secretsManager)
   const dynamoDb = await startDynamoDb({ tables: wiring.tables })
   opened.push(dynamoDb)
-  const logs = await startCloudWatchLogs()
-  opened.push(logs)
   const bus = await startEventBus({
     region: REGION,
     buses: [...wiring.buses, ...wiring.rules.map((rule) => rule.bus)],
@@ -103,8 +99,6 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
 
   const functions = new Map<string, LambdaFunction>()
   for (const { name, module, exportName, env, timeoutMs, memoryMb } of wiring.functions) {
-    const logGroup = `/aws/lambda/${name}`
-    logs.createGroup(logGroup)
     const overrides = typeof options.env === 'function' ? options.env(name) : options.env
     const settings = { name, exportName, timeoutMs, memoryMb, entry: locate(options.root ?? '.', module) }
     functions.set(
@@ -113,10 +107,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
         ...settings,
         env: { ...env, ...awsEnv, ...overrides },
         ...(options.maxContainers && { maxContainers: options.maxContainers }),
-        onLine(line) {
-          logs.write(logGroup, line.line)
-          options.onLog?.(line)
-        },
+        onLine: (line) => options.onLog?.(line),
       }),
     )
   }
@@ -176,7 +167,6 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     queues,
     secretsManager,
     dynamoDb,
-    logs,
     functions,
     awsEnv,
     runSchedule(name) {
@@ -200,7 +190,6 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
       await queues.close()
       await secretsManager.close()
       await dynamoDb.close()
-      await logs.close()
     },
   }
 }

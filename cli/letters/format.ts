@@ -1,5 +1,6 @@
 /** Letters as text. */
-import { targetOf } from '../progress/ledger.ts'
+import { formatTarget } from '../progress/rows.ts'
+import { formatTime } from '../table.ts'
 import type { Letter } from './letter.ts'
 
 /** A paragraph for each reason, the most frequent first. */
@@ -22,8 +23,8 @@ const formatLetter = ({ id, offboardingId, operation, input, since }: Letter): s
   [
     id,
     offboardingId ?? '-',
-    [operation, input ? targetOf({ input: input as Record<string, string> }) : 'event'].filter(Boolean).join(' '),
-    `since ${since.replace(/\.\d+Z$/, 'Z')}`,
+    [operation, input ? formatTarget({ input }) : 'event'].filter(Boolean).join(' '),
+    `since ${formatTime(since)}`,
   ].join('  ')
 
 /** `1 letter`, `3 letters` */

@@ -1,7 +1,7 @@
 /** How an operator's command reaches a stack: the local one that `npm start` runs, or a deployed stage. */
 import { Option } from 'commander'
 import type { Wiring } from '../../infra/wiring.ts'
-import { CommandError, UsageError } from '../command.ts'
+import { CommandError, nameOf, toCommandError, UsageError } from '../command.ts'
 import type { Io } from '../io.ts'
 import { compileStage, type DeploymentOptions, deploymentOptions } from './deployment.ts'
 
@@ -22,11 +22,12 @@ export type Names = {
   source: string
   deadLetterQueue: string
   undeliveredEventsQueue: string
+  ledgerTable: string
   /** By the operation's name. */
-  operations: Record<string, { functionName: string; queue: string; logGroup: string }>
+  operations: Record<string, { functionName: string; queue: string }>
 }
 
-type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'logs'
+type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'dynamodb'
 
 /** What the local stack says of itself. */
 export type StackDescription = {
@@ -92,6 +93,19 @@ export function useConnection({ variables, region, settings }: Connection): void
   Object.assign(process.env, variables, { AWS_REGION: region })
 }
 
+/** Has the functions in lib/ledger ask the stack's table from now on. */
+export async function useLedger({ names: { ledgerTable }, settings }: Connection): Promise<void> {
+  const { useTable } = await import('../../lib/aws/dynamodb.ts')
+  useTable({
+    name: ledgerTable,
+    settings: settings('dynamodb'),
+    toError: (action, error) =>
+      nameOf(error) === 'ResourceNotFoundException'
+        ? new CommandError(`there is no table ${ledgerTable} here: check stage, region and account`)
+        : toCommandError(`dynamodb:${action}`, ledgerTable, error),
+  })
+}
+
 /** A line to type: another command with these words, on the same stack. */
 export function commandLine(words: string[], { stage, region, param = [], local }: ConnectionOptions) {
   const given = Object.entries({ stage, region, local }).flatMap(([name, value]) => (value ? [`--${name}`, value] : []))
@@ -129,7 +143,7 @@ async function readDescription(url: string): Promise<StackDescription> {
 }
 
 /** Names of what a stack has, from its compiled template. */
-export function getStackNames({ functions, queues, rules, eventSources }: Wiring): Names {
+export function getStackNames({ functions, queues, tables, rules, eventSources }: Wiring): Names {
   const [rule] = rules
   const [source] = (rule?.pattern.source ?? []) as string[]
   const moduleOf = (functionName: string) => functions.find(({ name }) => name === functionName)?.module ?? ''
@@ -140,10 +154,11 @@ export function getStackNames({ functions, queues, rules, eventSources }: Wiring
     source: source ?? '',
     deadLetterQueue: deadLetterTargetArn?.split(':').at(-1) ?? '',
     undeliveredEventsQueue: functions.find(({ failureQueue }) => failureQueue)?.failureQueue ?? '',
+    ledgerTable: tables[0]?.name ?? '',
     operations: Object.fromEntries(
       eventSources.map(({ queue, functionName }) => {
         const operation = moduleOf(functionName).split('/').at(-2) ?? ''
-        return [operation, { functionName, queue, logGroup: `/aws/lambda/${functionName}` }]
+        return [operation, { functionName, queue }]
       }),
     ),
   }

@@ -8,6 +8,7 @@ import {
   type AttributeValue,
   DeleteItemCommand,
   DynamoDBClient,
+  type DynamoDBClientConfig,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
@@ -46,6 +47,20 @@ export type Query = {
   from?: Key | undefined
 }
 export type Page = { items: Item[]; next: Key | undefined; atMs: number }
+
+/** A table that an operator's command asks: what its client is made with, and the error that a failed call becomes. */
+export type Table = {
+  name: string
+  settings: DynamoDBClientConfig
+  toError: (action: string, error: unknown) => Error
+}
+
+let given: Table | undefined
+/** Asks this table from now on, not the one that the environment names. */
+export function useTable(table: Table): void {
+  given = table
+  client = undefined
+}
 
 /** The item as the last write left it, unless `consistent` is false: then perhaps as it was some moments ago. */
 export async function getItem(key: Key, { consistent = true } = {}): Promise<{ item: Item | undefined; atMs: number }> {
@@ -129,7 +144,7 @@ export async function* queryItems(query: Query): AsyncGenerator<Item> {
   } while (from)
 }
 
-const table = () => environment('LEDGER_TABLE')
+const table = () => given?.name ?? environment('LEDGER_TABLE')
 const keyOf = ({ pk, sk }: Key) => ({ pk: marshal(pk), sk: marshal(sk) })
 const itemOf = (attributes: Record<string, AttributeValue>) => unmarshalAll(attributes) as Item
 
@@ -151,6 +166,7 @@ async function call<Output>(action: string, send: (client: DynamoDBClient) => Pr
   } catch (error) {
     const { name } = error as Error
     if (name === 'ConditionalCheckFailedException' || error instanceof OperationError) throw error
+    if (given) throw given.toError(action, error)
     if (!isPermanent(error)) throw unavailable(action)
     throw misconfigured(action, name)
   }
@@ -159,7 +175,7 @@ async function call<Output>(action: string, send: (client: DynamoDBClient) => Pr
 let client: DynamoDBClient | undefined
 function getClient(): DynamoDBClient {
   if (client) return client
-  client = new DynamoDBClient(clientSettings())
+  client = new DynamoDBClient(given?.settings ?? clientSettings())
   client.middlewareStack.add(
     (next) => async (args) => {
       const sentAtMs = Date.now()

@@ -6,7 +6,14 @@ import { bodyOf, type Message, sendDeadLetter, sendWork } from '../aws/sqs.ts'
 import { environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import { openSending, queueTargets, recordPlanned, type Sending, type Target } from '../ledger/offboardings.ts'
+import {
+  type Origin,
+  openSending,
+  queueTargets,
+  recordPlanned,
+  type Sending,
+  type Target,
+} from '../ledger/offboardings.ts'
 import { recordRejection } from '../ledger/rejections.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
@@ -71,6 +78,8 @@ const sendingOf = (event: OffboardingEvent, { offboardingId, dryRun }: Offboardi
   dryRun,
 })
 
+const originOf = ({ source, time }: OffboardingEvent): Origin => ({ source, sentAt: time })
+
 /** The event's targets of the operation, each once. */
 function listTargets(operation: Operation, event: OffboardingEvent, detail: Offboarding): Target[] {
   const distinct = new Map(operation.targets(detail).map((input) => [fingerprint(input), input]))
@@ -86,7 +95,7 @@ function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt
 }
 
 async function enter(event: OffboardingEvent, targets: Target[], sending: Sending): Promise<void> {
-  await openSending(sending, { source: event.source, sentAt: event.time })
+  await openSending(sending, originOf(event))
   await queueTargets(targets, event.time)
 }
 
@@ -131,7 +140,7 @@ async function reject(operation: Operation, event: OffboardingEvent, error: Oper
     attempts: 0,
     finishedAt: new Date().toISOString(),
   }
-  await recordRejection(rejection, event.source, async () => {
+  await recordRejection(rejection, originOf(event), async () => {
     await publish([{ ...rejection, operation: null, input: null }])
     audit({ message: 'rejected', operation: operation.name, ...rejection })
   })

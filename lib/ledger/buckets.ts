@@ -109,6 +109,10 @@ export function setHold({ heldUntilMs: _, ...bucket }: Bucket, untilMs: number |
 
 const keyOf = (operation: string, name: string): Key => ({ pk: `bucket#${operation}#${name}`, sk: 'pace' })
 
+/** The bucket as the ledger has it. */
+export const readBucket = async (operation: string, name: string): Promise<Bucket> =>
+  bucketOf((await getItem(keyOf(operation, name))).item)
+
 /** The bucket's item as this container saw it last: mostly it is the only one that works on the bucket. */
 const seen = new Map<string, Bucket>()
 
@@ -154,13 +158,13 @@ async function change<Result>(
   decide: (bucket: Bucket) => { next: Bucket; result: Result },
 ): Promise<Result> {
   const key = keyOf(operation, name)
-  let bucket = seen.get(key.pk) ?? bucketOf((await getItem(key)).item)
+  let bucket = seen.get(key.pk) ?? (await readBucket(operation, name))
   for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
     const { next, result } = decide(bucket)
     if (next === bucket) {
       if (conflicts > 0 || !seen.has(key.pk)) return result
       // It may have changed since this container saw it.
-      bucket = bucketOf((await getItem(key)).item)
+      bucket = await readBucket(operation, name)
       seen.set(key.pk, bucket)
       continue
     }

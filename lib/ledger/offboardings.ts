@@ -129,7 +129,8 @@ function knownOf(item: Item): Known {
 
 const OUTCOME_FIELDS = ['outcome', 'kind', 'code', 'requestId', 'hint', 'attempts', 'finishedAt'] as const
 
-const outcomeOf = (item: Item): Outcome =>
+/** The outcome in the item of a target or of its history. */
+export const outcomeOf = (item: Item): Outcome =>
   Object.fromEntries(
     OUTCOME_FIELDS.flatMap((field) => (item[field] === undefined ? [] : [[field, item[field]]])),
   ) as Outcome

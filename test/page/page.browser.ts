@@ -161,7 +161,7 @@ describe('offboardings', () => {
     expect(await drive.locator('td').count()).toBe(0)
     await drive.getByText('feishu-drive-unsubscribe').click()
     await drive.getByRole('row', { name: /doxcnSandbox28 docx waiting/ }).waitFor()
-    await it.getByText('Needs somebody').waitFor()
+    await it.getByText('Needs an operator').waitFor()
     await it.getByText('Make the app (or the user) a manager of the document').waitFor()
     if (process.env.SCREENSHOT) {
       await drive.getByText('feishu-drive-unsubscribe').click()

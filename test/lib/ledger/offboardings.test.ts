@@ -252,13 +252,13 @@ test('a rejection is announced once, and again by a later one when the first cou
   const rejection = { offboardingId: null, eventId: 'event-9', kind: 'invalid_request', hint: 'h', finishedAt: AT }
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
   try {
-    const failing = recordRejection(rejection, 'hr', () => Promise.reject(new Error('bus')))
+    const failing = recordRejection(rejection, ORIGIN, () => Promise.reject(new Error('bus')))
     await expect(failing).rejects.toThrow('bus')
     const announced = vi.fn(async () => {})
-    await recordRejection(rejection, 'hr', announced)
+    await recordRejection(rejection, ORIGIN, announced)
     expect(announced).not.toHaveBeenCalled()
     vi.advanceTimersByTime(61_000)
-    await Promise.all(Array.from({ length: 5 }, () => recordRejection(rejection, 'hr', announced)))
+    await Promise.all(Array.from({ length: 5 }, () => recordRejection(rejection, ORIGIN, announced)))
     expect(announced).toHaveBeenCalledTimes(1)
   } finally {
     vi.useRealTimers()

@@ -72,7 +72,7 @@ async function* listed(state: State, dryRun: boolean, most: number): AsyncGenera
   // One page more than is shown is seldom needed.
   const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
   for await (const one of listByState(state, { newestFirst, ...pages }))
-    if ('state' in one) {
+    if ('dryRun' in one) {
       if (one.dryRun !== dryRun) continue
       const { offboardingId, since } = one
       yield { offboardingId: printable(offboardingId, 256), state, since, isDryRun: dryRun, rejected: null }

@@ -48,9 +48,16 @@ async function start(change: (world: World) => void = () => {}, { speed = 60, ma
   secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   const nowhere = 'http://127.0.0.1:9'
   description = {
-    names: { bus: 'bus', source: '', deadLetterQueue: '', undeliveredEventsQueue: '', operations: {} },
+    names: {
+      bus: 'bus',
+      source: '',
+      deadLetterQueue: '',
+      undeliveredEventsQueue: '',
+      ledgerTable: 'ledger',
+      operations: {},
+    },
     region: 'ap-southeast-1',
-    endpoints: { sqs: nowhere, eventbridge: nowhere, secretsmanager: secrets.url, logs: nowhere },
+    endpoints: { sqs: nowhere, eventbridge: nowhere, secretsmanager: secrets.url, dynamodb: nowhere },
     variables: {
       ...VARIABLES,
       MAX_TARGETS_PER_EVENT: String(maxTargets),

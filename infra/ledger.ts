@@ -54,7 +54,7 @@ const ITEM_ACTIONS = [
 ]
 
 /** Limits a statement to items whose partition keys are like one of these. */
-const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+export const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
 
 /** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
 export const useLedger = (operation: string, actsAs: 'user' | 'app') => [

@@ -133,7 +133,9 @@ const GROUPS = [[[]], [['letters']], [['users']]]
 const COMMANDS = [
   [['discover']],
   [['offboard']],
+  [['list']],
   [['report']],
+  [['export']],
   [['smoke']],
   [['letters', 'list']],
   [['letters', 'show']],

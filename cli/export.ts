@@ -8,7 +8,8 @@ import { formatCsv } from './csv.ts'
 import { type Io, log } from './io.ts'
 import { type Entry, formatTarget } from './progress/rows.ts'
 import { listEntries } from './progress/summary.ts'
-import { type ConnectionOptions, connect, connectionOptions, useLedger } from './stack/connection.ts'
+import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
+import { useLedger } from './stack/ledger.ts'
 
 type Options = ConnectionOptions & { from: number; to: number; json?: boolean; dryRun?: boolean }
 
@@ -40,7 +41,7 @@ Example:
     )
     .action(async ({ to = Date.now(), ...options }: Options) => {
       if (options.from >= to) throw new UsageError('--from must be before --to')
-      await useLedger(await connect(io, options))
+      useLedger(await connect(io, options))
       await exportPeriod(io, { ...options, to })
     })
 

@@ -4,7 +4,8 @@ import { isSuperseded, listByState, STATES, type State } from '../lib/ledger/rec
 import { printable } from '../lib/schema.ts'
 import { withOptions } from './command.ts'
 import { type Io, log } from './io.ts'
-import { type ConnectionOptions, connect, connectionOptions, useLedger } from './stack/connection.ts'
+import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
+import { useLedger } from './stack/ledger.ts'
 import { formatTable, formatTime } from './table.ts'
 
 type Options = ConnectionOptions & { state?: State; dryRun?: boolean; all?: boolean; json?: boolean }
@@ -34,7 +35,7 @@ Examples:
   AWS_PROFILE=ops npx offboarding list --state attention --stage prod`,
     )
     .action(async (options: Options) => {
-      await useLedger(await connect(io, options))
+      useLedger(await connect(io, options))
       await list(io, options)
     })
 

@@ -7,14 +7,8 @@ import { follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
 import { OUTCOMES } from './progress/rows.ts'
 import { getExitCode, type Report, summarize } from './progress/summary.ts'
-import {
-  type Connection,
-  type ConnectionOptions,
-  commandLine,
-  connect,
-  connectionOptions,
-  useLedger,
-} from './stack/connection.ts'
+import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
+import { useLedger } from './stack/ledger.ts'
 
 type Options = ConnectionOptions & {
   json?: true
@@ -70,7 +64,7 @@ async function report(io: Io, offboardingId: string, options: Options): Promise<
 }
 
 async function read(connection: Connection, offboardingId: string, { dryRun }: Options): Promise<Report> {
-  await useLedger(connection)
+  useLedger(connection)
   const operations = Object.keys(connection.names.operations)
   const found = summarize(offboardingId, await readRecords(offboardingId), { operations, dryRun })
   if (found) return found

@@ -13,8 +13,8 @@ import {
   commandLine,
   connect,
   connectionOptions,
-  useLedger,
 } from '../stack/connection.ts'
+import { useLedger } from '../stack/ledger.ts'
 import { formatCount } from './format.ts'
 import {
   assertSelected,
@@ -102,7 +102,7 @@ async function openRedrives(
   items: Sendable<ToQueue>[],
   failures: Problems,
 ): Promise<Sendable<ToQueue>[]> {
-  if (items.length > 0) await useLedger(connection)
+  if (items.length > 0) useLedger(connection)
   const eventOf = ({ way: { item } }: Sendable<ToQueue>) =>
     JSON.stringify([item.offboardingId, item.eventId, item.dryRun])
   const waiting = [...Map.groupBy(items, eventOf).values()]

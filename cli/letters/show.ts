@@ -13,8 +13,8 @@ import {
   commandLine,
   connect,
   connectionOptions,
-  useLedger,
 } from '../stack/connection.ts'
+import { useLedger } from '../stack/ledger.ts'
 import { LETTERS_HELP, withLetters } from './held-letters.ts'
 import { type Content, contentOf, type Letter } from './letter.ts'
 
@@ -65,7 +65,7 @@ async function readHistory(
 ): Promise<{ history?: Entry[] }> {
   if (offboardingId === null || input === null || !('item' in content)) return {}
   try {
-    await useLedger(connection)
+    useLedger(connection)
     const isDryRun = (content.item as { dryRun?: unknown }).dryRun === true
     const tries = listEntries(await readRecords(offboardingId), isDryRun)
     const same = tries.filter((one) => one.operation === operation && one.input && keyOf(one.input) === keyOf(input))

@@ -4,7 +4,8 @@ import { readRecords } from '../../lib/ledger/records.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
 import { CommandError, failed } from '../command.ts'
 import type { Io } from '../io.ts'
-import { type Connection, useLedger } from '../stack/connection.ts'
+import type { Connection } from '../stack/connection.ts'
+import { useLedger } from '../stack/ledger.ts'
 import { Progress } from './progress.ts'
 import { type Report, summarize } from './summary.ts'
 import { loadOperations, readWaits } from './waits.ts'
@@ -50,7 +51,7 @@ export async function follow(
   connection: Connection,
   { offboardingId, eventId, dryRun, signal }: Followed,
 ): Promise<Report> {
-  await useLedger(connection)
+  useLedger(connection)
   const where = connection.isLocal ? 'local' : 'deployed'
   const operations = await loadOperations(connection)
   const names = [...operations.keys()]

@@ -1,7 +1,7 @@
 /** How an operator's command reaches a stack: the local one that `npm start` runs, or a deployed stage. */
 import { Option } from 'commander'
 import type { Wiring } from '../../infra/wiring.ts'
-import { CommandError, nameOf, toCommandError, UsageError } from '../command.ts'
+import { CommandError, UsageError } from '../command.ts'
 import type { Io } from '../io.ts'
 import { compileStage, type DeploymentOptions, deploymentOptions } from './deployment.ts'
 
@@ -91,19 +91,6 @@ export function useConnection({ variables, region, settings }: Connection): void
     process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey
   }
   Object.assign(process.env, variables, { AWS_REGION: region })
-}
-
-/** Has the functions in lib/ledger ask the stack's table from now on. */
-export async function useLedger({ names: { ledgerTable }, settings }: Connection): Promise<void> {
-  const { useTable } = await import('../../lib/aws/dynamodb.ts')
-  useTable({
-    name: ledgerTable,
-    settings: settings('dynamodb'),
-    toError: (action, error) =>
-      nameOf(error) === 'ResourceNotFoundException'
-        ? new CommandError(`there is no table ${ledgerTable} here: check stage, region and account`)
-        : toCommandError(`dynamodb:${action}`, ledgerTable, error),
-  })
 }
 
 /** A line to type: another command with these words, on the same stack. */

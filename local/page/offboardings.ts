@@ -3,7 +3,8 @@ import type { Wait } from '../../cli/progress/progress.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import { summarize } from '../../cli/progress/summary.ts'
 import { loadOperations, type Operations, readWaits } from '../../cli/progress/waits.ts'
-import { type Connection, useLedger } from '../../cli/stack/connection.ts'
+import type { Connection } from '../../cli/stack/connection.ts'
+import { useLedger } from '../../cli/stack/ledger.ts'
 import { listByState, type Records, readRecords, STATES } from '../../lib/ledger/records.ts'
 
 /** One offboarding: its targets, and what its operations wait for. */
@@ -30,7 +31,7 @@ export async function watchOffboardings(
   isWatched: () => boolean,
   onChange: (card: Card) => void,
 ): Promise<() => void> {
-  await useLedger(connection)
+  useLedger(connection)
   const operations = await loadOperations(connection)
   /** By offboarding, its states when it was read last; and each card as it was shown last. */
   const seen = new Map<string | null, string>()

@@ -162,7 +162,6 @@ test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (w
 test.each([
   [[]],
   [['list']],
-  [['report']],
   [['export']],
   [['letters']],
   [['letters', 'list']],

@@ -6,7 +6,8 @@ import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-s
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { processIo } from '../../../cli/io.ts'
 import { close, listen } from '../../../cli/loopback.ts'
-import { connect, useLedger } from '../../../cli/stack/connection.ts'
+import { connect } from '../../../cli/stack/connection.ts'
+import { useLedger } from '../../../cli/stack/ledger.ts'
 import { operationNames } from '../../../infra/operations.ts'
 import { readRecords } from '../../../lib/ledger/records.ts'
 import { KMS_KEY, run, startLocalStack } from '../operator.ts'
@@ -49,7 +50,7 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
   const entry = { EventBusName: names.bus, Source: names.source, DetailType: 'User Offboarding', Detail }
   await new EventBridgeClient(settings('eventbridge')).send(new PutEventsCommand({ Entries: [entry] }))
 
-  await useLedger(connection)
+  useLedger(connection)
   await vi.waitFor(
     async () => {
       const { sendings, history } = await readRecords('o-1')

@@ -133,6 +133,9 @@ beforeAll(async () => {
   const second = await stack.plan({ ...again, eventId: 'event-2' }, { [DRIVE]: [file('a')] }, times('2026-11-01'))
   await stack.end(second, file('a'), at('2026-11-01', { outcome: 'unchanged' }))
   await stack.plan({ offboardingId: '=open' }, { [APPROVAL]: [{ approval_code: 'A' }] }, times('2026-10-15'))
+  // Open since before the period, in which one of its targets ended.
+  const long = await stack.plan({ offboardingId: 'long' }, { [DRIVE]: [file('a'), file('b')] }, times('2026-09-15'))
+  await stack.end(long, file('a'), at('2026-10-31'))
   const dry = await stack.plan({ offboardingId: 'dry', dryRun: true }, { [DRIVE]: [file('a')] }, times('2026-10-02'))
   await stack.end(dry, file('a'), at('2026-10-02', { outcome: 'planned' }))
   await stack.reject('wrong', 'event-3', 'x is not a known field', '2026-10-20T10:00:00.000Z')
@@ -143,7 +146,7 @@ const PERIOD = ['--from', '2026-10-01', '--to', '2026-11-01']
 
 test('exports every outcome of a period with who asked for it', async () => {
   const { code, lines, stderr } = await command(stack, 'export', ...PERIOD)
-  expect([code, stderr]).toEqual([0, '4 lines.\n'])
+  expect([code, stderr]).toEqual([0, '5 lines.\n'])
   expect(
     lines
       .map((line) => line.trimEnd())
@@ -153,6 +156,7 @@ test('exports every outcome of a period with who asked for it', async () => {
     `'=open,${APPROVAL},A,open,,,,2026-10-15T08:00:00Z,,hr.offboarding,event-1,0,2026-10-15T08:00:00Z,`,
     `again,${DRIVE},a docx,changed,,,,2026-10-01T09:00:00.000Z,,hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
     `again,${DRIVE},b docx,parked,forbidden,1069603,,2026-10-01T09:00:00.000Z,"Make the app a manager, ""please""",hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
+    `long,${DRIVE},a docx,changed,,,,2026-10-31T09:00:00.000Z,,hr.offboarding,event-1,0,2026-09-15T08:00:00Z,`,
     `wrong,,,rejected,invalid_request,,,2026-10-20T10:00:00.000Z,x is not a known field,hr.offboarding,event-3,0,2026-10-20T10:00:00.000Z,`,
   ])
   expect(lines[0]).toMatch(
@@ -162,7 +166,7 @@ test('exports every outcome of a period with who asked for it', async () => {
 
 test('exports as JSON, dry runs apart, and nothing as an empty array', async () => {
   const lines = await jsonOf(stack, 'export', ...PERIOD)
-  expect(lines).toHaveLength(4)
+  expect(lines).toHaveLength(5)
   expect(lines).toContainEqual(
     expect.objectContaining({ offboardingId: '=open', input: { approval_code: 'A' }, outcome: 'open', sentBy: null }),
   )

@@ -4,8 +4,9 @@ import type { Io } from '../../cli/io.ts'
 import { Progress, type Wait } from '../../cli/progress/progress.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import type { Report } from '../../cli/progress/summary.ts'
+import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { holdCalls } from '../../lib/ledger/buckets.ts'
-import { recordFailure } from '../../lib/ledger/offboardings.ts'
+import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Input } from '../../lib/schema.ts'
 import { APPROVAL, DRIVE, startLedgerStack } from './ledger-stack.ts'
 import { run, startCommand } from './operator.ts'
@@ -110,6 +111,13 @@ test('what has not ended is exit code 1: open targets, and operations that have 
   expect((await summary())[0]).toBe(1)
   await stack.plan({ offboardingId: id }, {}, { planned: [APPROVAL] })
   expect((await summary())[0]).toBe(0)
+})
+
+test('an operation that the stack did not have when the sending ended is not missing', async () => {
+  const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
+  await stack.end(sending, file('a'))
+  await stack.write(() => updateItem(getSendingKey(sending), { set: { completedAt: '2026-11-27T10:00:00.000Z' } }))
+  expect(await summary()).toEqual([0, '1 target: 1 changed'])
 })
 
 test('a rejected event counts until a corrected one is planned', async () => {

@@ -74,6 +74,17 @@ describe('records', () => {
     })
   })
 
+  test('show a parked target that is tried again as open', async () => {
+    const sending = newSending()
+    await plan(sending, 'a')
+    await recordOutcome(targetOf(sending), ended('parked'))
+    await recordAnnounced(targetOf(sending))
+    await recordFailure(targetOf(sending), { kind: 'unavailable' }, false)
+    expect((await readRecords(sending.offboardingId)).targets).toMatchObject([
+      { isOpen: true, outcome: { outcome: 'parked' } },
+    ])
+  })
+
   test('leave out what has expired, though it is still there', async () => {
     const sending = newSending()
     await plan(sending, 'a')

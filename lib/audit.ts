@@ -17,6 +17,7 @@ export type AuditLine = {
     | 'planned'
     | 'deferred'
     | 'failed'
+    | 'unrecorded'
     | 'renewed'
     | 'unrenewable'
   operation: string
@@ -49,7 +50,7 @@ export type AuditLine = {
   secretId?: string
 }
 
-const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrenewable']
+const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrecorded', 'unrenewable']
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
 export function audit(line: AuditLine): void {

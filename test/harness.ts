@@ -282,13 +282,14 @@ function readResponse(result: unknown) {
 export const itemOf = (
   name: string,
   input: Record<string, string> = { ...sampleOf(name).path, ...sampleOf(name).query },
+  eventId = 'event-1',
 ) =>
   JSON.stringify({
     offboardingId: 'hr-1',
     operation: name,
     input,
     dryRun: false,
-    eventId: 'event-1',
+    eventId,
     plannedAt: '2026-11-21T00:00:00.000Z',
   })
 

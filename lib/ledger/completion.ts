@@ -96,7 +96,8 @@ const listTargets = (offboardingId: string, sendingName: string) =>
 /** The completion's event is on the bus: the sending needs nothing any more, and its offboarding's state is settled. */
 export const recordPublished = (completion: Completion): Promise<void> => endSending(completion, completion.completedAt)
 
-async function endSending(sending: Sending, publishedAt: string): Promise<void> {
+/** Nothing follows any more: sets the sending's expiry and its offboarding's state. */
+export async function endSending(sending: Sending, publishedAt: string): Promise<void> {
   await updateItem(getSendingKey(sending), { set: { publishedAt, expiresAt: getExpiry(Date.parse(publishedAt)) } })
   await settleSummary(sending)
 }
@@ -111,10 +112,10 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
     const name = `${target.operation} ${target.input}`
     if (target.finishedAt > (newest.get(name)?.finishedAt ?? '')) newest.set(name, target)
   }
-  const isParked = [...newest.values()].some(({ outcome }) => outcome === 'parked')
+  const needsOperator = [...newest.values()].some(({ outcome }) => outcome === 'parked' || outcome === 'failed')
   await updateItem(key, {
     set: {
-      state: isParked ? 'attention' : 'finished',
+      state: needsOperator ? 'attention' : 'finished',
       since: new Date(atMs).toISOString(),
       expiresAt: getExpiry(atMs),
     },

@@ -67,7 +67,10 @@ export const getExpiry = (atMs: number) => Math.floor(atMs / 1_000) + environmen
  * Opens the sending and its offboarding: neither is finished from now on. `version` counts the openings, so that whoever
  * settles the offboarding's state meanwhile does not overlook this one.
  */
-export async function openSending(sending: Sending, origin: Origin): Promise<void> {
+export async function openSending(
+  sending: Sending,
+  origin: Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string },
+): Promise<void> {
   const { offboardingId, eventId, redrive, dryRun } = sending
   await updateItem(getSendingKey(sending), {
     setOnce: { offboardingId, eventId, redrive, dryRun, ...origin },
@@ -169,7 +172,10 @@ const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
  * it was done already. Makes the target's item where planning could not. Repeat it with the outcome that stands when it
  * failed.
  */
-export async function recordOutcome(target: Target, outcome: Outcome): Promise<Outcome> {
+export async function recordOutcome<Ended extends { finishedAt: string }>(
+  target: Target,
+  outcome: Ended,
+): Promise<Ended | Outcome> {
   const expiresAt = getExpiry(Date.parse(outcome.finishedAt))
   const [written] = await Promise.all([
     updateItem(getTargetKey(target), {

@@ -25,6 +25,10 @@ const PARAMETERS: Record<string, Text> = {
     en: 'Checks input, secret and token, and answers the request it would send. Changes no subscription; may renew and store the user’s token.',
     zh: '检查输入、密钥与令牌，并给出将要发送的请求。不改变任何订阅；与其他调用一样，可能刷新并保存用户令牌。',
   },
+  offboarding_id: {
+    en: 'Your id of the offboarding that the call belongs to. The call is then recorded in the ledger, with its caller and outcome, and the answer takes some milliseconds longer.',
+    zh: '本次调用所属离职处理的编号（由您指定）。调用及其调用方与结果将记入台账，应答会延迟数毫秒。',
+  },
   'Accept-Language': {
     en: 'Chinese before English here makes `title`, `detail` and `hint` Chinese.',
     zh: '若中文优先于英文，则 title、detail、hint 以中文返回。',
@@ -103,6 +107,7 @@ export async function openApi() {
       },
       parameters: {
         dryRun: parameter('dry_run', 'query', false, { type: 'boolean', default: false }, PARAMETERS),
+        offboardingId: parameter('offboarding_id', 'query', false, { $ref: '#/components/schemas/Id' }, PARAMETERS),
         acceptLanguage: parameter('Accept-Language', 'header', false, { type: 'string' }, PARAMETERS),
       },
       schemas: { Id: id, NameId: nameId, ...SCHEMAS },
@@ -141,6 +146,7 @@ function describe({ name, operation, docs, page, actsAs }: Entry, path: string) 
         ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
       })),
       { $ref: '#/components/parameters/dryRun' },
+      { $ref: '#/components/parameters/offboardingId' },
       { $ref: '#/components/parameters/acceptLanguage' },
     ],
     responses: { 200: success(operation, sample), ...failures(operation, sample, actsAs === 'user') },

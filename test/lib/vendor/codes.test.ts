@@ -1,4 +1,5 @@
 /** Every documented code, one test each: what it becomes over HTTP and what the queue does with it. */
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { loadOperations, operationNames } from '../../../infra/operations.ts'
 import type { Kind } from '../../../lib/error.ts'
@@ -124,7 +125,10 @@ const calls = (name: string) =>
 
 async function expectQueue(name: string, expected: Queue, kind: string, code: string | null): Promise<void> {
   const letters = (await harness.deadLetters()).length
-  const { failed } = await harness.queue(name, [itemOf(name)])
+  // What ended earlier is not called again, and a bucket that was refused waits: each case has its own event and bucket.
+  const eventId = randomUUID()
+  const item = itemOf(name, undefined, eventId)
+  const { failed } = await harness.queue(name, [item], { bucket: `${name}:${eventId}` })
   const [outcome] = harness.outcomes()
   const parked = (await harness.deadLetters()).slice(letters)
   if (expected === 'again') {
@@ -139,12 +143,12 @@ async function expectQueue(name: string, expected: Queue, kind: string, code: st
     outcome: expected === 'finished' ? 'unchanged' : expected,
     operation: name,
     offboardingId: 'hr-1',
-    eventId: 'event-1',
+    eventId,
   })
   if (code !== null) expect(outcome).toMatchObject({ code })
   expect(parked).toHaveLength(expected === 'parked' ? 1 : 0)
   if (expected === 'parked') {
-    expect(parked[0]?.body).toBe(itemOf(name))
+    expect(parked[0]?.body).toBe(item)
     expect(parked[0]?.messageAttributes).toMatchObject({
       kind: { StringValue: kind },
       hint: { StringValue: outcome?.hint },

@@ -103,7 +103,7 @@ const formatList = (some: Listed[]): string =>
       offboardingId ?? '-',
       state === 'attention' ? 'needs an operator' : state,
       formatTime(since),
-      rejected ? `rejected event: ${rejected.hint}` : state === 'attention' ? 'something is parked' : '',
+      rejected ? `rejected event: ${rejected.hint}` : state === 'attention' ? 'something is parked or failed' : '',
     ]),
     { rule: true },
   )

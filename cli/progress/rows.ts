@@ -25,14 +25,15 @@ export type Row = Entry & {
   history: Entry[]
 }
 
+/** Parked, failed over HTTP where nothing tries it again, or rejected. */
 export const needsOperator = ({ outcome }: Pick<Row, 'outcome'>): boolean =>
-  outcome === 'parked' || outcome === 'rejected'
+  ['parked', 'failed', 'rejected'].includes(outcome)
 
 /** The ids that a target is made of: `doxcn… docx`. */
 export const formatTarget = ({ input }: { input: Input | null }): string => Object.values(input ?? {}).join(' ') || '-'
 
 /** In this order they are counted. */
-export const OUTCOMES = ['changed', 'unchanged', 'planned', 'parked', 'rejected', 'gone', 'open']
+export const OUTCOMES = ['changed', 'unchanged', 'planned', 'parked', 'failed', 'rejected', 'gone', 'open']
 
 /** How many rows have each outcome; those of none are left out. */
 export const countOutcomes = (rows: Row[]): Record<string, number> =>

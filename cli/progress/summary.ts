@@ -1,5 +1,5 @@
 /** What became of an offboarding, from the records of the ledger. */
-import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/records.ts'
+import { type Records, type RejectionRecord, supersedes, type TargetRecord } from '../../lib/ledger/records.ts'
 import { type Input, printable } from '../../lib/schema.ts'
 import { type Entry, formatTarget, needsOperator, type Row } from './rows.ts'
 
@@ -33,8 +33,9 @@ export function summarize(offboardingId: string, records: Records, options: Opti
   const isDryRun = options.dryRun ?? (!hasRun(false) && hasRun(true))
   const isOfRun = ({ dryRun }: { dryRun: boolean }) => dryRun === isDryRun
 
-  const plannedAtMs = Math.max(...sendings.map(({ sentAt }) => Date.parse(sentAt)))
-  const rejections = records.rejections.filter((one) => isMeant(one) && !(Date.parse(one.sentAt) <= plannedAtMs))
+  const rejections = records.rejections.filter(
+    (one) => isMeant(one) && !sendings.some((sending) => supersedes(sending, one)),
+  )
   const meant = new Set(targets.filter(isOfRun).map(({ id }) => id))
   const rows = [
     ...rejections.map((one) => rowOf([rejected(one)])),

@@ -1,18 +1,10 @@
 /** What the ledger has of offboardings, as it is read by operators: one query page after another, and no scan. */
 import { awsNowMs } from '../aws/clock.ts'
-import { getItem, type Item, queryItems } from '../aws/dynamodb.ts'
+import { type Item, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
 import { type Pace, readBucket, reserve } from './buckets.ts'
 import type { Header } from './completion.ts'
-import {
-  getPartition,
-  getSummaryKey,
-  type Origin,
-  type Outcome,
-  outcomeOf,
-  type Sending,
-  type Target,
-} from './offboardings.ts'
+import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
 import type { Rejection } from './rejections.ts'
 
 /** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */
@@ -107,13 +99,18 @@ export async function* listByState(
 }
 
 /** Whether an event of the same offboarding has been planned since. */
-export async function isSuperseded({ offboardingId, sentAt }: RejectionRecord): Promise<boolean> {
+export async function isSuperseded(rejection: RejectionRecord): Promise<boolean> {
+  const { offboardingId } = rejection
   if (offboardingId === null) return false
-  const summaries = await Promise.all(
-    [true, false].map((dryRun) => getItem(getSummaryKey({ offboardingId, dryRun }), { consistent: false })),
-  )
-  return summaries.some(({ item }) => Date.parse(String(item?.since)) >= Date.parse(sentAt))
+  const sendings = queryItems({ partition: getPartition(offboardingId), sort: { beginsWith: 'sending#' } })
+  for await (const sending of sendings as AsyncGenerator<Item & SendingRecord>)
+    if (supersedes(sending, rejection)) return true
+  return false
 }
+
+/** Whether the sending is an event that was sent after the rejected one; redrives and HTTP calls are none. */
+export const supersedes = ({ source, redrive, sentAt }: SendingRecord, rejection: RejectionRecord): boolean =>
+  redrive === 0 && source !== 'http' && Date.parse(sentAt) >= Date.parse(rejection.sentAt)
 
 export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
 

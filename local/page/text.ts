@@ -58,6 +58,7 @@ export const TEXTS = {
   gone: { en: 'gone', zh: '已不存在' },
   planned: { en: 'planned', zh: '将执行' },
   parked: { en: 'parked', zh: '已搁置' },
+  failed: { en: 'failed', zh: '失败' },
 } as const satisfies Record<string, Text>
 
 export type Key = keyof typeof TEXTS

@@ -1,6 +1,7 @@
 /** `offboarding list` and `offboarding export`: all offboardings, by state and by period. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
+import { recordCall } from '../../lib/ledger/calls.ts'
 import { completeSending, recordPublished } from '../../lib/ledger/completion.ts'
 import type { Outcome, Sending } from '../../lib/ledger/offboardings.ts'
 import { getSummaryKey } from '../../lib/ledger/offboardings.ts'
@@ -51,7 +52,7 @@ test('lists what needs an operator, then what is open, then what has finished; d
   expect(lines.slice(2).map((line) => line.replace(/\d{4}-\S+Z/, 'TIME'))).toEqual([
     expect.stringMatching(/^wrong +needs an operator +TIME +rejected event: x is not a \[2Jknown field$/),
     expect.stringMatching(/^- +needs an operator +TIME +rejected event: offboardingId is required$/),
-    expect.stringMatching(/^stuck +needs an operator +TIME +something is parked$/),
+    expect.stringMatching(/^stuck +needs an operator +TIME +something is parked or failed$/),
     expect.stringMatching(/^going +open +TIME$/),
     expect.stringMatching(/^corrected +finished +TIME$/),
     expect.stringMatching(/^done +finished +TIME$/),
@@ -136,6 +137,17 @@ beforeAll(async () => {
   // Open since before the period, in which one of its targets ended.
   const long = await stack.plan({ offboardingId: 'long' }, { [DRIVE]: [file('a'), file('b')] }, times('2026-09-15'))
   await stack.end(long, file('a'), at('2026-10-31'))
+  const call = {
+    offboardingId: 'long',
+    eventId: 'request-1',
+    redrive: 0,
+    dryRun: false,
+    operation: DRIVE,
+    input: file('c'),
+  }
+  const origin = { source: 'http', sentAt: '2026-10-10T08:00:00.000Z', sentBy: '=caller' }
+  const failed = { outcome: 'failed', kind: 'forbidden', attempts: 1, finishedAt: '2026-10-10T08:00:01.000Z' } as const
+  await stack.write(() => recordCall(call, origin, failed))
   const dry = await stack.plan({ offboardingId: 'dry', dryRun: true }, { [DRIVE]: [file('a')] }, times('2026-10-02'))
   await stack.end(dry, file('a'), at('2026-10-02', { outcome: 'planned' }))
   await stack.reject('wrong', 'event-3', 'x is not a known field', '2026-10-20T10:00:00.000Z')
@@ -146,7 +158,7 @@ const PERIOD = ['--from', '2026-10-01', '--to', '2026-11-01']
 
 test('exports every outcome of a period with who asked for it', async () => {
   const { code, lines, stderr } = await command(stack, 'export', ...PERIOD)
-  expect([code, stderr]).toEqual([0, '5 lines.\n'])
+  expect([code, stderr]).toEqual([0, '6 lines.\n'])
   expect(
     lines
       .map((line) => line.trimEnd())
@@ -157,6 +169,7 @@ test('exports every outcome of a period with who asked for it', async () => {
     `again,${DRIVE},a docx,changed,,,,2026-10-01T09:00:00.000Z,,hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
     `again,${DRIVE},b docx,parked,forbidden,1069603,,2026-10-01T09:00:00.000Z,"Make the app a manager, ""please""",hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
     `long,${DRIVE},a docx,changed,,,,2026-10-31T09:00:00.000Z,,hr.offboarding,event-1,0,2026-09-15T08:00:00Z,`,
+    `long,${DRIVE},c docx,failed,forbidden,,,2026-10-10T08:00:01.000Z,,http,request-1,0,2026-10-10T08:00:00.000Z,'=caller`,
     `wrong,,,rejected,invalid_request,,,2026-10-20T10:00:00.000Z,x is not a known field,hr.offboarding,event-3,0,2026-10-20T10:00:00.000Z,`,
   ])
   expect(lines[0]).toMatch(
@@ -166,7 +179,7 @@ test('exports every outcome of a period with who asked for it', async () => {
 
 test('exports as JSON, dry runs apart, and nothing as an empty array', async () => {
   const lines = await jsonOf(stack, 'export', ...PERIOD)
-  expect(lines).toHaveLength(5)
+  expect(lines).toHaveLength(6)
   expect(lines).toContainEqual(
     expect.objectContaining({ offboardingId: '=open', input: { approval_code: 'A' }, outcome: 'open', sentBy: null }),
   )

@@ -106,6 +106,14 @@ test.each([
   expect(await isSuperseded({ ...rejection, offboardingId: null })).toBe(false)
 })
 
+test('a redrive or an HTTP call supersedes no rejected event', async () => {
+  const sending = newSending()
+  await openSending({ ...sending, redrive: 1 }, { ...ORIGIN, source: 'redrive' })
+  await openSending({ ...sending, eventId: 'request-1' }, { ...ORIGIN, source: 'http' })
+  const rejection = { offboardingId: sending.offboardingId, sentAt: '2026-11-27T09:00:00Z' } as RejectionRecord
+  expect(await isSuperseded(rejection)).toBe(false)
+})
+
 test('a bucket has a wait when its limit is used up, and while it is held', async () => {
   const pace = { perMinute: 10 }
   expect(await readWait('one', 'feishu:default', pace, 1)).toBeUndefined()

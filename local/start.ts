@@ -127,7 +127,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
   })
   const description = () => describeStack(stack, { speed: sandbox ? speed : 1, env })
   const connection = localConnection(description())
-  const stopWatching = await page.watch(connection)
+  const stopWatching = page.watch(connection)
 
   try {
     let exitCode = 0

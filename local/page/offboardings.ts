@@ -26,19 +26,20 @@ const POLL_MS = 200
  * Calls `onChange` with each offboarding, and again with each that has changed. Looks only while `isWatched`, and rests for as
  * long as it took to look. Returns what ends it.
  */
-export async function watchOffboardings(
+export function watchOffboardings(
   connection: Connection,
   isWatched: () => boolean,
   onChange: (card: Card) => void,
-): Promise<() => void> {
+): () => void {
   useLedger(connection)
-  const operations = await loadOperations(connection)
+  const loading = loadOperations(connection)
   /** By offboarding, its states when it was read last; and each card as it was shown last. */
   const seen = new Map<string | null, string>()
   const shown = new Map<string, string>()
   let isStopped = false
 
   const look = async () => {
+    const operations = await loading
     const states = new Map<string | null, string>()
     for (const state of STATES)
       for await (const one of listByState(state)) {

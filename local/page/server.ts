@@ -19,7 +19,7 @@ export type Page = {
   /** Takes what is put on the bus. */
   onEvent(event: BusEvent): void
   /** Shows the stack's offboardings; returns what ends that. */
-  watch(connection: Connection): Promise<() => void>
+  watch(connection: Connection): () => void
 }
 
 /** Nothing from elsewhere, nothing inline, in no frame. */

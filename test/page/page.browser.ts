@@ -149,7 +149,7 @@ const card = (name: string) =>
 describe('offboardings', () => {
   const offboard = async (detail: unknown) => sendEvent(await connect(processIo(), { local: url }), detail)
 
-  test('go on live, from nothing to what needs somebody', async () => {
+  test('go on live, from nothing to what needs an operator', async () => {
     await page.goto(`${url}/#live`)
     await page.getByText('No offboarding has been heard of yet.').waitFor()
     await offboard(JSON.parse(readFileSync('local/events/offboarding.json', 'utf8')))

@@ -1,11 +1,9 @@
 /** The ledger table of the template in a DynamoDB of its own, and the variables that lead the functions to it. */
-import { createRequire } from 'node:module'
 import { vi } from 'vitest'
+import { ledger } from '../infra/ledger.ts'
 import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
 
-const { ledger } = createRequire(import.meta.url)('../infra/ledger.cjs')
-
-/** The properties of the table that infra/ledger.cjs describes. */
+/** The properties of the table that infra/ledger.ts describes. */
 export async function ledgerProperties(): Promise<Record<string, unknown>> {
   const variables: Record<string, unknown> = { 'sls:stage': 'test' }
   const { Resources } = await ledger({ resolveVariable: (name: string) => variables[name] })

@@ -6,7 +6,7 @@ import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
 /** The properties of the table that infra/ledger.ts describes. */
 export async function ledgerProperties(): Promise<Record<string, unknown>> {
   const variables: Record<string, unknown> = { 'sls:stage': 'test' }
-  const { Resources } = await ledger({ resolveVariable: (name: string) => variables[name] })
+  const { Resources } = await ledger({ resolveVariable: async (name: string) => variables[name] })
   return Resources.Ledger.Properties
 }
 

@@ -19,6 +19,7 @@ export type AuditLine = {
     | 'failed'
     | 'renewed'
     | 'unrenewable'
+    | 'unstored'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
@@ -49,7 +50,7 @@ export type AuditLine = {
   secretId?: string
 }
 
-const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrenewable']
+const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrenewable', 'unstored']
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
 export function audit(line: AuditLine): void {

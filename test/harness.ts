@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
+import { startDynamoDb } from '../local/aws/dynamodb.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { startQueues } from '../local/aws/queues.ts'
@@ -12,6 +13,7 @@ import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 import { startClock } from './clock.ts'
+import { ledgerProperties } from './ledger.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -22,9 +24,11 @@ const VARIABLES = {
   DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   EVENT_BUS_NAME: 'test-bus',
+  LEDGER_TABLE: 'test-ledger',
   MAX_TARGETS_PER_EVENT: '2000',
 }
 
+const properties = await ledgerProperties()
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
 /**
@@ -70,6 +74,7 @@ export async function startHarness({
   const queues = await startQueues()
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const ledger = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties }] })
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const queue of [...operationNames.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
     await queues.create(queue, fifo)
@@ -78,6 +83,7 @@ export async function startHarness({
     AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    AWS_ENDPOINT_URL_DYNAMODB: ledger.url,
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
     DINGTALK_BASE_URL: sandbox.url,
@@ -201,6 +207,7 @@ export async function startHarness({
     queues,
     bus,
     secrets,
+    ledger,
     log,
     setEnv,
     variables,
@@ -222,7 +229,7 @@ export async function startHarness({
       clock.stop()
       random.mockRestore()
       written.mockRestore()
-      await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close()])
+      await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close(), ledger.close()])
     },
   }
 }

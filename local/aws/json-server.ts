@@ -103,6 +103,11 @@ function parse(body: Buffer): Record<string, unknown> {
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() })
+  response.writeHead(status, {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amzn-requestid': randomUUID(),
+    // Node's own would not be the time of a stopped clock.
+    date: new Date().toUTCString(),
+  })
   response.end(JSON.stringify(body))
 }

@@ -25,6 +25,7 @@ const VARIABLES = {
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   EVENT_BUS_NAME: 'test-bus',
   LEDGER_TABLE: 'test-ledger',
+  LEDGER_RETENTION_DAYS: '400',
   MAX_TARGETS_PER_EVENT: '2000',
 }
 

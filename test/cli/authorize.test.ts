@@ -156,6 +156,8 @@ describe('a granted consent', () => {
   }, 60_000)
 
   test('of DingTalk, by a third-party personal app', async () => {
+    const Key = { pk: { S: `user#${DINGTALK.prefix}${DINGTALK.id}` }, sk: { S: 'renewal' } }
+    await ledger.run('PutItem', { TableName: LEDGER, Item: { ...Key, version: { S: 'old' } } })
     const run = await authorize(DINGTALK.args)
     const pageUrl = new URL(await run.pageUrl)
     expect(pageUrl.pathname).toBe('/oauth2/auth')
@@ -163,6 +165,8 @@ describe('a granted consent', () => {
     expect((await open(await redirectOf(pageUrl.href))).status).toBe(200)
     expect((await run.ended).code).toBe(0)
     expectStored(DINGTALK.prefix + DINGTALK.id, sandbox.state.tokens.dingtalk.access, DINGTALK.id)
+    // What the ledger has noted of the tokens before is gone.
+    expect(await ledger.run('GetItem', { TableName: LEDGER, Key })).toEqual({})
   })
 
   test.each([

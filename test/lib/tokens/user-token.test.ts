@@ -365,7 +365,10 @@ describe('the ledger', () => {
 
   test('a secret that is full is said to be, and is unavailable', async () => {
     harness.secrets.fail('PutSecretValue', { type: 'LimitExceededException', status: 400 }, 1_000)
-    const { body } = await harness.http(calendar, {}, 9_000)
+    const request = harness.http(calendar, {}, 9_000)
+    await until(() => refreshes().length === 1)
+    harness.clock.pass(5_500)
+    const { body } = await request
     expect([body.kind, body.detail]).toEqual(['unavailable', expect.stringContaining('LimitExceededException')])
     harness.secrets.heal()
     expect((await harness.http(calendar)).body.outcome).toBe('changed')

@@ -170,9 +170,12 @@ export async function dashboard(osls: Osls) {
         'Left for somebody, messages',
         0,
         37,
-        ['dead-letter.fifo', 'undelivered-events'].map((queue) =>
-          queueMetric('ApproximateNumberOfMessagesVisible', queue),
-        ),
+        [
+          ...['dead-letter.fifo', 'undelivered-events'].map((queue) =>
+            queueMetric('ApproximateNumberOfMessagesVisible', queue),
+          ),
+          [namespaceOf(stage), 'Unstored', 'operation', 'user-token', { label: 'tokens not stored' }],
+        ],
         { stat: 'Maximum' },
       ),
       graph(

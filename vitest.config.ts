@@ -11,14 +11,15 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const ALL = 'test/**/*.test.ts'
 /** Simulations and property runs of more than two seconds. */
 const LONG = 'test/**/*.long.test.ts'
-/** What starts a process, a container or the local stack. */
+/** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
   'test/infra/{compile,observability,template}.test.ts',
   'test/scripts/*.test.ts',
-  'test/docs/{deployer-policy,docs}.test.ts',
-  'test/functions/flow.test.ts',
+  'test/docs/{deployer-policy,docs,openapi}.test.ts',
+  'test/functions/{flow,user-token-renewal}.test.ts',
   'test/lib/tokens/user-token.test.ts',
+  'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',
   'test/local/aws/lambda.test.ts',
 ]
@@ -29,11 +30,13 @@ export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    setupFiles: ['test/fresh-modules.ts'],
     // The bundles are loaded as they are deployed.
     server: { deps: { external: [/\/dist\//] } },
+    // Without isolation, files share a process: a new one with all imports takes a second for each of them.
     projects: [
-      { extends: true, test: { name: 'quick', include: [ALL], exclude: [LONG, ...WHOLE] } },
-      { extends: true, test: { name: 'whole', include: WHOLE, exclude: [LONG] } },
+      { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },
+      { extends: true, test: { name: 'whole', isolate: false, include: WHOLE, exclude: [LONG] } },
       { extends: true, test: { name: 'long', include: [LONG], testTimeout: 300_000 } },
     ],
   },

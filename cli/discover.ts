@@ -68,18 +68,23 @@ export const discoverCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-No vendor lists the approvals and documents that a person is subscribed to: add them from your own register.
+No vendor lists the approvals and documents that a person is subscribed to: add
+them from your own register.
 
-The calls go out from this machine, so the vendors must allow its address. They read the app's and the user's secret with
-your own AWS credentials (docs/discovery-policy.json). A Feishu calendar list needs the user's token: one that is about to
-expire is renewed and stored, as with every call.
+The calls go out from this machine, so the vendors must allow its address. They
+read the app's and the user's secret with your own AWS credentials
+(docs/discovery-policy.json). A Feishu calendar list needs the user's token: one
+that is about to expire is renewed and stored, as with every call.
 
-Exit code 0: everything was determined. 1: something could not be determined, or the command failed. 2: wrong options,
-no vendor was called. 130: interrupted, nothing was written.
+Exit code 0: everything was determined. 1: something could not be determined, or
+the command failed. 2: wrong options, no vendor was called. 130: interrupted,
+nothing was written.
 
 Examples:
-  npx offboarding discover --feishu-open-id ou_leaver --custodian-open-id ou_custodian --dingtalk-union-id sandboxUnionId01iE
-  AWS_PROFILE=ops npx offboarding discover --feishu-open-id ou_xxxxxxxx --file doxcnXXXX:docx --output event.json --stage prod`,
+  npx offboarding discover --feishu-open-id ou_leaver \\
+    --custodian-open-id ou_custodian --dingtalk-union-id sandboxUnionId01iE
+  AWS_PROFILE=ops npx offboarding discover --feishu-open-id ou_xxxxxxxx \\
+    --file doxcnXXXX:docx --output event.json --stage prod`,
     )
     .action(async (options: Options) => {
       io.exitCode = await discover(io, options)

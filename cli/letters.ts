@@ -20,7 +20,8 @@ export const lettersCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-Exit code 0: done. 1: something failed, was not possible or was declined. 2: wrong options, nothing was done. 130: interrupted.
+Exit code 0: done. 1: something failed, was not possible or was declined. 2:
+wrong options, nothing was done. 130: interrupted.
 
 Examples:
   npx offboarding letters redrive --kind forbidden

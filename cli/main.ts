@@ -1,4 +1,5 @@
 /** The command line `offboarding`: its subcommands, and how a failure is reported. */
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { printable } from '../lib/schema.ts'
 import { describeError, isUsageError, UsageError } from './command.ts'
@@ -22,15 +23,18 @@ export async function main(args: string[], io: Io): Promise<number> {
   const [name = ''] = args
   const named = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
   const needed = named ? [named] : Object.values(COMMANDS)
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
   const program = new Command('offboarding')
     .description(
       'Ends the event subscriptions of people who leave. Acts on a deployed stage (--stage), or on the local stack that ' +
-        '"npm start" runs in another terminal.',
+        '"npm start" runs in another terminal; "users" and "smoke" always act on a deployed stage (default: dev).',
     )
+    .version(version)
     .addHelpText(
       'after',
       `
-Exit code 0: all is well. 1: something failed or needs an operator. 2: wrong usage. 130: interrupted.
+Exit code 0: all is well. 1: something failed or needs an operator. 2: wrong
+usage. 130: interrupted.
 
 Examples:
   npx offboarding offboard local/events/offboarding.json --dry-run

@@ -61,12 +61,14 @@ export async function offboardCommand(io: Io): Promise<Command> {
     .addHelpText(
       'after',
       `
-Exit code 0: everything ended well. 1: something is parked or was rejected, or the command failed. 2: wrong options or
-event, nothing was sent. 130: interrupted; the work goes on.
+Exit code 0: everything ended well. 1: something is parked or was rejected, or
+the command failed. 2: wrong options or event, nothing was sent. 130:
+interrupted; the work goes on.
 
 Examples:
   npx offboarding offboard local/events/offboarding.json --dry-run
-  AWS_PROFILE=ops npx offboarding offboard --approval-code 7C468A54-8745-2245-9675-08B7C63E7A85 --file doxcnXXXX:docx --stage prod`,
+  AWS_PROFILE=ops npx offboarding offboard --stage prod \\
+    --approval-code 7C468A54-8745-2245-9675-08B7C63E7A85 --file doxcnXXXX:docx`,
     )
     .action(async (file: string | undefined, options: Options) => {
       io.exitCode = await offboard(io, file, options, eventOptions)
@@ -80,8 +82,13 @@ async function offboard(
   eventOptions: EventOption[],
 ): Promise<number> {
   const { stage, region, param, local, follow: followed, dryRun = false, ...targets } = options
-  const ways = [file !== undefined, followed !== undefined, Object.keys(targets).length > 0].filter(Boolean)
-  if (ways.length !== 1) throw new UsageError('expected one EVENT.json, or targets, or --follow OFFBOARDING_ID')
+  const [other] = Object.keys({ ...(followed !== undefined && { follow: followed }), ...targets })
+  if (file === undefined && other === undefined)
+    throw new UsageError('expected one EVENT.json, or targets, or --follow OFFBOARDING_ID')
+  if (file !== undefined && other !== undefined) {
+    const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw new UsageError(`argument 'event.json' cannot be used with option '--${flag}'`)
+  }
 
   let detail: Record<string, unknown> | undefined
   if (followed === undefined) {

@@ -35,7 +35,8 @@ export const reportCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-Exit code 0: everything ended well. 1: something is parked, rejected or unfinished, or the offboarding is unknown.
+Exit code 0: everything ended well. 1: something is parked, rejected or
+unfinished, the offboarding is unknown, or the command failed. 2: wrong options.
 
 Example:
   AWS_PROFILE=ops npx offboarding report hr-2026-000123 --stage prod --markdown`,

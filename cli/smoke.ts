@@ -37,8 +37,8 @@ export const smokeCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-Prints one line for each operation with what was proved. Exit code 0: all passed. 1: one failed. 2: wrong options, nothing
-was called.
+Prints one line for each operation with what was proved. Exit code 0: all
+passed. 1: one failed. 2: wrong options, nothing was called.
 
 Example:
   AWS_PROFILE=ops npx offboarding smoke --stage prod --open-id ou_custodian`,

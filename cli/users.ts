@@ -9,7 +9,8 @@ export const usersCommand = (io: Io): Command =>
   new Command('users')
     .summary('list, authorize or remove users whose tokens are stored')
     .description(
-      'Lists the users whose tokens are stored, has one authorize this app, and removes those who have left.',
+      'Lists the users whose tokens are stored, has one authorize this app, and removes those who have left. Acts on a ' +
+        'deployed stage.',
     )
     .addCommand(listCommand(io))
     .addCommand(forgetCommand(io))
@@ -19,5 +20,6 @@ export const usersCommand = (io: Io): Command =>
       `
 Examples:
   npx offboarding users forget --gone --stage prod
-  AWS_PROFILE=ops npx offboarding users authorize --vendor feishu --open-id ou_xxxxxxxx --stage prod`,
+  AWS_PROFILE=ops npx offboarding users authorize --vendor feishu \\
+    --open-id ou_xxxxxxxx --stage prod`,
     )

@@ -67,13 +67,13 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
       {
         name: 'dingtalk-union-id',
         value: 'UNION_ID',
-        help: "end this person's subscriptions to the calendars",
+        help: 'the person who is subscribed to the calendars of --dingtalk-calendar-id',
         part: (unionId) => ({ dingtalk: { unionId } }),
       },
       {
         name: 'dingtalk-calendar-id',
         value: 'ID …',
-        help: '',
+        help: 'end the subscription to a calendar; needs --dingtalk-union-id',
         part: (calendarId) => ({ dingtalk: { calendarIds: [calendarId] } }),
       },
     ],

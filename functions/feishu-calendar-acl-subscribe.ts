@@ -80,13 +80,13 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
       {
         name: 'acl-calendar-id',
         value: 'ID …',
-        help: 'watch access to a calendar, with',
+        help: 'watch who gains access to a calendar; needs --custodian-open-id',
         part: (calendarId) => ({ feishu: { calendarAcls: { calendarIds: [calendarId] } } }),
       },
       {
         name: 'custodian-open-id',
         value: 'OPEN_ID',
-        help: 'as whom',
+        help: 'the person who watches the calendars of --acl-calendar-id',
         part: (openId) => ({ feishu: { calendarAcls: { openId } } }),
       },
     ],

@@ -106,14 +106,14 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         section: 'dead-letters',
         Description:
           'Work was parked: a subscription of a leaver may still be active. "npm run dead-letters -- list" shows what and ' +
-          'why. Mend the cause, then redrive. Letters expire after 14 days.',
+          'why. Fix the cause, then redrive. Letters expire after 14 days.',
       }),
       UndeliveredEventsAlarm: alarm('undelivered-events', {
         Metric: queueMetric('UndeliveredEventsQueue', 'ApproximateNumberOfMessagesVisible'),
         section: 'undelivered-events',
         Description:
-          'An offboarding event reached no function, or a function could not plan it: for this leaver nothing may have ' +
-          'been done. "npm run dead-letters -- list --kind undelivered" shows which and why. Mend the cause, then ' +
+          'An offboarding event reached no function, or a function could not plan it: possibly nothing has been done for ' +
+          'this leaver. "npm run dead-letters -- list --kind undelivered" shows which and why. Fix the cause, then ' +
           'redrive. Letters expire after 14 days.',
       }),
       ...collect(operations, (operation, { vendor }) => ({
@@ -125,7 +125,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           Description:
             `Work of ${operation} has waited longer than ${oldestMessageAlarmSeconds} s: the vendor keeps refusing or ` +
             'throttling, or there is more work than its rate limit lets through. The saved query "deferrals by bucket" ' +
-            'tells which. Items expire after 14 days.',
+            'shows which. Items expire after 14 days.',
         }),
         [`${idOf(operation)}VendorFaultsAlarm`]: alarm(`${operation}-vendor-faults`, {
           Metric: lineMetric(operation, 'VendorFaults'),

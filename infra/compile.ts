@@ -1,7 +1,7 @@
 /** The compiled CloudFormation template, made from serverless.yml without an account. */
 import { spawn } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -25,6 +25,7 @@ const SOURCES = ['serverless.yml', 'infra']
 
 const root = path.join(import.meta.dirname, '..')
 const CACHE_FOLDER = path.join(root, 'node_modules/.cache/offboarding/templates')
+const OSLS_FOLDER = path.join(root, 'node_modules/.cache/offboarding/osls')
 const KEPT_MS = 7 * 86_400_000
 
 type Options = {
@@ -118,11 +119,28 @@ async function packageService({
     }
     await run([oslsBin(), 'package', '--package', output, ...(stage ? ['--stage', stage] : []), ...given], {
       cwd: service,
-      env: { PATH: process.env.PATH, HOME: home, USERPROFILE: home, TMPDIR: process.env.TMPDIR, CI: 'true' },
+      env: { ...(await oslsEnvironment(home)), PATH: process.env.PATH, TMPDIR: process.env.TMPDIR, CI: 'true' },
     })
     return await readTemplateFile(path.join(output, TEMPLATE_FILE))
   } finally {
     await rm(home, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Has osls find no credentials, which are in the home folder, and keep what it makes of its own schema and code, half the work
+ * of a run. A folder that cannot be written is no obstacle.
+ */
+export async function oslsEnvironment(home: string) {
+  const folder = await mkdir(OSLS_FOLDER, { recursive: true })
+    .then(() => access(OSLS_FOLDER, constants.W_OK))
+    .then(() => OSLS_FOLDER)
+    .catch(() => home)
+  return {
+    HOME: home,
+    USERPROFILE: home,
+    SLS_SCHEMA_CACHE_BASE_DIR: folder,
+    NODE_COMPILE_CACHE: path.join(folder, 'code'),
   }
 }
 

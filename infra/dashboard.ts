@@ -167,7 +167,7 @@ export async function dashboard(osls: Osls) {
         { stat: 'Maximum', period: 3600 },
       ),
       graph(
-        'Left for somebody, messages',
+        'Messages waiting for an operator',
         0,
         37,
         [

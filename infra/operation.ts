@@ -1,4 +1,4 @@
-/** An operation with all that is said of it: its block in serverless.yml and its file in functions/, checked to be whole. */
+/** An operation and its documentation: its block in serverless.yml and its file in functions/, checked to be complete. */
 import { isDeepStrictEqual } from 'node:util'
 import type * as v from 'valibot'
 import { KINDS } from '../lib/error.ts'
@@ -8,7 +8,7 @@ import { type OperationDocs, SHARED_FIELDS } from '../lib/operation-docs.ts'
 import { issuesOf, parse } from '../lib/schema.ts'
 import type { Block } from './cloudformation.ts'
 
-/** Something is missing of an operation. The message is one sentence that names the file and the field. */
+/** An operation is incomplete. The message is one sentence that names the file and the field. */
 export class IncompleteOperation extends Error {}
 
 export type Operation = Block & {
@@ -20,10 +20,27 @@ export type Operation = Block & {
 }
 
 /** What functions/NAME.ts exports, as far as it is there, and its text. */
-type Module = { operation?: Contract; docs?: OperationDocs; text: string }
+type Module = { operation?: Contract; docs?: OperationDocs; handler?: unknown; text: string }
 
-/** The operation `name`. Throws `IncompleteOperation` for the first thing that is missing or fits nothing else. */
-export function completeOperation(name: string, block: Partial<Block>, { operation, docs, text }: Module): Operation {
+const CONTRACT_FIELDS = [
+  'vendor',
+  'method',
+  'path',
+  'query',
+  'pace',
+  'input',
+  'identity',
+  'codes',
+  'succeeded',
+  'targets',
+] as const
+
+/** Puts the operation `name` together. Throws `IncompleteOperation` for the first thing that is missing or does not fit. */
+export function completeOperation(
+  name: string,
+  block: Partial<Block>,
+  { operation, docs, handler, text }: Module,
+): Operation {
   const file = `functions/${name}.ts`
   const need = (holds: unknown, problem: string) => {
     if (!holds) throw new IncompleteOperation(problem)
@@ -37,10 +54,17 @@ export function completeOperation(name: string, block: Partial<Block>, { operati
 
   if (!operation) throw new IncompleteOperation(`${file} exports no operation`)
   need(operation.name === name, `${file}: operation.name must be "${name}"`)
+  for (const field of CONTRACT_FIELDS) need(operation[field], `${file}: operation.${field} is missing`)
+  need(operation.pace.perSecond ?? operation.pace.perMinute, `${file}: operation.pace is missing`)
   need(operation.vendor.name === block.vendor, `${ofBlock}.vendor must be ${operation.vendor.name}, as in ${file}`)
   const { entries } = operation.input as Operation['operation']['input']
   for (const [, field = ''] of (block.route ?? '').matchAll(/\{(\w+)\}/g))
     need(Object.hasOwn(entries, field), `${ofBlock}.route has {${field}}, which operation.input in ${file} has not`)
+  for (const [, field = ''] of operation.path.matchAll(/:(\w+)/g))
+    need(Object.hasOwn(entries, field), `${file}: operation.path has :${field}, which operation.input has not`)
+  for (const field of operation.query)
+    need(Object.hasOwn(entries, field), `${file}: operation.query has ${field}, which operation.input has not`)
+  need(handler, `${file} exports no handler`)
   const [page] = /https:\/\/\S+/.exec(text) ?? []
   need(page, `${file}: the first comment does not name the vendor's page`)
 
@@ -68,4 +92,19 @@ export function completeOperation(name: string, block: Partial<Block>, { operati
   )
   need(Object.keys(docs.event.fields ?? {}).length > 0, `${file}: docs.event.fields is missing`)
   return { ...(block as Block), name, operation: operation as Operation['operation'], docs, page: page ?? '' }
+}
+
+/** Throws `IncompleteOperation` for an event option or a field of the event that two operations have. */
+export function assertDistinct(operations: Operation[]): void {
+  const owners = new Map<string, string>()
+  for (const { name, docs } of operations) {
+    const options = (docs.event.options ?? []).map((option) => ['options', option.name] as const)
+    const fields = Object.keys(docs.event.fields).map((field) => ['fields', field] as const)
+    for (const [list, entry] of [...options, ...fields]) {
+      const key = `docs.event.${list} has ${entry}`
+      const owner = owners.get(key)
+      if (owner) throw new IncompleteOperation(`functions/${name}.ts: ${key}, which functions/${owner}.ts has too`)
+      owners.set(key, name)
+    }
+  }
 }

@@ -21,13 +21,15 @@ export function vendorUrl(name: string): string {
   if (!url || url.username || url.password || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback)))
     throw misconfigured(name, 'must be an https URL', '必须为 https 地址')
   const hasPath = /[^/]/.test(url.pathname)
-  if (url.search || url.hash || (name.endsWith('_BASE_URL') && hasPath))
+  const isBase = name.endsWith('_BASE_URL')
+  if (isBase && (hasPath || /[?#]/.test(url.href)))
     throw misconfigured(
       name,
       `must be "${url.origin}" alone, without a path or query`,
       `只能为 "${url.origin}"，不带路径或参数`,
     )
-  if (!name.endsWith('_BASE_URL') && !hasPath)
+  if (/[?#]/.test(url.href)) throw misconfigured(name, 'must have no query or fragment', '不得包含查询参数或片段')
+  if (!isBase && !hasPath)
     throw misconfigured(name, 'must have the path of the token endpoint', '必须包含令牌接口的路径')
   const trimmed = url.href.replace(/\/+$/, '')
   vendorUrls.set(`${name} ${value}`, trimmed)

@@ -17,7 +17,7 @@ export const KINDS = {
     title: { en: 'Invalid request', zh: '请求无效' },
     hint: {
       en: 'Check the ids that were sent, correct the wrong one and send it again.',
-      zh: '请检查所发送的 ID,更正错误的一项后重新发送。',
+      zh: '请检查所发送的 ID，更正错误的一项后重新发送。',
     },
   },
   forbidden: {
@@ -26,8 +26,8 @@ export const KINDS = {
     queue: 'park',
     title: { en: 'Forbidden', zh: '无权操作' },
     hint: {
-      en: 'Give the acting identity access to this resource, or act as somebody who has it.',
-      zh: '请为当前身份授予该资源的权限,或改用有权限的身份。',
+      en: 'Give the acting identity access to this resource, or act as a user who has it.',
+      zh: '请为当前身份授予该资源的权限，或改用有权限的身份。',
     },
   },
   not_found: {
@@ -37,7 +37,7 @@ export const KINDS = {
     title: { en: 'Not found', zh: '不存在' },
     hint: {
       en: 'Check the id; if it is right, nothing is left to stop.',
-      zh: '请检查 ID;若 ID 无误,则已没有需要停止的订阅。',
+      zh: '请检查 ID；若 ID 无误，则已没有需要停止的订阅。',
     },
   },
   reauthorization_required: {
@@ -47,7 +47,7 @@ export const KINDS = {
     title: { en: 'Reauthorization required', zh: '需要用户重新授权' },
     hint: {
       en: "Have this user grant access again and store the new tokens in the user's secret.",
-      zh: '请让该用户重新授权,并将新的令牌写入其密钥。',
+      zh: '请让该用户重新授权，并将新的令牌写入其密钥。',
     },
   },
   rate_limited: {
@@ -64,7 +64,7 @@ export const KINDS = {
     title: { en: 'Quota exhausted', zh: '调用配额已用尽' },
     hint: {
       en: 'Buy more quota or wait for the next month, then redrive.',
-      zh: '请购买更多配额或等到下个月,然后重新投递。',
+      zh: '请购买更多配额或等到下个月，然后重新投递。',
     },
   },
   misconfigured: {
@@ -84,7 +84,7 @@ export const KINDS = {
     title: { en: 'Vendor answer not understood', zh: '无法理解厂商的应答' },
     hint: {
       en: 'Look the request id up with the vendor before you repeat the call.',
-      zh: '请先凭请求 ID 向厂商查询,再重复调用。',
+      zh: '请先凭请求 ID 向厂商查询，再重复调用。',
     },
   },
   unavailable: {
@@ -173,7 +173,10 @@ export class OperationError extends Error {
   }
 }
 
-/** `error` itself when it is ours; anything else is our own fault, whose message may hold content and is dropped. */
+/**
+ * Returns an `OperationError` unchanged; wraps anything else as `internal`, dropping its message because it may contain user
+ * data.
+ */
 export const toOperationError = (error: unknown): OperationError =>
   error instanceof OperationError
     ? error

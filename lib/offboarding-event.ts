@@ -70,12 +70,12 @@ export function withinTargets(event: Offboarding, maxTargets: number): Offboardi
     'invalid_request',
     {
       en: `The event names ${targets} targets; at most ${maxTargets} are taken at once.`,
-      zh: `该事件包含 ${targets} 个对象,一次最多接受 ${maxTargets} 个。`,
+      zh: `该事件包含 ${targets} 个对象，一次最多接受 ${maxTargets} 个。`,
     },
     {
       hint: {
         en: 'Split it into several events, or deploy with a higher maxTargetsPerEvent.',
-        zh: '请拆分为多个事件,或以更大的 maxTargetsPerEvent 重新部署。',
+        zh: '请拆分为多个事件，或以更大的 maxTargetsPerEvent 重新部署。',
       },
     },
   )

@@ -3,8 +3,8 @@
 const MOST = 1_000
 const known = new Set<string>()
 
-/** Remembers the values that are secrets by the names the vendors give their fields. */
-export function remember(fields: object): void {
+/** Registers the values of fields whose names, as the vendors give them, mark a secret. */
+export function registerSecrets(fields: object): void {
   for (const [name, value] of Object.entries(fields))
     if (typeof value === 'string' && value.length >= 6 && SECRET.test(name)) known.add(value)
   for (const oldest of known) {

@@ -1,4 +1,4 @@
-/** One HTTPS exchange, with a vendor or AWS. The only file that knows undici. */
+/** One HTTPS exchange with a vendor. The only file that uses undici. */
 // undici would load it for the first connection, when Lambda gives less processor than at the start.
 import 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
@@ -110,7 +110,7 @@ function transportError(error: unknown, host: string): OperationError {
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'UND_ERR_HEADERS_OVERFLOW' || code?.startsWith('HPE_'))
     return new OperationError('protocol', {
       en: `The answer of ${host} is too large or not HTTP (${code}).`,
-      zh: `${host} 的应答过大或不符合 HTTP(${code})。`,
+      zh: `${host} 的应答过大或不符合 HTTP（${code}）。`,
     })
   if (code === 'UND_ERR_INVALID_ARG')
     return new OperationError('internal', { en: 'The request could not be formed.', zh: '无法构造请求。' })
@@ -118,6 +118,6 @@ function transportError(error: unknown, host: string): OperationError {
     return new OperationError('timeout', { en: `${host} did not answer in time.`, zh: `${host} 未在时限内应答。` })
   return new OperationError('unavailable', {
     en: `The connection to ${host} failed${code ? ` (${code})` : ''}.`,
-    zh: `与 ${host} 的连接失败${code ? `(${code})` : ''}。`,
+    zh: `与 ${host} 的连接失败${code ? `（${code}）` : ''}。`,
   })
 }

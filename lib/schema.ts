@@ -22,7 +22,7 @@ const ISSUES: Record<string, Text> = {
   iso_timestamp: { en: 'must be an ISO 8601 time', zh: '必须为 ISO 8601 时间' },
   id: {
     en: 'may not hold spaces, control characters or any of / \\ ? # %, nor be "." or ".."',
-    zh: '不得包含空白、控制字符或 / \\ ? # %,也不得为 "." 或 ".."',
+    zh: '不得包含空白、控制字符或 / \\ ? # %，也不得为 "." 或 ".."',
   },
   name: { en: 'may hold only letters, digits and _ + = . @ -', zh: '只能包含字母、数字与 _ + = . @ -' },
   open_id: {
@@ -35,24 +35,24 @@ const ISSUES: Record<string, Text> = {
   },
   folder_event_type: {
     en: 'must be file.created_in_folder_v1 for a folder and must be left out for any other type',
-    zh: '文件夹必须为 file.created_in_folder_v1,其他类型不得填写',
+    zh: '文件夹必须为 file.created_in_folder_v1，其他类型不得填写',
   },
   no_target: {
     en: 'selects nothing: name at least one target',
-    zh: '未选择任何对象:请至少指定一个目标',
+    zh: '未选择任何对象：请至少指定一个目标',
   },
   calendar_needs_open_id: { en: 'is required when calendar is true', zh: '当 calendar 为 true 时必填' },
-  empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空:参数应放在路径与查询中' },
+  empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空：参数应放在路径与查询中' },
 }
 
 function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): Text {
   if (issue.expected === 'never') {
     const fields = fieldsAt(schema, (issue.path ?? []).slice(0, -1)).join(', ')
-    return { en: `is not a known field; known are ${fields}`, zh: `不是已知字段,已知字段为 ${fields}` }
+    return { en: `is not a known field; known are ${fields}`, zh: `不是已知字段，已知字段为 ${fields}` }
   }
   if (issue.type === 'picklist' && issue.received !== 'undefined') {
     const values = issue.expected?.replace(/[()"]/g, '').replaceAll(' |', ',')
-    return { en: `must be one of ${values}`, zh: `必须为以下之一:${values}` }
+    return { en: `must be one of ${values}`, zh: `必须为以下之一：${values}` }
   }
   const key = issue.type === 'check' ? issue.message : issue.received === 'undefined' ? 'missing' : issue.type
   return ISSUES[key] ?? { en: 'is invalid', zh: '无效' }
@@ -99,11 +99,12 @@ export const invalidField = (field: string, issue: string): OperationError =>
   invalid([[field, ISSUES[issue] ?? { en: 'is invalid', zh: '无效' }]])
 
 function invalid(fields: FieldIssue[]): OperationError {
-  const list = (language: keyof Text) => fields.map(([field, text]) => `${field} ${text[language]}`).join('; ')
+  const list = (language: keyof Text, separator: string) =>
+    fields.map(([field, text]) => `${field} ${text[language]}`).join(separator)
   const names = [...new Set(fields.map(([field]) => field))].join(', ')
   return new OperationError(
     'invalid_request',
-    { en: `${list('en')}.`, zh: `${list('zh')}。` },
+    { en: `${list('en', '; ')}.`, zh: `${list('zh', '；')}。` },
     { hint: { en: `Correct ${names} and send it again.`, zh: `请更正 ${names} 后重新发送。` } },
   )
 }

@@ -41,10 +41,11 @@ export function startClock(startMs = Date.now()) {
     pass: (ms: number) => void vi.advanceTimersByTime(ms),
     /** From now on `setTimeout` waits for `pass` too. */
     takeTimers: () => void vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'], now: Date.now() }),
-    /** Gives the process its own time back. What still waits, waits for good. */
+    /** Gives the process its own time back. What still waits, waits for good; what is imported from now on is another. */
     stop: () => {
       stopped = true
       vi.doUnmock('node:timers/promises')
+      vi.resetModules()
       vi.useRealTimers()
     },
   }

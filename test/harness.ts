@@ -8,7 +8,7 @@ import type { Operation } from '../lib/operation.ts'
 import { startDynamoDb } from '../local/aws/dynamodb.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { createFunction } from '../local/aws/lambda.ts'
-import { startQueues } from '../local/aws/queues.ts'
+import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
@@ -53,12 +53,16 @@ export function sampleOf(name: string) {
 }
 
 type Handler = (event: unknown, context: Context) => Promise<unknown>
+type Module = { handler: Handler; operation: Operation }
 type Problem = { [field: string]: unknown; kind: string; status: number; detail: string; hint: string }
 type Done = { operation: string; outcome: string; upstream: { code: string | null; requestId: string | null } }
 
 export type Harness = Awaited<ReturnType<typeof startHarness>>
 
-/** Starts everything anew, with module state (caches, clients) as in a new container, on a clock of its own. */
+/**
+ * Starts everything anew, with module state (caches, clients) as in a new container, on a clock of its own. Queues start
+ * when one is first used, and a function is imported when it is first called: most tests need one function and no queue.
+ */
 export async function startHarness({
   world = sampleWorld(),
   speed = Number.POSITIVE_INFINITY,
@@ -70,26 +74,33 @@ export async function startHarness({
   /** Variables over those of the harness. */
   env?: Record<string, string>
 } = {}) {
+  const before = { ...process.env }
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
-  const queues = await startQueues()
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   const ledger = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties }] })
-  const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-  for (const queue of [...operationNames.map((name) => `${name}.fifo`), 'dead-letter.fifo'])
-    await queues.create(queue, fifo)
+  let started: Queues | undefined
+  const startQueuesOnce = async () => {
+    if (started) return started
+    started = await startQueues()
+    const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
+    for (const queue of [...operationNames, 'dead-letter']) await started.create(`${queue}.fifo`, fifo)
+    return started
+  }
   const variables = (name: string) => ({
     ...VARIABLES,
-    AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     AWS_ENDPOINT_URL_DYNAMODB: ledger.url,
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
     DINGTALK_BASE_URL: sandbox.url,
-    WORK_QUEUE_URL: queues.queueUrl(`${name}.fifo`),
-    DEAD_LETTER_QUEUE_URL: queues.queueUrl('dead-letter.fifo'),
+    ...(started && {
+      AWS_ENDPOINT_URL_SQS: started.url,
+      WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
+      DEAD_LETTER_QUEUE_URL: started.queueUrl('dead-letter.fifo'),
+    }),
     ...env,
   })
   const setEnv = (name: string) => Object.assign(process.env, variables(name))
@@ -101,28 +112,39 @@ export async function startHarness({
     return true
   })
 
-  const modules: Record<string, { handler: Handler; operation: Operation }> = {}
+  const modules = new Map<string, Promise<Module>>()
   /** Goes on with containers that have done nothing yet. */
   const startCold = async () => {
     vi.resetModules()
-    for (const name of operationNames) {
-      setEnv(name)
-      modules[name] = (await import(`../functions/${name}.ts`)) as { handler: Handler; operation: Operation }
-    }
+    modules.clear()
   }
   await startCold()
+  const load = (name: string): Promise<Module> => {
+    const module = modules.get(name) ?? import(`../functions/${name}.ts`)
+    modules.set(name, module)
+    return module
+  }
 
-  const invoke = async (name: string, event: unknown, remainingMs = 29_000, deadLetterQueue = 'dead-letter.fifo') => {
-    setEnv(name)
-    process.env.DEAD_LETTER_QUEUE_URL = queues.queueUrl(deadLetterQueue)
+  const call = async (name: string, event: unknown, remainingMs = 29_000, env = variables(name)) => {
+    Object.assign(process.env, env)
+    const { handler } = await load(name)
     const deadline = Date.now() + remainingMs
     const context = { awsRequestId: 'lambda-request-1', getRemainingTimeInMillis: () => deadline - Date.now() }
-    return modules[name]?.handler(event, context as Context)
+    return handler(event, context as Context)
+  }
+
+  /** Calls the function as EventBridge and SQS do. */
+  const invoke = async (name: string, event: unknown, remainingMs?: number, deadLetterQueue = 'dead-letter.fifo') => {
+    const queues = await startQueuesOnce()
+    return call(name, event, remainingMs, {
+      ...variables(name),
+      DEAD_LETTER_QUEUE_URL: queues.queueUrl(deadLetterQueue),
+    })
   }
 
   /** Calls the function as API Gateway does; the operation's sample unless told. */
   const http = async (name: string, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) =>
-    readResponse(await invoke(name, httpEvent(name, event), remainingMs))
+    readResponse(await call(name, httpEvent(name, event), remainingMs))
 
   /**
    * Sends bodies through the operation's queue and receives them as one batch of `bucket`; what the last batch left is
@@ -140,6 +162,7 @@ export async function startHarness({
       attributes = {} as Record<string, string | undefined>,
     } = {},
   ) => {
+    const queues = await startQueuesOnce()
     const QueueUrl = queues.queueUrl(`${name}.fifo`)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
     for (const MessageBody of bodies) {
@@ -205,21 +228,21 @@ export async function startHarness({
     sandbox,
     startCold,
     containers,
-    queues,
     bus,
     secrets,
     ledger,
     log,
     setEnv,
     variables,
-    operations: modules,
+    /** The operation that its function carries out. */
+    operation: async (name: string) => (await load(name)).operation,
     invoke,
     http,
     queue,
     receive,
     /** What is left on the operation's queue. */
-    waiting: (name: string) => queues.messages(`${name}.fifo`),
-    deadLetters: () => queues.messages('dead-letter.fifo'),
+    waiting: async (name: string) => (await startQueuesOnce()).messages(`${name}.fifo`),
+    deadLetters: async () => (await startQueuesOnce()).messages('dead-letter.fifo'),
     outcomes: () =>
       bus.events.flatMap(({ event }) =>
         event.source === 'subscription-offboarding'
@@ -228,9 +251,11 @@ export async function startHarness({
       ) as ({ type: string; outcome: string } & Record<string, unknown>)[],
     async close() {
       clock.stop()
+      for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
+      Object.assign(process.env, before)
       random.mockRestore()
       written.mockRestore()
-      await Promise.all([sandbox.close(), queues.close(), bus.close(), secrets.close(), ledger.close()])
+      await Promise.all([sandbox.close(), started?.close(), bus.close(), secrets.close(), ledger.close()])
     },
   }
 }

@@ -8,7 +8,7 @@ import {
   assertSelected,
   changeOptions,
   confirmLetters,
-  INVISIBLE_HELP,
+  LETTERS_HELP,
   Problems,
   removeAll,
   type Selection,
@@ -26,7 +26,7 @@ export const discardCommand = (io: Io): Command =>
   )
     .addHelpText(
       'after',
-      `${INVISIBLE_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding letters discard --id ID --stage prod`,
+      `${LETTERS_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding letters discard --id ID --stage prod`,
     )
     .action(async (options: Options) => {
       io.exitCode = await discard(io, options)

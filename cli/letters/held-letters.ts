@@ -1,14 +1,15 @@
 /** The letters that a command has in its hands: found, shown, deleted, or made visible again. */
 import { type Message, SQSClient } from '@aws-sdk/client-sqs'
 import { Option } from 'commander'
+import { operationNames } from '../../infra/operations.ts'
 import { batchesOf } from '../../lib/aws/batch.ts'
 import { KINDS } from '../../lib/error.ts'
 import { CommandError, confirm, repeatable, UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
+import { formatCount, formatReasons } from './format.ts'
 import { type Letter, letterOf, UNDELIVERED, UNFINISHED } from './letter.ts'
 import { allSettled, LetterQueue } from './letter-queue.ts'
-import { formatCount, formatReasons } from './list.ts'
 
 /** Which letters a command is about: those that match everything given. */
 export type Selection = {
@@ -29,7 +30,7 @@ export const selectionOptions = () => [
     `the kind of error; "${UNDELIVERED}" is an event that no function accepted, "${UNFINISHED}" an item that SQS gave up`,
   ).choices(KIND_CHOICES),
   new Option('--code <code>', "the vendor's code"),
-  new Option('--operation <name>', 'the operation'),
+  new Option('--operation <name>', 'the operation').choices(operationNames),
   new Option('--offboarding <id>', 'the offboarding'),
   repeatable('--id <id>', 'the letter; may be repeated'),
 ]
@@ -47,8 +48,13 @@ export function assertSelected({ kind, code, operation, offboarding, id, all }: 
     throw new UsageError('select letters with --kind, --code, --operation, --offboarding, --id or --all')
 }
 
-export const INVISIBLE_HELP = `
-While the command runs, the letters it has read are invisible to others, for at most ten minutes.`
+/** Ends with the exit codes. */
+export const LETTERS_HELP = `
+While the command runs, the letters it has read are invisible to others, for at
+most ten minutes.
+
+Exit code 0: done. 1: something failed, was not possible or was declined. 2:
+wrong options, nothing was done. 130: interrupted.`
 
 export type Found = { queue: LetterQueue; message: Message; letter: Letter }
 

@@ -18,7 +18,7 @@ import {
   changeOptions,
   confirmLetters,
   type Found,
-  INVISIBLE_HELP,
+  LETTERS_HELP,
   Problems,
   removeAll,
   type Selection,
@@ -39,7 +39,7 @@ export const redriveCommand = (io: Io): Command =>
       ),
     [...changeOptions(), ...connectionOptions()],
   )
-    .addHelpText('after', `${INVISIBLE_HELP}\n\nExample:\n  npx offboarding letters redrive --kind forbidden`)
+    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  npx offboarding letters redrive --kind forbidden`)
     .action(async (options: Options) => {
       assertSelected(options)
       io.exitCode = await redrive(io, options, await connect(io, options))

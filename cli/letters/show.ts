@@ -4,7 +4,7 @@ import { CommandError, UsageError, withOptions } from '../command.ts'
 import { safeJson, writeEventFile } from '../event/event-file.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, commandLine, connect, connectionOptions } from '../stack/connection.ts'
-import { INVISIBLE_HELP, withLetters } from './held-letters.ts'
+import { LETTERS_HELP, withLetters } from './held-letters.ts'
 import { contentOf } from './letter.ts'
 
 type Options = ConnectionOptions & { id: string; event?: string }
@@ -20,10 +20,7 @@ export const showCommand = (io: Io): Command =>
       ...connectionOptions(),
     ],
   )
-    .addHelpText(
-      'after',
-      `${INVISIBLE_HELP}\n\nExample:\n  npx offboarding letters show --id ID --event corrected.json`,
-    )
+    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  npx offboarding letters show --id ID --event corrected.json`)
     .action(async (options: Options) => {
       io.exitCode = await show(io, options)
     })

@@ -7,7 +7,7 @@ import { compileStage, type DeploymentOptions, deploymentOptions } from './deplo
 
 /** The options that name a stack. */
 export const connectionOptions = () => [
-  ...deploymentOptions(),
+  ...deploymentOptions('the local stack'),
   new Option('--local <url>', `where the local stack of "npm start" is (default: ${LOCAL_URL})`).conflicts('stage'),
 ]
 export type ConnectionOptions = DeploymentOptions & { local?: string }

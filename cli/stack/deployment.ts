@@ -8,9 +8,9 @@ import { readTemplate, type Wiring } from '../../infra/wiring.ts'
 import { CommandError, repeatable, UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 
-/** The options that name a deployment: the values that `osls deploy` was given. */
-export const deploymentOptions = () => [
-  new Option('--stage <stage>', 'a deployed stage, as given to "osls deploy"'),
+/** The options that name a deployment: the values that `osls deploy` was given. `withoutStage` is what they mean without --stage. */
+export const deploymentOptions = (withoutStage = 'dev') => [
+  new Option('--stage <stage>', `a deployed stage, as given to "osls deploy" (default: ${withoutStage})`),
   new Option('--region <region>', 'the AWS region (default: the one in serverless.yml)'),
   repeatable('--param <name=value>', 'a deploy parameter; may be repeated'),
 ]

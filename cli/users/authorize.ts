@@ -73,13 +73,14 @@ export const authorizeCommand = (io: Io): Command =>
   )
     .addHelpText(
       'after',
-      `${DEPLOYMENT_HELP}
-
-If the user's browser is on another machine, it ends at an address on 127.0.0.1 that it cannot open: open that same address
-here while the command waits.
+      `
+If the user's browser is on another machine, it ends at an address on 127.0.0.1
+that it cannot open: open that same address here while the command waits.
+${DEPLOYMENT_HELP}
 
 Example:
-  AWS_PROFILE=ops npx offboarding users authorize --vendor feishu --open-id ou_xxxxxxxx --stage prod`,
+  AWS_PROFILE=ops npx offboarding users authorize --vendor feishu \\
+    --open-id ou_xxxxxxxx --stage prod`,
     )
     .action(async (options: Options) => {
       io.exitCode = await authorize(io, options)
@@ -118,10 +119,10 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
     const secret = await answering(redirect, async () => {
       const tokens = await consent.exchange({ code: codeOf(redirect, consent), redirectUri, codeVerifier })
       if (!isRenewable(tokens)) log(io, consent.renewalNeeds.en)
-      const owner = await consent.ownerOf(tokens.accessToken)
+      const owner = await askOwner(io, () => consent.ownerOf(tokens.accessToken))
       if (owner !== id) throw wrongPerson(id, owner)
       const secret: UserSecret = { ...tokens, authorizedAt: new Date().toISOString() }
-      await writeUser(consent.secretId, secret, kmsKeyId)
+      await writeUser(consent.secretId, secret, id, kmsKeyId)
       await clear(consent.secretId).catch((error: OperationError) =>
         log(
           io,
@@ -144,6 +145,22 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
     return 1
   } finally {
     await callback.close()
+  }
+}
+
+const OWNER_TRIES = 3
+const OWNER_WAIT_MS = 2_000
+
+/** The owner of tokens that exist only here: a moment's fault of the vendor does not drop them. */
+async function askOwner(io: Io, ask: () => Promise<string>): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await ask()
+    } catch (error) {
+      const isPassing = error instanceof OperationError && (error.retryable || error.kind === 'protocol')
+      if (!isPassing || tries === OWNER_TRIES) throw error
+      await io.sleep(OWNER_WAIT_MS)
+    }
   }
 }
 

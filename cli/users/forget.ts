@@ -26,7 +26,7 @@ export const forgetCommand = (io: Io): Command =>
   )
     .addHelpText(
       'after',
-      `${DEPLOYMENT_HELP} Exit code 1: something failed or was declined.
+      `${DEPLOYMENT_HELP}
 
 Example:
   AWS_PROFILE=ops npx offboarding users forget --gone --stage prod`,

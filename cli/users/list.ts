@@ -9,9 +9,14 @@ import { listUsers, type StoredUser, type Vendor } from './user-secrets.ts'
 export const vendorOption = () => new Option('--vendor <vendor>', 'only this vendor').choices(['feishu', 'dingtalk'])
 export type UsersOptions = DeploymentOptions & { vendor?: Vendor }
 
+/** Ends with the exit codes. */
 export const DEPLOYMENT_HELP = `
-A function's variable that is set in the environment, such as FEISHU_USER_SECRET_PREFIX, takes precedence over
-serverless.yml. AWS credentials are found as usual, for example through AWS_PROFILE.`
+A function's variable that is set in the environment, such as
+FEISHU_USER_SECRET_PREFIX, takes precedence over serverless.yml. AWS credentials
+are found as usual, for example through AWS_PROFILE.
+
+Exit code 0: done. 1: something failed or was declined. 2: wrong options,
+nothing was done.`
 
 export const listCommand = (io: Io): Command =>
   withOptions(

@@ -12,7 +12,7 @@ import {
   SecretsManagerClient,
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
-import { TAGS, tagsOf, type UserSecret } from '../../lib/tokens/user-secret.ts'
+import { getTaggedState, TAGS, tagsOf, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, failed, nameOf } from '../command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
@@ -69,13 +69,14 @@ export async function listUsers(
 }
 
 function userOf(vendor: Vendor, prefix: string, { Name = '', Tags = [], DeletedDate }: SecretListEntry): StoredUser {
-  const tag = (key: string) => Tags.find(({ Key }) => Key === key)?.Value ?? null
+  const tags = Object.fromEntries(Tags.map(({ Key = '', Value = '' }) => [Key, Value]))
+  const id = Name.slice(prefix.length)
   return {
     vendor,
-    id: Name.slice(prefix.length),
+    id,
     secretId: Name,
-    state: tag(TAGS.state),
-    refreshTokenExpiresAt: tag(TAGS.refreshTokenExpiresAt),
+    state: getTaggedState(tags, id) ?? null,
+    refreshTokenExpiresAt: tags[TAGS.refreshTokenExpiresAt] ?? null,
     scheduledForDeletion: DeletedDate !== undefined,
   }
 }
@@ -92,11 +93,16 @@ export async function presenceOf(id: string): Promise<'missing' | 'present' | 's
 }
 
 /**
- * Stores the user's tokens and tags the secret, which is made when it is missing and restored when it is scheduled for
+ * Stores the tokens of the user `owner` and tags the secret, which is made when it is missing and restored when it is scheduled for
  * deletion. What was stored before stays the previous version.
  */
-export async function writeUser(id: string, secret: UserSecret, kmsKeyId: string | undefined): Promise<void> {
-  const Tags = Object.entries(tagsOf(secret)).map(([Key, Value]) => ({ Key, Value }))
+export async function writeUser(
+  id: string,
+  secret: UserSecret,
+  owner: string,
+  kmsKeyId: string | undefined,
+): Promise<void> {
+  const Tags = Object.entries({ ...tagsOf(secret), [TAGS.owner]: owner }).map(([Key, Value]) => ({ Key, Value }))
   const SecretString = JSON.stringify(secret)
   for (let tries = 1; ; tries++) {
     try {

@@ -20,6 +20,9 @@ import { awsNowMs, learnTime } from './clock.ts'
 import { condition, keyCondition, Names, type Sort, type Update, updateExpression, type When } from './expressions.ts'
 import { callOptions, clientSettings, isPermanent } from './sdk.ts'
 
+/** Of one call with its attempts. */
+const TIMEOUT_MS = 5_000
+
 export type Key = { pk: string; sk: string }
 export type Item = Key & { [attribute: string]: Value | undefined }
 
@@ -47,7 +50,7 @@ export type Page = { items: Item[]; next: Key | undefined; atMs: number }
 /** The item as the last write left it, unless `consistent` is false: then perhaps as it was some moments ago. */
 export async function getItem(key: Key, { consistent = true } = {}): Promise<{ item: Item | undefined; atMs: number }> {
   const command = new GetItemCommand({ TableName: table(), Key: keyOf(key), ConsistentRead: consistent })
-  const { Item } = await call('GetItem', (client) => client.send(command, callOptions()))
+  const { Item } = await call('GetItem', (client) => client.send(command, callOptions(TIMEOUT_MS)))
   return { item: Item && itemOf(Item), atMs: awsNowMs() }
 }
 
@@ -61,7 +64,7 @@ export async function putNewItem(item: Item): Promise<Written> {
     ...names.given(),
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   })
-  return write('PutItem', (client) => client.send(command, callOptions()).then(() => item))
+  return write('PutItem', (client) => client.send(command, callOptions(TIMEOUT_MS)).then(() => item))
 }
 
 /** Changes an item, or makes it where there is none and `when` allows that; returns it as it is afterwards. */
@@ -77,7 +80,9 @@ export async function updateItem(key: Key, { when, ...update }: Update & { when?
     ReturnValues: 'ALL_NEW',
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   })
-  return write('UpdateItem', async (client) => itemOf((await client.send(command, callOptions())).Attributes ?? {}))
+  return write('UpdateItem', async (client) =>
+    itemOf((await client.send(command, callOptions(TIMEOUT_MS))).Attributes ?? {}),
+  )
 }
 
 /** Deletes an item, also one that does not exist, unless `when` forbids it. The item is only what its key was. */
@@ -90,7 +95,7 @@ export async function deleteItem(key: Key, when?: When): Promise<Written> {
     ...names.given(),
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   })
-  return write('DeleteItem', (client) => client.send(command, callOptions()).then(() => key))
+  return write('DeleteItem', (client) => client.send(command, callOptions(TIMEOUT_MS)).then(() => key))
 }
 
 /** One page: at most `limit` items, and at most 1 MB. */
@@ -108,7 +113,9 @@ export async function queryPage({ index, partition, sort, limit, forward, consis
     ConsistentRead: consistent,
     ExclusiveStartKey: from && marshalAll(from),
   })
-  const { Items = [], LastEvaluatedKey } = await call('Query', (client) => client.send(command, callOptions()))
+  const { Items = [], LastEvaluatedKey } = await call('Query', (client) =>
+    client.send(command, callOptions(TIMEOUT_MS)),
+  )
   return { items: Items.map(itemOf), next: LastEvaluatedKey && itemOf(LastEvaluatedKey), atMs: awsNowMs() }
 }
 

@@ -6,6 +6,7 @@ import type { Input } from '../schema.ts'
 import { sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
 
+const TIMEOUT_MS = 5_000
 let client: EventBridgeClient | undefined
 const getClient = () => {
   client ??= new EventBridgeClient(clientSettings())
@@ -60,7 +61,7 @@ async function putEvents(events: { DetailType: string; detail: object }[]): Prom
         Detail: JSON.stringify(detail),
       })),
     })
-    const { Entries = [] } = await getClient().send(command, callOptions())
+    const { Entries = [] } = await getClient().send(command, callOptions(TIMEOUT_MS))
     return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
   })
 }

@@ -1,8 +1,6 @@
 /** What the clients of AWS's SDK share: their limits, and how their errors read. */
 import { environment } from '../environment.ts'
 
-const CALL_TIMEOUT_MS = 5_000
-
 /**
  * Settings of a client. The SDK retries throttles, time-outs and faults twice; it finds endpoints (`AWS_ENDPOINT_URL_*`)
  * and credentials in the environment. Throws `misconfigured` without `AWS_REGION`.
@@ -10,11 +8,11 @@ const CALL_TIMEOUT_MS = 5_000
 export const clientSettings = () => ({
   region: environment('AWS_REGION'),
   maxAttempts: 3,
-  requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true },
+  requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true },
 })
 
-/** Options of one call: with all its attempts and the waits between them, it fails after five seconds. */
-export const callOptions = () => ({ abortSignal: AbortSignal.timeout(CALL_TIMEOUT_MS) })
+/** Options of one call, which fails after `timeoutMs` with all its attempts and the waits between them. */
+export const callOptions = (timeoutMs: number) => ({ abortSignal: AbortSignal.timeout(timeoutMs) })
 
 /** Whether a call failed in a way that no repetition changes, such as permissions, keys, ids or settings. */
 export function isPermanent(error: unknown): boolean {

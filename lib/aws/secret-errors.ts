@@ -8,7 +8,7 @@ export function awsError(id: string, error: unknown): OperationError {
   if ((error as Error).name === 'LimitExceededException') return full(id)
   if (isPermanent(error)) {
     const { name } = error as Error
-    return misconfigured(id, `could not be read (${name})`, `无法读取(${name})`)
+    return misconfigured(id, `could not be read (${name})`, `无法读取（${name}）`)
   }
   return unavailable(id)
 }
@@ -38,7 +38,7 @@ const full = (id: string) =>
 export const misconfigured = (id: string, en: string, zh: string) => {
   const hint: Text = {
     en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
-    zh: `请将文档所述的 JSON 写入密钥 "${id}",并允许本函数读取。`,
+    zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
   }
   return new OperationError('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { hint })
 }

@@ -10,12 +10,13 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { OperationError } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { callOptions, clientSettings } from './sdk.ts'
 import { awsError, misconfigured, unavailable } from './secret-errors.ts'
 
 const CACHE_MS = 5 * 60_000
 const PAGE_SECRETS = 100
+const TIMEOUT_MS = 9_000
 let client: SecretsManagerClient | undefined
 const getClient = () => {
   client ??= new SecretsManagerClient(clientSettings())
@@ -67,7 +68,7 @@ export type Version = { versionId: string; text: string }
 export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Version | undefined> {
   try {
     const command = new GetSecretValueCommand({ SecretId: id, VersionStage: stage })
-    const { SecretString, VersionId } = await getClient().send(command, callOptions())
+    const { SecretString, VersionId } = await getClient().send(command, callOptions(TIMEOUT_MS))
     if (SecretString && VersionId) return { versionId: VersionId, text: SecretString }
   } catch (error) {
     if ((error as Error).name === 'ResourceNotFoundException') return undefined
@@ -88,7 +89,7 @@ export async function putVersion(id: string, { versionId, text }: Version, stage
       SecretString: text,
       VersionStages: [stage],
     })
-    const { VersionId } = await getClient().send(command, callOptions())
+    const { VersionId } = await getClient().send(command, callOptions(TIMEOUT_MS))
     if (VersionId === versionId) return
   } catch (error) {
     throw awsError(id, error)
@@ -108,7 +109,7 @@ export async function moveLabel(id: string, stage: string, from: string, to?: st
       RemoveFromVersionId: from,
       MoveToVersionId: to,
     })
-    const { Name } = await getClient().send(command, callOptions())
+    const { Name } = await getClient().send(command, callOptions(TIMEOUT_MS))
     if (Name) return true
   } catch (error) {
     if ((error as Error).name === 'InvalidParameterException') return false
@@ -128,7 +129,7 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
         MaxResults: PAGE_SECRETS,
         NextToken,
       })
-      page = await getClient().send(command, callOptions())
+      page = await getClient().send(command, callOptions(TIMEOUT_MS))
     } catch (error) {
       throw awsError(prefix, error)
     }
@@ -144,7 +145,7 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
 export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
   try {
     const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
-    await getClient().send(new TagResourceCommand({ SecretId: id, Tags }), callOptions())
+    await getClient().send(new TagResourceCommand({ SecretId: id, Tags }), callOptions(TIMEOUT_MS))
   } catch (error) {
     throw awsError(id, error)
   }
@@ -160,7 +161,7 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
   }
   const result = v.safeParse(schema, json)
   if (result.success) {
-    remember(result.output as object)
+    registerSecrets(result.output as object)
     return result.output
   }
   const field = v.getDotPath(result.issues[0])

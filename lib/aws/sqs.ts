@@ -9,6 +9,7 @@ import { environment } from '../environment.ts'
 import { batchesOf, sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
 
+const TIMEOUT_MS = 5_000
 let client: SQSClient | undefined
 const getClient = () => {
   // Otherwise the host of a queue URL would win over AWS_ENDPOINT_URL_SQS.
@@ -33,7 +34,7 @@ export async function sendWork(messages: Message[]): Promise<void> {
           MessageDeduplicationId: deduplicationId,
         })),
       })
-      const { Successful = [] } = await getClient().send(command, callOptions())
+      const { Successful = [] } = await getClient().send(command, callOptions(TIMEOUT_MS))
       const accepted = new Set(Successful.map(({ Id }) => Id))
       return left.flatMap((_, index) => (accepted.has(String(index)) ? [] : [index]))
     })
@@ -71,7 +72,7 @@ export async function sendDeadLetter(
     ),
   })
   // The SDK throws when the answer lacks the checksum of the body.
-  await getClient().send(command, callOptions())
+  await getClient().send(command, callOptions(TIMEOUT_MS))
 }
 
 /** Sets when each message of the function's own queue is delivered again. At most ten. */
@@ -87,5 +88,5 @@ export async function deferMessages(messages: { receiptHandle: string; waitMs: n
     })),
   })
   // An entry that is refused is left to the queue's own visibility timeout.
-  await getClient().send(command, callOptions())
+  await getClient().send(command, callOptions(TIMEOUT_MS))
 }

@@ -19,9 +19,10 @@ export const dingtalkResponseParser: ResponseParser = {
 function parse(json: Record<string, unknown>, response: VendorResponse): Answer {
   const keys = Object.fromEntries(Object.entries(json).map(([key, value]) => [key.toLowerCase(), value]))
   const code = codeOf(keys, response)
-  const { requiredScopes } = (keys.accessdenieddetail ?? {}) as { requiredScopes?: unknown }
+  const detail = (keys.accessdenieddetail ?? {}) as { requiredScopes?: unknown; RequiredScopes?: unknown }
+  const requiredScopes = detail.requiredScopes ?? detail.RequiredScopes
   const scopes = Array.isArray(requiredScopes) ? requiredScopes.filter((scope) => typeof scope === 'string') : []
-  const requestId = keys.requestid ?? response.headers['x-acs-request-id']
+  const requestId = keys.requestid || keys.request_id || response.headers['x-acs-request-id']
   const waitMinutes = Number(keys.wait)
   return {
     json,
@@ -35,13 +36,15 @@ function parse(json: Record<string, unknown>, response: VendorResponse): Answer 
 }
 
 const BAN = '1111'
+/** Stands for a page of HTML; no code of the vendor's. */
+export const BAN_PAGE = 'ban-page'
 
-/** A page of HTML with a status below 500 is a ban; with 404 it is no answer of the vendor's. */
+/** A page of HTML is a ban with the statuses that a block has; with another it is no answer of the vendor's. */
 function codeOf(keys: Record<string, unknown>, { status, text }: VendorResponse): string | null {
   const code = keys.code ?? keys.errcode ?? keys.error
   if ((typeof code === 'string' && code !== '' && code !== '0') || (typeof code === 'number' && code !== 0))
     return String(code)
   if (String(keys.status) === BAN) return BAN
-  if (/^\s*</.test(text) && status < 500 && status !== 404) return 'html'
+  if (/^\s*<(!doctype|!--|html)/i.test(text) && [200, 403, 429].includes(status)) return BAN_PAGE
   return null
 }

@@ -83,7 +83,7 @@ const userForbidden: Meaning = {
 const rows = (codes: string[], meaning: Meaning): CodeTable => Object.fromEntries(codes.map((code) => [code, meaning]))
 
 /**
- * Any DingTalk API. Three are no codes of the vendor's own: `404` is an `errcode`, `1111` the `status` of a ban, and `html` a
+ * Any DingTalk API. Three are no codes of the vendor's own: `404` is an `errcode`, `1111` the `status` of a ban, and `ban-page` a
  * page in place of JSON, which the vendor announces for a ban.
  * https://open.dingtalk.com/document/development/call-frequency-limit
  */
@@ -109,7 +109,7 @@ export const dingtalkCodes: CodeTable = {
       zh: '请让函数运行在具有固定出口 IP 的 VPC 中，并将该 IP 加入应用的服务器出口 IP。',
     },
   },
-  ...rows(['1111', 'html'], banned),
+  ...rows(['1111', 'ban-page'], banned),
   ...rows(['404', 'InvalidAction.NotFound'], wrongPath),
   ...rows(['unauthorized.client', 'orgNotAuthApp', 'orgSuiteAuthNotExit'], notInstalled),
   ...rows(['itemNotFound', 'instanceNotExist'], itemGone),

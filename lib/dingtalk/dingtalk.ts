@@ -1,6 +1,7 @@
 /** DingTalk: hosts, and how a call carries its token. */
 import * as v from 'valibot'
 import { vendorUrl } from '../environment.ts'
+import { nameId } from '../schema.ts'
 import { ask } from '../vendor/classify.ts'
 import type { Vendor } from '../vendor/vendor.ts'
 import { dingtalkResponseParser } from './answers.ts'
@@ -19,7 +20,7 @@ export const dingtalk: Vendor = {
   /** https://open.dingtalk.com/document/development/dingtalk-retrieve-user-information */
   async ownerOf(accessToken, remainingMs, authorizeCommand) {
     const url = `${dingtalk.baseUrl()}/v1.0/contact/users/me`
-    const user = v.object({ unionId: v.string() })
+    const user = v.object({ unionId: nameId })
     return (await ask(dingtalk, { url, headers: dingtalk.headers(accessToken) }, user, remainingMs, authorizeCommand))
       .unionId
   },

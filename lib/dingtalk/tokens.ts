@@ -6,11 +6,10 @@ import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
-import { remember } from '../redact.ts'
+import { registerSecrets } from '../redact.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
-import { lifetime } from '../tokens/lifetime.ts'
-import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
+import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
@@ -53,11 +52,11 @@ const TOKEN_PATHS = { internal: 'accessToken', third_party_enterprise: 'corpAcce
 /** What a token lives; no answer gives the end of a refresh token. Seconds. */
 const USUAL = { accessSeconds: 7_200, refreshSeconds: 30 * 24 * 60 * 60, refreshEndPublished: true }
 
-const appTokenAnswer = v.object({ accessToken: secretText, expireIn: v.nullish(lifetime, USUAL.accessSeconds) })
+const appTokenAnswer = v.object({ accessToken: tokenText, expireIn: v.optional(v.unknown()) })
 
 async function appToken(path: string, body: Record<string, string>, budget: TokenBudget): Promise<Token> {
   const { accessToken, expireIn } = await post(path, body, dingtalkTokenCodes, appTokenAnswer, budget)
-  return { value: accessToken, expiresAtMs: Date.now() + expireIn * 1_000 }
+  return { value: accessToken, expiresAtMs: Date.now() + (parseSeconds(expireIn) ?? USUAL.accessSeconds) * 1_000 }
 }
 
 /** The command that has this user grant access. */
@@ -94,7 +93,7 @@ const withPersonalApp = <Result>(use: (app: PersonalApp) => Promise<Result>) =>
 
 /** Only what is used without another choice is required: an answer that is refused has used up the refresh token. */
 const userTokenAnswer = v.object({
-  accessToken: secretText,
+  accessToken: tokenText,
   refreshToken: v.optional(v.unknown()),
   expireIn: v.optional(v.unknown()),
 })
@@ -114,17 +113,17 @@ async function requestUserToken(
     const { accessToken, refreshToken, expireIn } = answer
     return applyGrant(before, { accessToken, accessSeconds: expireIn, refreshToken }, USUAL)
   } catch (error) {
-    if (error instanceof OperationError && grant.refreshToken && namesRefreshToken(error))
-      throw new OperationError('reauthorization_required', error.detail, { upstream: error.upstream, final: true })
-    throw error
+    if (!(error instanceof OperationError) || !grant.refreshToken) throw error
+    const { kind, upstream, detail } = error
+    if (upstream?.status !== 400 || (kind !== 'protocol' && kind !== 'invalid_request')) throw error
+    // Which code refuses a refresh token is on no page. One that names it is the vendor's last word, a message is not.
+    const final = /refresh[._]?token/i.test(upstream.code ?? '')
+    if (!final && !REFUSES_REFRESH_TOKEN.test(upstream.message)) throw error
+    throw new OperationError('reauthorization_required', detail, { upstream, final })
   }
 }
 
-/** Which code refuses a refresh token is on no page: 400 for a parameter that is called the refresh token. */
-const namesRefreshToken = ({ kind, upstream }: OperationError): boolean =>
-  upstream?.status === 400 &&
-  (kind === 'protocol' || kind === 'invalid_request') &&
-  /refresh[._ ]?token/i.test(`${upstream.code} ${upstream.message}`)
+const REFUSES_REFRESH_TOKEN = /refresh[._ ]?token\b.{0,40}(expired|invalid|illegal|过期|无效|不合法)/i
 
 async function post<Answer>(
   path: string,
@@ -133,12 +132,20 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   budget: TokenBudget,
 ): Promise<Answer> {
-  remember(body)
+  registerSecrets(body)
   const url = `${vendorUrl('DINGTALK_BASE_URL')}/v1.0/oauth2/${path}`
   const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
-  const succeeded = (json: Record<string, unknown>) => v.is(answer, json)
-  const exchange = { vendor: dingtalkResponseParser, request, codes, succeeded }
+  const succeeded = (json: Record<string, unknown>) => v.is(answer, granted(json))
+  const exchange = { vendor: dingtalkResponseParser, request, codes, succeeded, grantsTokens: true }
   const { answer: given } = await budget.ask(url, (remainingMs) => call(exchange, remainingMs))
-  remember(given.json)
-  return v.parse(answer, given.json)
+  return v.parse(answer, granted(given.json))
+}
+
+const FIELDS = ['accessToken', 'refreshToken', 'expireIn']
+
+/** What was granted, by the documented names: keys come in any case, and some answers put it into `result`. */
+function granted(json: Record<string, unknown>): Record<string, unknown> {
+  const all = typeof json.result === 'object' && json.result !== null ? { ...json, ...json.result } : json
+  const keys = Object.fromEntries(Object.entries(all).map(([key, value]) => [key.toLowerCase(), value]))
+  return Object.fromEntries(FIELDS.map((field) => [field, keys[field.toLowerCase()]]))
 }

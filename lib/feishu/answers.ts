@@ -3,6 +3,7 @@
 import type { VendorResponse } from '../request.ts'
 import type { Answer, ResponseParser } from '../vendor/vendor.ts'
 import { feishuCodes } from './codes.ts'
+import { feishuOauthCodes, feishuTokenCodes } from './token-codes.ts'
 
 /** Any API: `code` 0 alone is success. */
 export const feishuResponseParser: ResponseParser = { name: 'feishu', codes: feishuCodes, codePrefixes: {}, parse }
@@ -12,8 +13,14 @@ export const feishuTokenParser: ResponseParser = {
   ...feishuResponseParser,
   parse: (json, response) => {
     const answer = parse(json, response)
-    if (answer.code !== null) return answer
-    const error = typeof json.error === 'string' ? json.error : null
+    const error = typeof json.error === 'string' && json.error !== '' ? json.error : null
+    // A code that no table knows says less than the error beside it, whose word is not taken for the last one.
+    const { code } = answer
+    if (code !== null) {
+      const isKnown = [feishuOauthCodes, feishuTokenCodes, feishuCodes].some((table) => Object.hasOwn(table, code))
+      const meaning = error === null ? undefined : feishuOauthCodes[error]
+      return answer.failed && !isKnown && meaning && !meaning.final ? { ...answer, code: error } : answer
+    }
     return { ...answer, failed: error !== null, code: error }
   },
 }
@@ -29,7 +36,7 @@ type Fault = {
 function parse(json: Record<string, unknown>, { status, headers, text }: VendorResponse): Answer {
   const { code, msg, error_description: description } = json
   const error = (typeof json.error === 'object' ? json.error : null) as Fault | null
-  const logId = headers['x-tt-logid'] ?? headers['x-request-id'] ?? error?.log_id
+  const logId = headers['x-tt-logid'] || headers['x-request-id'] || error?.log_id
   // What the gateway says of a wrong path, as text.
   const isNoPath = status === 404 && text.trim() === '404 page not found'
   return {

@@ -5,12 +5,12 @@
 import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
-import { remember } from '../redact.ts'
+import { OperationError } from '../error.ts'
+import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
-import { lifetime } from '../tokens/lifetime.ts'
-import { applyGrant, type User, type UserSecret } from '../tokens/user-secret.ts'
+import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
 import type { CodeTable, Credential, Identity } from '../vendor/vendor.ts'
@@ -84,7 +84,8 @@ async function storeTenantToken(
   try {
     return await appToken('tenant_access_token', 'tenant_access_token', body, budget)
   } catch (error) {
-    appTokens.reject(key, own)
+    // The next try shows a new one. Any other failure is not about the app's own token.
+    if (error instanceof OperationError && error.tokenRejected) appTokens.reject(key, own)
     throw error
   }
 }
@@ -101,14 +102,14 @@ async function appToken(
   budget: TokenBudget,
 ): Promise<Token> {
   const url = `${vendorUrl('FEISHU_BASE_URL')}/open-apis/auth/v3/${path}`
-  const answer = v.object({ [field]: secretText, expire: v.nullish(lifetime, USUAL.accessSeconds) })
+  const answer = v.object({ [field]: tokenText, expire: v.optional(v.unknown()) })
   const { [field]: value, expire } = await post(url, body, feishuTokenCodes, answer, budget)
-  return { value: String(value), expiresAtMs: Date.now() + Number(expire) * 1_000 }
+  return { value: String(value), expiresAtMs: Date.now() + (parseSeconds(expire) ?? USUAL.accessSeconds) * 1_000 }
 }
 
 /** Only what is used without another choice is required: an answer that is refused has used up the refresh token. */
 const userTokenAnswer = v.object({
-  access_token: secretText,
+  access_token: tokenText,
   expires_in: v.optional(v.unknown()),
   refresh_token: v.optional(v.unknown()),
   refresh_token_expires_in: v.optional(v.unknown()),
@@ -158,11 +159,14 @@ async function post<Answer>(
   answer: v.GenericSchema<unknown, Answer>,
   budget: TokenBudget,
 ): Promise<Answer> {
-  remember(body)
+  registerSecrets(body)
   const request = { method: 'POST' as const, url, headers: { accept: 'application/json' }, body }
-  const succeeded = (json: Record<string, unknown>) => v.is(answer, json)
-  const exchange = { vendor: feishuTokenParser, request, codes, succeeded }
+  const succeeded = (json: Record<string, unknown>) => v.is(answer, granted(json))
+  const exchange = { vendor: feishuTokenParser, request, codes, succeeded, grantsTokens: true }
   const { answer: given } = await budget.ask(url, (remainingMs) => call(exchange, remainingMs))
-  remember(given.json)
-  return v.parse(answer, given.json)
+  return v.parse(answer, granted(given.json))
 }
+
+/** What was granted: the older token endpoints put it into `data`. */
+const granted = (json: Record<string, unknown>): Record<string, unknown> =>
+  typeof json.data === 'object' && json.data !== null ? { ...json, ...json.data } : json

@@ -4,9 +4,19 @@ import { audit, countMetrics, errorFields, framesOf } from '../audit.ts'
 import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
 import { isCheckDue } from '../ledger/renewals.ts'
+import { redact } from '../redact.ts'
 import { TokenBudget } from './budget.ts'
 import { renewUser } from './renew-user.ts'
-import { isRenewable, readUser, TAGS, type TokenState, tagsOf, type User, type UserSecret } from './user-secret.ts'
+import {
+  getTaggedState,
+  isRenewable,
+  readUser,
+  TAGS,
+  type TokenState,
+  tagsOf,
+  type User,
+  type UserSecret,
+} from './user-secret.ts'
 
 /** The stored users of one vendor. */
 export type Users = {
@@ -65,7 +75,7 @@ export async function renewAll(
   const due: Due[] = []
   const checks: Due[] = []
   for await (const { id, tags } of listSecrets(prefix)) {
-    const state = tags[TAGS.state] as TokenState | undefined
+    const state = getTaggedState(tags, id.slice(prefix.length))
     // An untagged secret was stored by hand: its end is not known.
     const endsAtMs = Date.parse(tags[TAGS.refreshTokenExpiresAt] ?? '') || 0
     const user = { id, endsAtMs, owner: tags[TAGS.owner] }
@@ -148,7 +158,10 @@ async function tagOwner(
   try {
     const owner = await ownerOf(accessToken, remainingMs)
     const isOther = owner !== userId
-    await tagSecret(id, { [TAGS.owner]: owner, ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }) })
+    await tagSecret(id, {
+      [TAGS.owner]: redact(owner),
+      ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }),
+    })
     if (isOther) audit({ message: 'failed', operation: OPERATION, secretId: id, kind: 'misconfigured', hint: OTHER })
     return isOther
   } catch {

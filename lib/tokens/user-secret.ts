@@ -51,6 +51,12 @@ export const tagsOf = (secret: UserSecret): Record<string, string> => ({
   [TAGS.state]: (isRenewable(secret) ? 'active' : 'not-renewable') satisfies TokenState,
 })
 
+/** The state that a secret's tags tell. A renewal does not make another person's tokens the user's own. */
+export function getTaggedState(tags: Record<string, string>, userId: string): TokenState | undefined {
+  const owner = tags[TAGS.owner]
+  return owner !== undefined && owner !== userId ? 'wrong-owner' : (tags[TAGS.state] as TokenState | undefined)
+}
+
 /** A vendor's token answer. Lifetimes are in seconds, as the vendor wrote them; everything but the access token may be missing. */
 export type Grant = {
   accessToken: string
@@ -75,26 +81,30 @@ export function applyGrant(before: Partial<UserSecret>, grant: Grant, usual: Lif
   const { refreshTokenEndAssumed, renewable, ...kept } = before
   const access = {
     accessToken: grant.accessToken,
-    accessTokenExpiresAt: endOf(seconds(grant.accessSeconds) ?? usual.accessSeconds),
+    accessTokenExpiresAt: endOf(parseSeconds(grant.accessSeconds) ?? usual.accessSeconds),
   }
-  if (!v.is(secretText, grant.refreshToken)) return { ...before, ...access, renewable: false }
-  const given = seconds(grant.refreshSeconds)
+  const refreshToken = v.safeParse(tokenText, grant.refreshToken)
+  if (!refreshToken.success) return { ...before, ...access, renewable: false }
+  const given = parseSeconds(grant.refreshSeconds)
   return {
     ...kept,
     ...access,
-    refreshToken: grant.refreshToken,
+    refreshToken: refreshToken.output,
     refreshTokenExpiresAt: endOf(given ?? usual.refreshSeconds),
     ...(given === undefined && !usual.refreshEndPublished && { refreshTokenEndAssumed: true }),
   }
 }
 
-const MAX_SECONDS = 10 * 365 * 24 * 60 * 60
+const MAX_SECONDS = 365 * 24 * 60 * 60
 
-/** A positive number, or one written as text. */
-function seconds(value: unknown): number | undefined {
+/** A lifetime in seconds, as a number or written as text; undefined for what cannot be one. No token lives over a year. */
+export function parseSeconds(value: unknown): number | undefined {
   const number = typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN
-  return number >= 1 ? Math.min(number, MAX_SECONDS) : undefined
+  return number >= 1 && number <= MAX_SECONDS ? number : undefined
 }
+
+/** A token as it came, without the white space around it. */
+export const tokenText = v.pipe(v.string(), v.trim(), secretText)
 
 const endOf = (inSeconds: number) => new Date(awsNowMs() + inSeconds * 1_000).toISOString()
 

@@ -1,7 +1,7 @@
 /** Makes a vendor call and says what the answer means: by the vendor's code, never by the HTTP status alone. */
 import * as v from 'valibot'
 import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
-import { redact } from '../redact.ts'
+import { redact, registerSecrets } from '../redact.ts'
 import { send, type VendorRequest, type VendorResponse } from '../request.ts'
 import { printable } from '../schema.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
@@ -19,6 +19,11 @@ type Call = {
   authorizeCommand?: string | undefined
   /** What to wait when the vendor throttles without saying how long. */
   throttleMs?: number
+  /**
+   * The answer can contain tokens: they are known to redaction before anything is said of it, and what was granted counts
+   * whatever the HTTP status, redirects aside.
+   */
+  grantsTokens?: boolean
 }
 
 /** Makes one call. Returns what the vendor's answer means, or throws the `OperationError` it means. */
@@ -30,13 +35,22 @@ export const call = async (
 
 /** The meaning of a response, as `call` returns or throws it. */
 export function judge(
-  { vendor, codes, succeeded, actsAs, authorizeCommand, throttleMs = 1_000 }: Omit<Call, 'request'>,
+  {
+    vendor,
+    codes,
+    succeeded,
+    actsAs,
+    authorizeCommand,
+    throttleMs = 1_000,
+    grantsTokens = false,
+  }: Omit<Call, 'request'>,
   response: VendorResponse,
 ): { outcome: 'changed' | 'unchanged'; answer: Answer } {
-  const answer = parseAnswer(vendor, response)
+  const answer = parseAnswer(vendor, response, grantsTokens)
   const { code, message, requestId } = answer
   const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
-  if (!answer.failed && response.status < 300 && succeeded(answer.json)) return { outcome: 'changed', answer }
+  const isFinal = response.status < 300 || (grantsTokens && response.status >= 400)
+  if (!answer.failed && isFinal && succeeded(answer.json)) return { outcome: 'changed', answer }
 
   const meaning = (answer.failed && code !== null && lookUp(codes, vendor, code)) || byStatus(response.status)
   if ('outcome' in meaning) return { outcome: meaning.outcome, answer }
@@ -75,12 +89,13 @@ export async function ask<Wanted>(
 }
 
 /** Anything but a JSON object is an answer of nobody: a proxy's page, a cut body, an empty one. */
-function parseAnswer(vendor: ResponseParser, response: VendorResponse): Answer {
+function parseAnswer(vendor: ResponseParser, response: VendorResponse, grantsTokens: boolean): Answer {
   let json: unknown
   try {
     json = JSON.parse(response.text)
   } catch {}
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
+  if (isObject && grantsTokens) registerSecrets(tokensIn(json as object))
   const answer = vendor.parse(isObject ? (json as Record<string, unknown>) : {}, response)
   const { code, message, requestId } = answer
   return {
@@ -90,6 +105,14 @@ function parseAnswer(vendor: ResponseParser, response: VendorResponse): Answer {
     requestId: requestId !== null && /^[\x21-\x7e]{1,200}$/.test(requestId) ? redact(requestId) : null,
     message: redact(printable(message, 300)),
   }
+}
+
+/** The values of a token answer that can be tokens, by their names, also one level deeper. */
+function tokensIn(json: object): Record<string, unknown> {
+  const fields = Object.entries(json).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null ? Object.entries(value) : [[name, value] as const],
+  )
+  return Object.fromEntries(fields.filter(([name]) => /token$/i.test(name)))
 }
 
 function lookUp(codes: CodeTable, vendor: ResponseParser, code: string): Meaning | undefined {
@@ -121,7 +144,8 @@ function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand:
     en: `Fields: ${fields.join(', ')}.`,
     zh: `字段：${fields.join('、')}。`,
   }
-  const hint = answer.code === null && kind === 'protocol' ? NOT_THE_API : (meaning.hint ?? KINDS[kind].hint)
+  const isApi = answer.code !== null || Object.keys(answer.json).length > 0
+  const hint = !isApi && kind === 'protocol' ? NOT_THE_API : (meaning.hint ?? KINDS[kind].hint)
   const texts =
     kind === 'reauthorization_required' && authorizeCommand
       ? [scopesText, grantAgain(authorizeCommand)]
@@ -130,7 +154,7 @@ function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand:
   return { en: said.map(({ en }) => en).join(' '), zh: said.map(({ zh }) => zh).join('') }
 }
 
-/** Without a code it is not the vendor's API that answered. */
+/** Without JSON it is not the vendor's API that answered. */
 const NOT_THE_API: Text = {
   en: 'Check the proxies between the functions and the vendor, and the vendor URL, then repeat the call.',
   zh: '请检查函数与厂商之间的代理以及厂商地址，然后重试。',
@@ -138,10 +162,7 @@ const NOT_THE_API: Text = {
 
 /** Names from outside that look like names, ten at most. */
 const names = (given: string[] = []) =>
-  given
-    .map(redact)
-    .filter((name) => /^[\w.:[\]-]{1,100}$/.test(name))
-    .slice(0, 10)
+  [...new Set(given.filter((name) => /^[\w.:[\]-]{1,100}$/.test(name)))].slice(0, 10).map(redact)
 
 /** Waits come from outside: whatever is asked becomes one between a second and fifteen minutes. */
 const MAX_WAIT_MS = 15 * 60_000

@@ -1,6 +1,7 @@
-/** The heart: one vendor call on one input, the same for every entrance. */
+/** Makes one vendor call. Shared by all three triggers. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from '../error.ts'
+import { redact } from '../redact.ts'
 import { type Input, printable } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
@@ -26,12 +27,12 @@ export type Limits = {
   remainingMs: () => number
   /** The longest single wait before a retry that is worth staying for. Milliseconds. */
   patienceMs: number
-  /** Told of each call to the vendor as it is sent. */
+  /** Called just before each vendor request is sent. */
   onSend?: () => void
 }
 
 /**
- * Obtains the token, makes the call, retries what a moment may mend, renews a rejected token once.
+ * Obtains the token, makes the call, retries transient errors, renews a rejected token once.
  * A dry run stops before the call; the vendor is asked whose a user's token is, by a call that only reads. No token endpoint
  * is asked more than three times. Throws `OperationError`.
  */
@@ -88,17 +89,18 @@ async function checkOwner(
   if (actsAs !== 'user') return
   const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand)
   if (owner === identity.userId) return
+  const named = redact(printable(owner))
   throw new OperationError(
     'misconfigured',
     {
-      en: `The tokens stored for ${identity.userId} belong to ${printable(owner)}.`,
-      zh: `为 ${identity.userId} 存储的令牌属于 ${printable(owner)}。`,
+      en: `The tokens stored for ${identity.userId} belong to ${named}.`,
+      zh: `为 ${identity.userId} 存储的令牌属于 ${named}。`,
     },
     { hint: grantAgain(authorizeCommand) },
   )
 }
 
-/** That somebody has left who must take something over is an error, not an end. */
+/** Where the acting person must be active, as a custodian must, their departure is an error, not an end. */
 function explainDeparture(error: OperationError, { mustBeActive }: Identity): OperationError {
   if (!mustBeActive || error.kind !== 'not_found' || !error.final) return error
   return new OperationError('forbidden', error.detail, { upstream: error.upstream })

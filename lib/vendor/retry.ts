@@ -16,7 +16,7 @@ export const retryWaitMs = (error: OperationError, retries: number, random = Mat
 export function shouldRetry(error: OperationError, retries: number, waitMs: number, budget: Budget): boolean {
   // The same call would meet the same refusal.
   if (!error.retryable) return false
-  // Who was silent for seconds would be silent again: come back later.
+  // A vendor that just timed out will likely time out again; let the queue retry later.
   if (error.kind === 'timeout') return false
   // Two more tries get past a dropped keep-alive socket and a blip; what lasts longer would only be burdened.
   if (retries >= RETRIES) return false

@@ -61,6 +61,9 @@ export type Container = {
 
 const INIT_TIMEOUT_MS = 10_000
 
+/** Where Node.js keeps compiled code, which halves what a start costs; as for the commands in cli/offboarding.js. */
+const CODE_CACHE = path.resolve(import.meta.dirname, '../../node_modules/.cache/offboarding/code')
+
 /** Starts a worker thread. Its first `run`, without a job, waits for the module to load. */
 export function startContainer(options: FunctionOptions, timeoutMs: number): Container {
   const gate = new SharedArrayBuffer(4)
@@ -71,7 +74,8 @@ export function startContainer(options: FunctionOptions, timeoutMs: number): Con
   }
   const worker = new Worker(path.join(import.meta.dirname, 'lambda-worker.ts'), {
     workerData: settings,
-    env: options.env ?? {},
+    // The thread takes the cache's place out of its environment again.
+    env: { ...options.env, NODE_COMPILE_CACHE: CODE_CACHE },
     execArgv: [],
     argv: [],
   })

@@ -10,6 +10,8 @@ if (!port) throw new Error('lambda-worker.ts runs as a worker thread')
 const settings = workerData as WorkerSettings
 const gate = new Int32Array(settings.gate)
 
+delete process.env.NODE_COMPILE_CACHE
+
 const report = (message: Report) => port.postMessage(message)
 
 for (const stream of ['stdout', 'stderr'] as const)

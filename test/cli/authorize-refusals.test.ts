@@ -84,5 +84,5 @@ test('without offline_access the access token is stored, and the reason told', a
   const { versions, tags } = secrets.secrets.get(ID) ?? {}
   const [version] = [...(versions?.values() ?? [])]
   expect(JSON.parse(version?.content.SecretString ?? '')).toMatchObject({ renewable: false })
-  expect(Object.fromEntries(tags ?? [])).toEqual({ [TAGS.state]: 'not-renewable' })
+  expect(Object.fromEntries(tags ?? [])).toEqual({ [TAGS.state]: 'not-renewable', [TAGS.owner]: 'ou_leaver' })
 })

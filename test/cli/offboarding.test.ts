@@ -117,6 +117,39 @@ test('the npm scripts of each command are its aliases', async () => {
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^offboarding letters list: unknown option '--bogus'\n/)])
 }, 60_000)
 
+test('--version is that of package.json', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+  expect(await run(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
+})
+
+const GROUPS = [[[]], [['letters']], [['users']]]
+const COMMANDS = [
+  [['discover']],
+  [['offboard']],
+  [['report']],
+  [['smoke']],
+  [['letters', 'list']],
+  [['letters', 'show']],
+  [['letters', 'redrive']],
+  [['letters', 'discard']],
+  [['users', 'list']],
+  [['users', 'forget']],
+  [['users', 'authorize']],
+]
+
+test.each(COMMANDS)('-h after %j states the default stage and the exit codes', async (words) => {
+  const { stdout } = await run([...words, '-h'])
+  const flat = stdout.replace(/\s+/g, ' ')
+  const stage = ['users', 'smoke'].includes(words[0] ?? '') ? 'dev' : 'the local stack'
+  expect(flat).toMatch(new RegExp(`--stage <stage> [^()]+\\(default: "?${stage}"?\\)`))
+  expect(flat).toMatch(/Exit code 0: .+ 1: .+ 2: wrong/)
+})
+
+test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (words) => {
+  const { stdout } = await run([...words, '-h'])
+  expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+})
+
 test.each([
   [[]],
   [['letters']],

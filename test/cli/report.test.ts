@@ -234,14 +234,14 @@ test('reads 5,000 targets among others through empty pages and throttling, in on
 
 test('a deployed stage is read with the same code', async () => {
   const env = { AWS_ENDPOINT_URL: logs.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-  const other = await run(['report', 'hr-1', '--stage', 'qa'], { env })
+  const other = await run(['report', 'hr-1', '--stage', 'production'], { env })
   expect([other.code, other.stderr]).toEqual([
     1,
-    expect.stringMatching(/there is no log group \S+qa-\S+ here: check stage, region and account\n$/),
+    expect.stringMatching(/there is no log group \S+production-\S+ here: check stage, region and account\n$/),
   ])
-  for (const name of operationNames) logs.createGroup(`/aws/lambda/qa-${name}`)
-  logs.write('/aws/lambda/qa-feishu-drive-unsubscribe', JSON.stringify(lineOf({ input: file('a') })))
-  const { code, stdout } = await run(['report', 'hr-1', '--stage', 'qa'], { env })
+  for (const name of operationNames) logs.createGroup(`/aws/lambda/production-${name}`)
+  logs.write('/aws/lambda/production-feishu-drive-unsubscribe', JSON.stringify(lineOf({ input: file('a') })))
+  const { code, stdout } = await run(['report', 'hr-1', '--stage', 'production'], { env })
   expect([code, stdout]).toEqual([0, expect.stringContaining('1 target: 1 changed')])
 }, 60_000)
 

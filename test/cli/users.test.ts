@@ -75,15 +75,17 @@ describe('list', () => {
   })
 
   test('--json and --vendor; secret names come from serverless.yml', async () => {
-    secrets.seed('subscription-offboarding/qa/feishu/user/ou_1', 'planted', { tags: { [TAGS.state]: 'active' } })
-    secrets.seed('subscription-offboarding/qa/dingtalk/user/u1', 'planted')
-    const { code, stdout, stderr } = await users(['list', '--json', '--vendor', 'feishu', '--stage', 'qa'], {})
+    secrets.seed('subscription-offboarding/production/feishu/user/ou_1', 'planted', {
+      tags: { [TAGS.state]: 'active' },
+    })
+    secrets.seed('subscription-offboarding/production/dingtalk/user/u1', 'planted')
+    const { code, stdout, stderr } = await users(['list', '--json', '--vendor', 'feishu', '--stage', 'production'], {})
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toEqual([
       {
         vendor: 'feishu',
         id: 'ou_1',
-        secretId: 'subscription-offboarding/qa/feishu/user/ou_1',
+        secretId: 'subscription-offboarding/production/feishu/user/ou_1',
         state: 'active',
         refreshTokenExpiresAt: null,
         scheduledForDeletion: false,

@@ -107,8 +107,7 @@ describe.each(operations)('%s', (_, operation) => {
       return answer
     }
     if (kind === 'internal') {
-      const operation = harness.operations[name]?.operation
-      if (operation) vi.spyOn(operation, 'identity').mockImplementation(() => JSON.parse('a fault in the code'))
+      vi.spyOn(await harness.operation(name), 'identity').mockImplementation(() => JSON.parse('a fault in the code'))
       return call({}, language)
     }
     if (kind === 'protocol') {

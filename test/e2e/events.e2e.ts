@@ -144,7 +144,7 @@ it('what fails for good is parked, and a redrive finishes it once the cause is m
   const detail = { offboardingId: 'hr-e2e-parked', feishu: { openId: NEWCOMER, calendar: true } }
   const eventId = await stage.offboard(detail)
   const [parked] = await stage.waitForOutcomes(eventId, 1)
-  expect(parked).toMatchObject({ type: 'Subscription Offboarding Parked', kind: 'misconfigured' })
+  expect(parked).toMatchObject({ type: 'Subscription Offboarding Parked', kind: 'reauthorization_required' })
   await stage.waitUntilEmpty({ [stage.deadLetters]: 1 })
 
   const token = { accessToken: 'u-newcomer', accessTokenExpiresAt: inHours(2) }

@@ -93,7 +93,9 @@ describe('npm run smoke', () => {
   it('fails where there is no such user or no such stage', async () => {
     const absent = await smoke(OTHER, '--open-id', 'ou_absent')
     expect(absent.code).toBe(1)
-    expect(absent.output).toMatch(/^FAIL +feishu-calendar-unsubscribe +502 misconfigured: .*ou_absent" does not exist/m)
+    expect(absent.output).toMatch(
+      /^FAIL +feishu-calendar-unsubscribe +409 reauthorization_required: .*ou_absent" does not exist/m,
+    )
     const nowhere = await smoke('nowhere')
     expect(nowhere.code).toBe(1)
     expect(nowhere.output.match(/^FAIL .* nowhere-\S+ could not be called/gm)).toHaveLength(operations.length)

@@ -5,18 +5,16 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileTemplate } from '../../infra/compile.ts'
 import { loadOperations } from '../../infra/operations.ts'
 import { readTemplate } from '../../infra/wiring.ts'
-import { offboarding } from '../../lib/offboarding-event.ts'
-import { parse } from '../../lib/schema.ts'
 import type { PeekedMessage } from '../../local/aws/queues.ts'
 import sample from '../../local/events/offboarding.json' with { type: 'json' }
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
 import { type Stack, startStack } from '../../local/stack.ts'
 import { sampleOf } from '../harness.ts'
+import { TARGETS } from '../sample-event.ts'
 
-const DEAD_LETTERS = 'test-dead-letter.fifo'
+const DEAD_LETTERS = 'local-dead-letter.fifo'
 const operations = await loadOperations()
-const TARGETS = operations.reduce((sum, { operation }) => sum + operation.targets(parse(offboarding, sample)).length, 0)
 
 let sandbox: Sandbox
 let stack: Stack
@@ -26,7 +24,7 @@ let tried: Awaited<ReturnType<typeof offboard>> & { writes: unknown[] }
 let sent: Awaited<ReturnType<typeof offboard>> & { letters: PeekedMessage[] }
 
 beforeAll(async () => {
-  const template = await compileTemplate({ stage: 'test' })
+  const template = await compileTemplate({ stage: 'local' })
   const variables = Object.assign({}, ...readTemplate(template, { queueUrl: String }).functions.map(({ env }) => env))
   sandbox = await startSandbox({ speed: 120 })
   stack = await startStack({

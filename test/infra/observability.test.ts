@@ -58,7 +58,7 @@ async function writeLines(): Promise<void> {
 }
 
 beforeAll(async () => {
-  resources = (await compileTemplate()).Resources
+  resources = (await compileTemplate({ stage: 'local' })).Resources
   await writeLines()
 }, 120_000)
 
@@ -189,7 +189,7 @@ describe('metrics made from lines', () => {
 describe('the dashboard', () => {
   test('has a name for each stage and region: an account has one list of them', () => {
     expect(ofType('AWS::CloudWatch::Dashboard')[0].DashboardName).toEqual({
-      'Fn::Sub': 'dev-subscription-offboarding-${AWS::Region}',
+      'Fn::Sub': 'local-subscription-offboarding-${AWS::Region}',
     })
   })
 
@@ -214,7 +214,7 @@ describe('the dashboard', () => {
     expect(tables.length).toBeGreaterThanOrEqual(5)
     for (const { properties } of tables) {
       const [sources, query] = [/^(SOURCE '[^']+'\n\| )+/.exec(properties.query)?.[0] ?? '', properties.query]
-      expect(sources.match(/SOURCE '\/aws\/lambda\/dev-[a-z-]+'/g)).toHaveLength(operationNames.length + 1)
+      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 1)
       expect([...queries().values()]).toContain(query.slice(sources.length))
     }
   })

@@ -1,8 +1,8 @@
-/** An operation is whole, or one sentence names the file and the field that is missing. */
+/** An operation is complete, or one sentence names the file and the field that is missing. */
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { feishuConsent } from '../../cli/users/consent.ts'
-import { completeOperation, IncompleteOperation } from '../../infra/operation.ts'
+import { assertDistinct, completeOperation, IncompleteOperation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { parse } from '../../lib/schema.ts'
@@ -49,12 +49,13 @@ describe('what is missing is one sentence that names file and field', () => {
   const whole = operations.find(({ name }) => name === 'feishu-drive-unsubscribe')
   if (!whole) throw new Error('the operation these tests take apart is gone')
   const { name, operation, docs, route, vendor, actsAs } = whole
+  const handler = () => {}
   const text = readFileSync(`functions/${name}.ts`, 'utf8')
   const block = { route, vendor, actsAs }
   const file = `functions/${name}.ts`
 
   test('nothing is, of the operation as it stands', () => {
-    expect(completeOperation(name, block, { operation, docs, text })).toEqual(whole)
+    expect(completeOperation(name, block, { operation, docs, handler, text })).toEqual(whole)
   })
 
   test.each([
@@ -64,6 +65,28 @@ describe('what is missing is one sentence that names file and field', () => {
     ['another vendor', { ...block, vendor: 'dingtalk' }, {}, `custom.operations.${name}.vendor must be feishu`],
     ['no operation', block, { operation: undefined }, `${file} exports no operation`],
     ['another name', block, { operation: { ...operation, name: 'x' } }, `${file}: operation.name must be "${name}"`],
+    ['no pace', block, { operation: { ...operation, pace: undefined } }, `${file}: operation.pace is missing`],
+    ['an empty pace', block, { operation: { ...operation, pace: {} } }, `${file}: operation.pace is missing`],
+    ['no codes', block, { operation: { ...operation, codes: undefined } }, `${file}: operation.codes is missing`],
+    [
+      'no identity',
+      block,
+      { operation: { ...operation, identity: undefined } },
+      `${file}: operation.identity is missing`,
+    ],
+    [
+      'a path with an unknown parameter',
+      block,
+      { operation: { ...operation, path: '/files/:token' } },
+      `${file}: operation.path has :token, which operation.input has not`,
+    ],
+    [
+      'a query with an unknown field',
+      block,
+      { operation: { ...operation, query: ['type'] } },
+      `${file}: operation.query has type, which operation.input has not`,
+    ],
+    ['no handler', block, { handler: undefined }, `${file} exports no handler`],
     ["no vendor's page", block, { text: '' }, `${file}: the first comment does not name the vendor's page`],
     ['no docs', block, { docs: undefined }, `${file} exports no docs`],
     ['no Chinese summary', block, { docs: { ...docs, summary: { en: 'x' } } }, `${file}: docs.summary.zh is missing`],
@@ -101,9 +124,41 @@ describe('what is missing is one sentence that names file and field', () => {
       `${file}: docs.event.fields is missing`,
     ],
   ])('%s', (_, block, change, sentence) => {
-    const module = { operation, docs, text, ...change } as Parameters<typeof completeOperation>[2]
+    const module = { operation, docs, handler, text, ...change } as Parameters<typeof completeOperation>[2]
     const build = () => completeOperation(name, block, module)
     expect(build).toThrow(IncompleteOperation)
     expect(build).toThrow(sentence)
+  })
+})
+
+describe('options and fields of the event belong to one operation each', () => {
+  const [first, second] = operations
+  if (!first || !second) throw new Error('there are no two operations')
+  const withEvent = (event: Partial<typeof second.docs.event>) => ({
+    ...second,
+    docs: { ...second.docs, event: { ...second.docs.event, ...event } },
+  })
+
+  test('they do, as the operations stand', () => {
+    expect(() => assertDistinct(operations)).not.toThrow()
+  })
+
+  test('an option of another operation', () => {
+    const [option] = first.docs.event.options ?? []
+    if (!option) throw new Error(`${first.name} has no option`)
+    expect(() => assertDistinct([first, withEvent({ options: [option] })])).toThrow(
+      new IncompleteOperation(
+        `functions/${second.name}.ts: docs.event.options has ${option.name}, which functions/${first.name}.ts has too`,
+      ),
+    )
+  })
+
+  test('a field of another operation', () => {
+    const [field = ''] = Object.keys(first.docs.event.fields)
+    expect(() => assertDistinct([first, withEvent({ fields: { [field]: 'x' } })])).toThrow(
+      new IncompleteOperation(
+        `functions/${second.name}.ts: docs.event.fields has ${field}, which functions/${first.name}.ts has too`,
+      ),
+    )
   })
 })

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compileTemplate } from '../../infra/compile.ts'
+import { compileTemplate, oslsEnvironment } from '../../infra/compile.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
 import { checkParameters } from './parameters.ts'
 
@@ -72,7 +72,10 @@ let full: Template
 
 /** Packages with the bundles that are there, for what `compileTemplate` leaves out: archives, and what osls prints. */
 async function osls(cwd: string, into: string) {
-  const env = { PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`, HOME: join(directory, 'home') }
+  const env = {
+    ...(await oslsEnvironment(join(directory, 'home'))),
+    PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
+  }
   const { stdout, stderr } = await run('osls', ['package', '--package', into], { cwd, env })
   const template: Template = JSON.parse(await readFile(join(into, 'cloudformation-template-update-stack.json'), 'utf8'))
   return { template, output: stdout + stderr }

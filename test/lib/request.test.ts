@@ -1,10 +1,14 @@
 /** How long a vendor that does not answer is borne. */
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { send } from '../../lib/request.ts'
 import { until } from '../clock.ts'
+
+/** The one clock of all connections, which may go since an earlier file. */
+const undiciClock: { reset(): void } = createRequire(import.meta.url)('undici/lib/util/timers.js')
 
 let response: ServerResponse | undefined
 const server = createServer((_, opened) => {
@@ -12,6 +16,7 @@ const server = createServer((_, opened) => {
 })
 // One clock for all tests: undici keeps its timers.
 beforeAll(async () => {
+  undiciClock.reset()
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   await once(server.listen(0, '127.0.0.1'), 'listening')
 })
@@ -20,6 +25,7 @@ afterEach(() => {
   server.closeAllConnections()
 })
 afterAll(() => {
+  undiciClock.reset()
   vi.useRealTimers()
   server.close()
 })

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Template } from '../../infra/compile.ts'
 import { startStack } from '../../local/stack.ts'
+import { until } from '../clock.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -132,6 +133,7 @@ test('runs what the template describes: event, work, dead letter, outcome, HTTP,
     ])
   put({ items: ['1', 'bad', '3'] })
   await stack.drained()
+  await until(() => work.length === 3)
   expect(planned).toEqual([{ functionName: 'dev-echo', result: { planned: 3 } }])
   expect(work).toEqual(['1', 'bad', '3'])
   expect(outcomes).toEqual([

@@ -4,12 +4,9 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { loadOperations } from '../../infra/operations.ts'
-import { offboarding } from '../../lib/offboarding-event.ts'
-import { parse } from '../../lib/schema.ts'
-import sample from '../../local/events/offboarding.json' with { type: 'json' }
 import { start as startIn } from '../../local/start.ts'
 import { startHere, startProcess, stopProcesses } from '../cli/operator.ts'
+import { TARGETS } from '../sample-event.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
 
@@ -18,11 +15,6 @@ function write(name: string, content: unknown): string {
   writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
   return file
 }
-
-const TARGETS = (await loadOperations()).reduce(
-  (sum, { operation }) => sum + operation.targets(parse(offboarding, sample)).length,
-  0,
-)
 
 afterAll(stopProcesses)
 
@@ -37,7 +29,7 @@ test('the sample event finishes, reports every target and says that one was park
   expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
   expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)
   expect(stderr).toMatch(/^planned {4}feishu-drive-unsubscribe: 31 items$/m)
-}, 60_000)
+}, 240_000)
 
 test('exits 0 when every item finished; a dry run changes nothing; a taken port is no obstacle', async () => {
   const taken = createServer().listen(0, '127.0.0.1')
@@ -57,7 +49,7 @@ test('an invalid event is reported as rejected, with the reason', async () => {
   const event = write('invalid.json', { offboardingId: 'o', feishu: { approvalCode: 'x' } })
   const { code, stdout } = await start('--once', '--event', event)
   expect([code, stdout]).toEqual([1, expect.stringContaining('feishu.approvalCode is not a known field')])
-}, 60_000)
+}, 240_000)
 
 test.each([
   [['--bogus'], "Unknown option '--bogus'"],

@@ -8,6 +8,7 @@ import { close, listen } from '../../cli/loopback.ts'
 import { sendEvent } from '../../cli/progress/follow.ts'
 import { connect } from '../../cli/stack/connection.ts'
 import { startProcess, stopProcesses } from '../cli/operator.ts'
+import { TARGETS } from '../sample-event.ts'
 
 const CHROMIUM = [
   process.env.CHROMIUM,
@@ -170,7 +171,9 @@ describe('offboardings', () => {
 
     await it.getByText('finished').waitFor()
     // Some were changed already by the tests before.
-    expect(await it.locator('.counts').textContent()).toMatch(/^39\/39 targets(?=.*1 parked)(?=.*1 gone)/)
+    expect(await it.locator('.counts').textContent()).toMatch(
+      new RegExp(`^${TARGETS}/${TARGETS} targets(?=.*1 parked)(?=.*1 gone)`),
+    )
     for (const [operation, targets] of Object.entries({
       'feishu-drive-unsubscribe': 31,
       'feishu-approval-unsubscribe': 2,
@@ -179,12 +182,12 @@ describe('offboardings', () => {
     await drive.getByRole('row', { name: /doxcnSandbox28 docx (changed|unchanged)/ }).waitFor()
 
     await page.getByRole('button', { name: '中文' }).click()
-    await it.getByText('请为应用(或该用户)授予文档管理权限').waitFor()
+    await it.getByText('请为应用（或该用户）授予文档管理权限').waitFor()
   })
 
   test('are told again to who comes later', async () => {
     await page.goto(`${url}/#live`)
-    await card('hr-2026-000123').getByText('39/39').waitFor()
+    await card('hr-2026-000123').getByText(`${TARGETS}/${TARGETS}`).waitFor()
   })
 
   test('tell in Chinese too why they were rejected or parked', async () => {
@@ -193,7 +196,7 @@ describe('offboardings', () => {
     await offboard({ offboardingId: 'no target' })
     await chinese.getByText('offboardingId 不得包含空白、控制字符').waitFor()
     await offboard({ offboardingId: 'too-long', feishu: { approvalCodes: ['c'.repeat(128)] } })
-    await chinese.getByText('请检查所发送的 ID,更正错误的一项后重新发送。').waitFor()
+    await chinese.getByText('请检查所发送的 ID，更正错误的一项后重新发送。').waitFor()
     await chinese.close()
   })
 

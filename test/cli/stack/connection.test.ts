@@ -9,7 +9,7 @@ import { processIo } from '../../../cli/io.ts'
 import { close, listen } from '../../../cli/loopback.ts'
 import { connect } from '../../../cli/stack/connection.ts'
 import { operationNames } from '../../../infra/operations.ts'
-import { run, startLocalStack } from '../operator.ts'
+import { KMS_KEY, run, startLocalStack } from '../operator.ts'
 
 const io = processIo()
 
@@ -66,7 +66,7 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
   const { names, region, settings, isLocal } = await connect(io, {
     stage: 'qa',
-    param: ['source=hr.other'],
+    param: ['source=hr.other', `secretsKmsKeyArn=${KMS_KEY}`],
     region: 'eu-west-1',
   })
   expect(names).toMatchObject({ ...NAMES('qa'), source: 'hr.other' })

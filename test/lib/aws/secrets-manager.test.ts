@@ -88,9 +88,9 @@ describe('a vendor URL', () => {
   test.each(['http://open.feishu.cn', 'https://user:pass@open.feishu.cn', 'open.feishu.cn', 'ftp://127.0.0.1'])(
     '%s is refused before anything is sent',
     async (url) => {
-      const { operation } = harness.operations[approval] ?? {}
+      const operation = await harness.operation(approval)
       process.env.FEISHU_BASE_URL = url
-      expect(() => operation?.vendor.baseUrl()).toThrow('FEISHU_BASE_URL')
+      expect(() => operation.vendor.baseUrl()).toThrow('FEISHU_BASE_URL')
     },
   )
 })

@@ -106,6 +106,12 @@ describe("a user's tokens", () => {
     ['invalidClientIdOrSecret', { code: 'invalidClientIdOrSecret' }, 'misconfigured', /DINGTALK_BASE_URL/],
     ['system.busy', { code: 'system.busy' }, 'unavailable', /later/],
     ['service.error', { code: 'service.error' }, 'unavailable', /later/],
+    [
+      'a message that refuses the refresh token',
+      { status: 400, body: { code: 'brand.new', message: 'the refreshToken is invalid' } },
+      'reauthorization_required',
+      /grant access again/,
+    ],
     ['a code that no page has', { status: 400, body: { code: 'brand.new', message: 'm' } }, 'protocol', /request id/],
     [
       'a code that no page has, with HTTP 403',
@@ -127,7 +133,6 @@ describe("a user's tokens", () => {
     ['invalidParameter.authCode.notFound', '不合法的临时授权码'],
     ['invalidParameter.refreshToken.notFound', 'not found'],
     ['invalid_grant', 'revoked'],
-    ['brand.new', 'the refreshToken has expired'],
   ])('answered with %s, %s, are lost: asked once', async (code, message) => {
     harness.sandbox.answer({ path: USER_TOKEN }, { status: 400, body: { code, message, requestid: 'R' } })
     for (let n = 0; n < 2; n++) {

@@ -123,7 +123,7 @@ describe('a token endpoint', () => {
   test.each([
     { code: 0, msg: 'ok' },
     { code: 0, access_token: 'another spelling', expire: 7200 },
-    { code: 0, tenant_access_token: 'planted-token', expire: 'soon' },
+    { code: 0, tenant_access_token: 'planted token', expire: 7_200 },
     { code: 0, tenant_access_token: 'planted-token\r\nx: y', expire: 7200 },
   ])('that answers %j is not understood, and nothing is cached', async (body) => {
     harness.sandbox.answer({ path: TENANT_TOKEN }, { status: 200, body })

@@ -1,10 +1,16 @@
 /** Answers on demand: given, broken, silent. */
 
-import { expect, test, vi } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { subscriptions } from '../../../local/sandbox/state.ts'
 import { call, drive, internal, leaver, post, sandbox, start, unsubscription } from './caller.ts'
 
 const delaysMs: number[] = []
+// What earlier files of this process have imported sleeps in earnest, and later files are not to find what does not.
+vi.hoisted(() => vi.resetModules())
+afterAll(() => {
+  vi.doUnmock('node:timers/promises')
+  vi.resetModules()
+})
 vi.mock('node:timers/promises', () => ({ setTimeout: async (ms: number) => void delaysMs.push(ms) }))
 
 const subscribed = () => subscriptions(sandbox.state).feishu.calendar.includes('ou_leaver')

@@ -1,0 +1,30 @@
+/** Letters as text. */
+import { targetOf } from '../progress/ledger.ts'
+import type { Letter } from './letter.ts'
+
+/** A paragraph for each reason, the most frequent first. */
+export function formatReasons(letters: Letter[], examples: number): string {
+  const groups = [...Map.groupBy(letters, ({ kind, code, hint }) => JSON.stringify([kind, code, hint])).values()]
+  return groups
+    .sort((a, b) => b.length - a.length)
+    .map((group) => {
+      const [{ kind, code, hint }] = group as [Letter]
+      const lines = group.slice(0, examples).map((letter) => `    ${formatLetter(letter)}`)
+      const rest = group.length - lines.length
+      if (rest > 0) lines.push(`    … and ${rest} more; --all shows them`)
+      return `${[kind, code].filter(Boolean).join(' ')}: ${formatCount(group.length)}\n  ${hint}\n${lines.join('\n')}\n\n`
+    })
+    .join('')
+}
+
+/** `6f1c…  hr-2026-000123  feishu-drive-unsubscribe doxcn… docx  since 2026-11-21T08:00:00Z` */
+const formatLetter = ({ id, offboardingId, operation, input, since }: Letter): string =>
+  [
+    id,
+    offboardingId ?? '-',
+    [operation, input ? targetOf({ input: input as Record<string, string> }) : 'event'].filter(Boolean).join(' '),
+    `since ${since.replace(/\.\d+Z$/, 'Z')}`,
+  ].join('  ')
+
+/** `1 letter`, `3 letters` */
+export const formatCount = (count: number): string => (count === 1 ? '1 letter' : `${count} letters`)

@@ -26,7 +26,7 @@ export type Names = {
   operations: Record<string, { functionName: string; queue: string; logGroup: string }>
 }
 
-type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'logs'
+type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'logs' | 'dynamodb'
 
 /** What the local stack says of itself. */
 export type StackDescription = {
@@ -78,7 +78,7 @@ export async function connect(io: Io, { local, ...deployment }: ConnectionOption
 }
 
 /**
- * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets. On
+ * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets and ledger. On
  * the local stack nothing of the caller's AWS configuration is left.
  */
 export function useConnection({ variables, region, settings }: Connection): void {
@@ -86,6 +86,7 @@ export function useConnection({ variables, region, settings }: Connection): void
   if (credentials) {
     for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
     process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = endpoint
+    process.env.AWS_ENDPOINT_URL_DYNAMODB = settings('dynamodb').endpoint
     process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId
     process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey
   }
@@ -149,6 +150,8 @@ export function getStackNames({ functions, queues, rules, eventSources }: Wiring
   }
 }
 
-/** The variables of the functions that name secrets and vendors, and their limits. */
+/** The variables of the functions that name secrets, vendors and the ledger, and their limits. */
 export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
-  Object.fromEntries(environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX)_/.test(name)))
+  Object.fromEntries(
+    environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX|LEDGER)_/.test(name)),
+  )

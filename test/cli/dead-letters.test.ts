@@ -68,7 +68,7 @@ const description = (): StackDescription => ({
     ),
   },
   region: 'ap-southeast-1',
-  endpoints: { sqs: url, eventbridge: bus.url, secretsmanager: url, logs: url },
+  endpoints: { sqs: url, eventbridge: bus.url, secretsmanager: url, logs: url, dynamodb: url },
   variables: {},
   speed: 1,
 })

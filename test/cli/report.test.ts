@@ -34,7 +34,7 @@ const server = createServer((request, response) => {
       operations: { [DRIVE]: namesOf(DRIVE), [APPROVAL]: namesOf(APPROVAL) },
     },
     region: 'ap-southeast-1',
-    endpoints: { sqs: url, eventbridge: url, secretsmanager: url, logs: url },
+    endpoints: { sqs: url, eventbridge: url, secretsmanager: url, logs: url, dynamodb: url },
     variables: {},
     speed: 1,
   }

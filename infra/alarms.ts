@@ -199,7 +199,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       ...collect(operations, (operation) =>
         collect(LINE_METRICS, (MetricName, metric) => lineFilter(operation, MetricName, metric)),
       ),
-      ...collect(functions, (key) => lineFilter(key, 'Unstored', UNSTORED)),
+      ...collect({ ...operations, [RENEWAL]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
       UnstoredTokensAlarm: alarm('unstored-tokens', {
         Metric: lineMetric(TOKENS, 'Unstored'),
         Statistic: 'Sum',

@@ -142,7 +142,7 @@ function namesIn(query: string): string[] {
 describe('metrics made from lines', () => {
   test('read fields and kinds that lines have', () => {
     const filters = ofType('AWS::Logs::MetricFilter')
-    // Two for each operation, and one for each function.
+    // Two for each operation, and one for each function that renews tokens.
     expect(filters).toHaveLength(3 * operationNames.length + 1)
     for (const { FilterPattern, MetricTransformations } of filters) {
       const read = [FilterPattern, MetricTransformations[0].MetricValue, MetricTransformations[0].Dimensions[0].Value]

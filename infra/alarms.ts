@@ -23,6 +23,10 @@ import {
   upperFirst,
 } from './cloudformation.ts'
 
+/** Of the lines of every function that renews tokens: one metric, under the operation that those lines name. */
+const TOKENS = 'user-token'
+const UNSTORED = { FilterPattern: '{ $.message = "unstored" }', MetricValue: '1', Unit: 'Count' }
+
 /** Metrics made from the audit lines of the operations, for each operation. */
 const LINE_METRICS = {
   VendorFaults: {
@@ -33,6 +37,8 @@ const LINE_METRICS = {
   // Of what took one call, so that it is the vendor's time and not that of waits between tries.
   CallMs: { FilterPattern: '{ ($.attempts = 1) && ($.ms > 0) }', MetricValue: '$.ms', Unit: 'Milliseconds' },
 }
+
+type LineMetric = { FilterPattern: string; MetricValue: string; Unit: string }
 
 /** `section` is the heading in the runbook; what else is given goes over the alarm's defaults. */
 type Alarm = { Metric: object; section: string; Description: string } & Record<string, unknown>
@@ -74,6 +80,23 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Namespace: namespaceOf(stage),
     MetricName,
     Dimensions: [{ Name: 'operation', Value: operation }],
+  })
+  const lineFilter = (key: string, MetricName: string, { FilterPattern, ...transformation }: LineMetric) => ({
+    [`${idOf(key)}${MetricName}`]: {
+      Type: 'AWS::Logs::MetricFilter',
+      Properties: {
+        LogGroupName: ref(`${oslsId(key)}LogGroup`),
+        FilterPattern,
+        MetricTransformations: [
+          {
+            MetricNamespace: namespaceOf(stage),
+            MetricName,
+            Dimensions: [{ Key: 'operation', Value: '$.operation' }],
+            ...transformation,
+          },
+        ],
+      },
+    },
   })
   const aQuarterOfAnHour = { Period: 300, EvaluationPeriods: 3 }
 
@@ -174,24 +197,18 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         }),
       })),
       ...collect(operations, (operation) =>
-        collect(LINE_METRICS, (MetricName, { FilterPattern, ...transformation }) => ({
-          [`${idOf(operation)}${MetricName}`]: {
-            Type: 'AWS::Logs::MetricFilter',
-            Properties: {
-              LogGroupName: ref(`${oslsId(operation)}LogGroup`),
-              FilterPattern,
-              MetricTransformations: [
-                {
-                  MetricNamespace: namespaceOf(stage),
-                  MetricName,
-                  Dimensions: [{ Key: 'operation', Value: '$.operation' }],
-                  ...transformation,
-                },
-              ],
-            },
-          },
-        })),
+        collect(LINE_METRICS, (MetricName, metric) => lineFilter(operation, MetricName, metric)),
       ),
+      ...collect({ ...operations, [RENEWAL]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
+      UnstoredTokensAlarm: alarm('unstored-tokens', {
+        Metric: lineMetric(TOKENS, 'Unstored'),
+        Statistic: 'Sum',
+        Period: 300,
+        section: 'unstored-tokens',
+        Description:
+          'Renewed tokens of a user could not be stored in the secret. The container that has them tries again with every ' +
+          'call; if it ends before, the user must consent again. Restore access to Secrets Manager at once.',
+      }),
       AlarmTopic: {
         Type: 'AWS::SNS::Topic',
         Properties: {
@@ -248,6 +265,12 @@ const RENEWAL_ALARMS = {
     section: 'gone-users',
     Description:
       'stored users no longer exist at the vendor. "npm run users -- forget --gone" schedules their secrets for deletion.',
+  },
+  Stopped: {
+    section: 'stopped-renewals',
+    Description:
+      'the first ten renewals of a run failed alike, so the rest was left alone: most likely it is the vendor or the app. ' +
+      'Read the log of the function for kind and code, and run it again before refresh tokens end.',
   },
   Failed: {
     section: 'failed-renewals',

@@ -166,6 +166,7 @@ const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Check
 const RENEW_USER_TOKENS = [
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
+  'secretsmanager:UpdateSecretVersionStage',
   'secretsmanager:TagResource',
 ]
 

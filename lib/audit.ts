@@ -20,6 +20,7 @@ export type AuditLine = {
     | 'unrecorded'
     | 'renewed'
     | 'unrenewable'
+    | 'unstored'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
@@ -50,7 +51,7 @@ export type AuditLine = {
   secretId?: string
 }
 
-const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrecorded', 'unrenewable']
+const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrecorded', 'unrenewable', 'unstored']
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
 export function audit(line: AuditLine): void {

@@ -24,9 +24,9 @@ const VARIABLES = {
   DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   EVENT_BUS_NAME: 'test-bus',
-  MAX_TARGETS_PER_EVENT: '2000',
   LEDGER_TABLE: 'test-ledger',
   LEDGER_RETENTION_DAYS: '400',
+  MAX_TARGETS_PER_EVENT: '2000',
   OPERATIONS: operationNames.join(','),
 }
 

@@ -22,7 +22,6 @@ export type Names = {
   source: string
   deadLetterQueue: string
   undeliveredEventsQueue: string
-  ledgerTable: string
   /** By the operation's name. */
   operations: Record<string, { functionName: string; queue: string }>
 }
@@ -79,7 +78,7 @@ export async function connect(io: Io, { local, ...deployment }: ConnectionOption
 }
 
 /**
- * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets. On
+ * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets and ledger. On
  * the local stack nothing of the caller's AWS configuration is left.
  */
 export function useConnection({ variables, region, settings }: Connection): void {
@@ -87,6 +86,7 @@ export function useConnection({ variables, region, settings }: Connection): void
   if (credentials) {
     for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
     process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = endpoint
+    process.env.AWS_ENDPOINT_URL_DYNAMODB = settings('dynamodb').endpoint
     process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId
     process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey
   }
@@ -130,7 +130,7 @@ async function readDescription(url: string): Promise<StackDescription> {
 }
 
 /** Names of what a stack has, from its compiled template. */
-export function getStackNames({ functions, queues, tables, rules, eventSources }: Wiring): Names {
+export function getStackNames({ functions, queues, rules, eventSources }: Wiring): Names {
   const [rule] = rules
   const [source] = (rule?.pattern.source ?? []) as string[]
   const moduleOf = (functionName: string) => functions.find(({ name }) => name === functionName)?.module ?? ''
@@ -141,7 +141,6 @@ export function getStackNames({ functions, queues, tables, rules, eventSources }
     source: source ?? '',
     deadLetterQueue: deadLetterTargetArn?.split(':').at(-1) ?? '',
     undeliveredEventsQueue: functions.find(({ failureQueue }) => failureQueue)?.failureQueue ?? '',
-    ledgerTable: tables[0]?.name ?? '',
     operations: Object.fromEntries(
       eventSources.map(({ queue, functionName }) => {
         const operation = moduleOf(functionName).split('/').at(-2) ?? ''
@@ -151,6 +150,8 @@ export function getStackNames({ functions, queues, tables, rules, eventSources }
   }
 }
 
-/** The variables of the functions that name secrets and vendors, and their limits. */
+/** The variables of the functions that name secrets, vendors and the ledger, and their limits. */
 export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
-  Object.fromEntries(environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX)_/.test(name)))
+  Object.fromEntries(
+    environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX|LEDGER)_/.test(name)),
+  )

@@ -68,7 +68,8 @@ export async function execute<I extends Input>(
       if (!credential && budget.isSpent) throw error
       if (error.tokenRejected && credential) {
         credential.reject()
-        if (renewed) throw error
+        // Whether a user's new token that is rejected too is worth another, the ledger knows.
+        if (renewed && credential.actsAs === 'tenant') throw error
         renewed = true
         await beforeRepeat?.()
         continue

@@ -24,9 +24,9 @@ export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initM
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
-  /** `path` is the vendor's, as called. */
-  vendor?: (path: string, nowMs: number) => VendorFault | undefined
-  aws?: (operation: string, nowMs: number) => AwsFault | undefined
+  /** `path` is the vendor's, as called. Containers are counted from 0, in the order of their starts. */
+  vendor?: (path: string, nowMs: number, container: number) => VendorFault | undefined
+  aws?: (operation: string, nowMs: number, container: number) => AwsFault | undefined
   /** A batch has been worked through and is about to be deleted. */
   delete?: () => 'lost' | undefined
   /** A batch is about to be handed over. */
@@ -34,15 +34,24 @@ export type Faults = {
   /** How far a new container's clock is off. */
   skewMs?: () => number
 }
+/** `frozen`: the container stands still for two minutes, before the vendor has the request or after it was `handled`. */
 export type VendorFault =
-  | { fault: 'reset' | 'stall' | 'killed'; handled: boolean }
+  | { fault: 'reset' | 'stall' | 'killed' | 'frozen'; handled: boolean }
   | { fault: 'truncated' | 'html' }
   /** The normal answer with these fields instead of its own; null leaves one out. */
   | { fault: 'change'; change: Record<string, unknown> }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
-/** `late`: the work is done, but the answer comes too late. */
-export type AwsFault = 'throttled' | 'failed' | 'late' | 'partial' | 'killed-before' | 'killed-after'
+/** `late`: the work is done, but the answer comes too late. `frozen`: the container stands still for two minutes. */
+export type AwsFault =
+  | 'throttled'
+  | 'failed'
+  | 'late'
+  | 'partial'
+  | 'killed-before'
+  | 'killed-after'
+  | 'frozen-before'
+  | 'frozen-after'
 
 export type SimulationOptions = {
   operations: readonly string[]
@@ -98,6 +107,7 @@ const VISIBILITY_MS = 180_000
 const MEMORY_GB = 0.5
 /** How long the clients of AWS wait for an answer. */
 const AWS_TIMEOUT_MS = 2_000
+const FROZEN_MS = 120_000
 
 class Killed extends Error {}
 
@@ -108,6 +118,8 @@ function killed(die: Container['die'], at: string): Promise<never> {
 }
 
 type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
+/** What a container's calls say of it. */
+type Caller = { name: string; container: number; die: Container['die'] }
 
 export async function startSimulation(options: SimulationOptions) {
   const { operations, others = [], latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
@@ -166,12 +178,14 @@ export async function startSimulation(options: SimulationOptions) {
 
   const idleContainers = new Map<string, Container[]>(names.map((name) => [name, []]))
 
+  let containers = 0
   async function startContainer(name: string): Promise<Container> {
     let die: Container['die'] = () => {}
     const dead = new Promise<never>((_, reject) => {
       die = reject
     })
     dead.catch(() => {})
+    const caller: Caller = { name, container: containers++, die }
     const skewMs = faults.skewMs?.() ?? 0
     const env = {
       OPERATIONS: operations.join(','),
@@ -185,8 +199,8 @@ export async function startSimulation(options: SimulationOptions) {
     const stdout = { write: (text: string) => logged(name, text) }
     const host: Host = {
       sleep: (ms) => clock.sleep(ms),
-      vendor: (request, timeoutMs) => callVendor(name, request, timeoutMs, die),
-      aws: (operation, input) => callAws(name, operation, input, die),
+      vendor: (request, timeoutMs) => callVendor(caller, request, timeoutMs),
+      aws: (operation, input) => callAws(caller, operation, input),
       date: () => new Date(now()).toUTCString(),
     }
     const start = bundles.get(name)
@@ -239,10 +253,9 @@ export async function startSimulation(options: SimulationOptions) {
   }
 
   async function callVendor(
-    name: string,
+    { name, container, die }: Caller,
     request: VendorRequest,
     timeoutMs: number,
-    die: Container['die'],
   ): Promise<VendorAnswer> {
     const counted = countsOf(name)
     const { pathname, search } = new URL(request.url)
@@ -252,7 +265,7 @@ export async function startSimulation(options: SimulationOptions) {
     await clock.sleep(latencies.vendorMs / 2)
     const received = vendors.receive({ ...request, url: pathname + search, headers })
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
-    const injected = faults.vendor?.(pathname, now())
+    const injected = faults.vendor?.(pathname, now(), container)
     const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
       await take(latencies.vendorMs / 2)
       const { status, json, text = '' } = answer
@@ -269,6 +282,11 @@ export async function startSimulation(options: SimulationOptions) {
       case 'killed':
         if (injected.handled) received.normal()
         return killed(die, 'a vendor call')
+      case 'frozen': {
+        const handled = injected.handled && received.normal()
+        await clock.sleep(FROZEN_MS)
+        return answerWith(handled || received.normal())
+      }
       case 'stall':
         if (injected.handled) received.normal()
         await clock.sleep(timeoutMs)
@@ -307,14 +325,14 @@ export async function startSimulation(options: SimulationOptions) {
   }
 
   async function callAws(
-    name: string,
+    { name, container, die }: Caller,
     operation: string,
     input: object,
-    die: Container['die'],
   ): Promise<Record<string, unknown>> {
-    const fault = faults.aws?.(operation, now())
+    const fault = faults.aws?.(operation, now(), container)
     await take(latencies.awsMs)
     if (fault === 'killed-before') return killed(die, operation)
+    if (fault === 'frozen-before') await clock.sleep(FROZEN_MS)
     if (fault === 'throttled')
       throw Object.assign(new Error('slow down'), {
         name: 'ThrottlingException',
@@ -329,6 +347,7 @@ export async function startSimulation(options: SimulationOptions) {
       await clock.sleep(AWS_TIMEOUT_MS)
       throw Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
     }
+    if (fault === 'frozen-after') await clock.sleep(FROZEN_MS)
     return fault === 'killed-after' ? killed(die, operation) : (result as Record<string, unknown>)
   }
 

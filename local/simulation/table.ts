@@ -46,7 +46,7 @@ export class Table {
   #write({ pk, sk }: Attributes, before: Entry, after: Entry, request: Request): void {
     const { ConditionExpression: condition } = request
     this.units.write += Math.ceil(Math.max(1, sizeOf(before), sizeOf(after)) / 1_024)
-    if (condition && !isMet(condition, before ?? {}, request))
+    if (condition && !testOf(condition, request)(before ?? {}))
       throw new AwsError(
         'ConditionalCheckFailedException',
         'The conditional request failed',
@@ -71,13 +71,14 @@ export class Table {
     const direction = request.ScanIndexForward === false ? -1 : 1
     const compare = (a: Attributes, b: Attributes) =>
       direction * [index.sort, 'pk', 'sk'].reduce((order, name) => order || compareValues(a[name], b[name]), 0)
+    const isWanted = testOf(`(${KeyConditionExpression})`, request)
     const partitions =
       index.partition === 'pk'
         ? [this.items.get(request.ExpressionAttributeValues?.[':0']?.S ?? '')]
         : this.items.values()
     const found = [...partitions]
       .flatMap((items) => [...(items?.values() ?? [])])
-      .filter((item) => isMet(`(${KeyConditionExpression})`, item, request))
+      .filter(isWanted)
       .map((item) => entryOf(item, index))
       .filter((entry) => entry !== undefined)
       .filter((entry) => !from || compare(entry, from) > 0)
@@ -125,23 +126,27 @@ const sum = (value: AttributeValue | undefined, { N, SS = [] }: AttributeValue):
     ? { SS: [...new Set([...(value?.SS ?? []), ...SS])] }
     : { N: String(Number(value?.N ?? 0) + Number(N)) }
 
-/** Whether one of the groups in parentheses holds. */
-function isMet(expression: string, item: Attributes, request: Request): boolean {
-  const attribute = (name = '') => item[request.ExpressionAttributeNames?.[name] ?? '']
+/** Tests whether of an item one of the groups in parentheses holds. */
+function testOf(expression: string, request: Request): (item: Attributes) => boolean {
   const value = (name = '') => request.ExpressionAttributeValues?.[name]
-  return expression.split(' OR ').some((group) =>
-    [...group.matchAll(/(\w*)\(?(#\d+)(?:,? (=|<|>|BETWEEN)? ?(:\d+))?(?: AND (:\d+))?/g)].every(
-      ([, call, name, operator, first, second]) => {
-        const found = attribute(name)
-        if (call === 'attribute_exists') return found !== undefined
-        if (call === 'attribute_not_exists') return found === undefined
-        if (call === 'begins_with') return found?.S?.startsWith(value(first)?.S ?? '') === true
-        const order = compareValues(found, value(first))
-        if (operator === 'BETWEEN') return order >= 0 && compareValues(found, value(second)) <= 0
-        return operator === '=' ? order === 0 : operator === '<' ? order < 0 : order > 0
-      },
-    ),
-  )
+  const groups = expression
+    .split(' OR ')
+    .map((group) => [...group.matchAll(/(\w*)\(?(#\d+)(?:,? (=|<|>|BETWEEN)? ?(:\d+))?(?: AND (:\d+))?/g)])
+    .map((tests) =>
+      tests.map(([, call, name = '', operator, first, second]) => {
+        const attribute = request.ExpressionAttributeNames?.[name] ?? ''
+        return (item: Attributes) => {
+          const found = item[attribute]
+          if (call === 'attribute_exists') return found !== undefined
+          if (call === 'attribute_not_exists') return found === undefined
+          if (call === 'begins_with') return found?.S?.startsWith(value(first)?.S ?? '') === true
+          const order = compareValues(found, value(first))
+          if (operator === 'BETWEEN') return order >= 0 && compareValues(found, value(second)) <= 0
+          return operator === '=' ? order === 0 : operator === '<' ? order < 0 : order > 0
+        }
+      }),
+    )
+  return (item) => groups.some((tests) => tests.every((test) => test(item)))
 }
 
 /** Negative, zero or positive; not a number for values of different types, or of none. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Operation as Entry } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
+import { dingtalkUserTokenCodes } from '../../lib/dingtalk/codes.ts'
 import { authorizeDingtalkUser } from '../../lib/dingtalk/tokens.ts'
 import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
 import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
@@ -302,20 +303,26 @@ function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): Ope
 
 const AUTHORIZE = { feishu: authorizeFeishuUser, dingtalk: authorizeDingtalkUser }
 
-/** Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. */
+/**
+ * Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. A
+ * user's token that is rejected is renewed, and what becomes of that counts.
+ */
 function codesOf({ codes, vendor }: Operation, actsAs: Credential['actsAs']): [string, Record<string, Meaning>][] {
   const throttles = Object.keys(dingtalkCodes).filter((code) =>
     Object.keys(vendor.codePrefixes).some((prefix) => code.startsWith(prefix)),
   )
-  const ofTokens = vendor.name === 'feishu' && actsAs === 'user' ? feishuOauthCodes : {}
+  const ofTokens = actsAs === 'user' ? TOKEN_CODES[vendor.name] : {}
   const known = (code: string) => VENDORS[vendor.name].gateway.failure(code, undefined) !== undefined
+  const isRenewed = (code: string) => actsAs === 'user' && 'tokenRejected' in (vendor.codes[code] ?? {})
   return [
     ...[...Object.keys(codes), ...Object.keys(vendor.codes), ...throttles].map(
       (code): [string, Record<string, Meaning>] => [code, codes],
     ),
     ...Object.keys(ofTokens).map((code): [string, Record<string, Meaning>] => [code, ofTokens]),
-  ].filter(([code]) => known(code))
+  ].filter(([code]) => known(code) && !isRenewed(code))
 }
+
+const TOKEN_CODES = { feishu: feishuOauthCodes, dingtalk: dingtalkUserTokenCodes }
 
 function failureOf({ vendor }: Operation, code: string): Answer {
   const answer = VENDORS[vendor.name].gateway.failure(code, undefined)

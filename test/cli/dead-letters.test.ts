@@ -68,14 +68,13 @@ const description = (): StackDescription => ({
     source: 'hr.offboarding',
     deadLetterQueue: DEAD,
     undeliveredEventsQueue: UNDELIVERED,
-    ledgerTable: 'ledger',
     operations: Object.fromEntries(
       operationNames.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo` }]),
     ),
   },
   region: 'ap-southeast-1',
   endpoints: { sqs: url, eventbridge: bus.url, secretsmanager: url, dynamodb: ledger.url },
-  variables: {},
+  variables: { LEDGER_TABLE: 'ledger' },
   speed: 1,
 })
 

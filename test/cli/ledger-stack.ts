@@ -33,14 +33,13 @@ export async function startLedgerStack(operations = [DRIVE, APPROVAL]) {
       source: 'hr.offboarding',
       deadLetterQueue: 'dead-letter.fifo',
       undeliveredEventsQueue: 'undelivered-events',
-      ledgerTable: TABLE,
       operations: Object.fromEntries(
         operations.map((name) => [name, { functionName: `local-${name}`, queue: `local-${name}.fifo` }]),
       ),
     },
     region: REGION,
     endpoints: { sqs: ledger.url, eventbridge: ledger.url, secretsmanager: ledger.url, dynamodb: ledger.url },
-    variables: {},
+    variables: { LEDGER_TABLE: TABLE },
     speed: 1,
   }
   const server = createServer((request, response) => {

@@ -93,12 +93,11 @@ describe('where nothing answers for the functions', () => {
     const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo' } }
     server = createServer((_, response) => {
       const endpoints = { dynamodb: ledger.url, eventbridge: bus.url }
-      const variables = { MAX_TARGETS_PER_EVENT: '10' }
+      const variables = { MAX_TARGETS_PER_EVENT: '10', LEDGER_TABLE: 'ledger' }
       const names = {
         bus: 'bus',
         source: 'hr.offboarding',
         undeliveredEventsQueue: 'undelivered',
-        ledgerTable: 'ledger',
         operations,
       }
       response.end(JSON.stringify({ names, region: 'ap-southeast-1', endpoints, variables, speed: 1 }))

@@ -17,10 +17,10 @@ const server = createServer((request, response) => {
   const endpoints = { dynamodb: url, eventbridge: url, sqs: url, secretsmanager: url }
   response.end(
     JSON.stringify({
-      names: { ledgerTable: 'ledger', operations },
+      names: { operations },
       region: 'ap-southeast-1',
       endpoints,
-      variables: {},
+      variables: { LEDGER_TABLE: 'ledger' },
       speed: 1,
     }),
   )

@@ -399,7 +399,12 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     ]
     const asUser = {
       Effect: 'Allow',
-      Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+      Action: [
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecretVersionStage',
+        'secretsmanager:TagResource',
+      ],
       Resource: secret(`${prefix}/user/*`),
     }
     const onlyInProd = [
@@ -752,7 +757,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(2 + 5 * names.length + 2 * 2 + 5 * 2 + 2)
+    expect(alarms).toHaveLength(3 + 5 * names.length + 2 * 2 + 6 * 2 + 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -891,14 +896,19 @@ describe(RENEWAL, () => {
       },
       {
         Effect: 'Allow',
-        Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+        Action: [
+          'secretsmanager:GetSecretValue',
+          'secretsmanager:PutSecretValue',
+          'secretsmanager:UpdateSecretVersionStage',
+          'secretsmanager:TagResource',
+        ],
         Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/user/*`)),
       },
     ])
   })
 
   it.each(['feishu', 'dingtalk'])('has alarms on what it counts (%s)', (vendor) => {
-    for (const metric of ['ReauthorizationRequired', 'Gone', 'Failed'])
+    for (const metric of ['ReauthorizationRequired', 'Gone', 'Failed', 'Stopped'])
       expect(alarmNamed(plain, `dev-${RENEWAL}-${vendor}-${metric}`)).toMatchObject({
         Namespace: 'SubscriptionOffboarding',
         MetricName: metric,
@@ -950,6 +960,7 @@ describe('growing', () => {
       'AWS::CloudWatch::Alarm',
       'AWS::Lambda::Function',
       'AWS::Logs::LogGroup',
+      'AWS::Logs::MetricFilter',
     ])
     expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
   }, 60_000)

@@ -9,6 +9,7 @@ import { operationNames } from '../../infra/operations.ts'
 const CALLERS = [...operationNames, 'user-token-renewal']
 const FUNCTIONS = [...CALLERS, 'offboarding-sweep']
 
+/** The client of DynamoDB and what it brings is 51,000 of them. */
 const MAX_BYTES = 520_000
 
 test('there is a bundle for each function and nothing else', () => {
@@ -33,7 +34,7 @@ describe.each(FUNCTIONS)('%s', (name) => {
 })
 
 describe.each(CALLERS)('%s', (name) => {
-  test('loads the clients of SQS and EventBridge when first needed, not at the start', () => {
+  test('loads the clients of SQS, EventBridge and DynamoDB when first needed, not at the start', () => {
     const code = (files: string[]) => files.map((file) => readFileSync(`dist/${name}/${file}`, 'utf8')).join('')
     const all = readdirSync(`dist/${name}`).filter((file) => file.endsWith('.mjs'))
     const atStart = ['index.mjs']
@@ -44,6 +45,9 @@ describe.each(CALLERS)('%s', (name) => {
     expect(code(atStart)).toContain('secretsmanager')
     expect(code(atStart)).not.toMatch(clients)
     expect(clients.test(code(all))).toBe(name !== 'user-token-renewal')
+    // The ledger's too, but for the scheduled renewal, which does nothing without it.
+    expect(code(atStart).includes('DynamoDB_20120810')).toBe(name === 'user-token-renewal')
+    expect(code(all)).toContain('DynamoDB_20120810')
   })
 
   test('says where in our sources an unexpected error came from', () => {

@@ -19,7 +19,6 @@ const NAMES = (stage: string) => ({
   source: 'hr.offboarding',
   deadLetterQueue: `${stage}-dead-letter.fifo`,
   undeliveredEventsQueue: `${stage}-undelivered-events`,
-  ledgerTable: `${stage}-ledger`,
 })
 const DRIVE = (stage: string) => ({
   functionName: `${stage}-feishu-drive-unsubscribe`,

@@ -74,7 +74,7 @@ const rejections: [string, number | string, string, number][] = [
   ...[99991661, 99991663, 99991664, 99991665, 99991668, 99991671, 99991677].flatMap(
     (code): [string, number, string, number][] => [
       ['feishu-approval-unsubscribe', code, 'misconfigured', 502],
-      ['feishu-calendar-unsubscribe', code, 'reauthorization_required', 409],
+      ['feishu-calendar-unsubscribe', code, 'unavailable', 503],
     ],
   ),
   ['dingtalk-calendar-unsubscribe', 'InvalidAuthentication', 'misconfigured', 502],
@@ -193,6 +193,13 @@ describe('a documented code', () => {
 })
 
 describe('a rejected token', () => {
+  // As if the user's token had been issued long ago, and never been rejected.
+  beforeEach(async () => {
+    await harness.startCold()
+    const Key = { pk: { S: 'user#test/feishu/user/ou_leaver' }, sk: { S: 'renewal' } }
+    await harness.dynamoDb.run('DeleteItem', { TableName: 'test-ledger', Key })
+  })
+
   test.each(rejections)('%s: %s renews once, replays once, and then is %s', async (name, code, kind, status) => {
     const before = calls(name)
     answerWith(name, { status: 400, body: failureOf(name, code) })

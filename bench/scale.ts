@@ -18,7 +18,7 @@ and writes docs/scale.json and docs/scale.svg.
 `
 
 /** How long things take in the simulation. Assumptions, not measurements. Milliseconds. */
-const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300 }
+const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5 }
 
 /** AWS list prices in US dollars, us-east-1, without free tiers: the pricing pages of each service. */
 const PRICES = {
@@ -28,6 +28,8 @@ const PRICES = {
   eventBridgePerCustomEvent: 1 / 1e6,
   secretsManagerPerRequest: 0.05 / 1e4,
   logsPerGb: 0.5,
+  dynamoDbPerReadUnit: 0.125 / 1e6,
+  dynamoDbPerWriteUnit: 0.625 / 1e6,
 }
 
 /** The people a scenario has. A leaver beyond them is one of them again, with the same number of calls. */
@@ -58,7 +60,9 @@ const costOf = (counts: Counts): number =>
   counts.sqsRequests * PRICES.sqsFifoPerRequest +
   counts.eventsPut * PRICES.eventBridgePerCustomEvent +
   counts.secretsRequests * PRICES.secretsManagerPerRequest +
-  (counts.logBytes / 1e9) * PRICES.logsPerGb
+  (counts.logBytes / 1e9) * PRICES.logsPerGb +
+  counts.tableReads * PRICES.dynamoDbPerReadUnit +
+  counts.tableWrites * PRICES.dynamoDbPerWriteUnit
 
 const round = (value: number, digits = 3): number => Number(value.toPrecision(digits))
 
@@ -107,6 +111,8 @@ async function simulate(leavers: number, tenants: number): Promise<Scenario> {
       invocations: counts.invocations,
       sqsRequests: counts.sqsRequests,
       eventsPut: counts.eventsPut,
+      tableReads: round(counts.tableReads, 6),
+      tableWrites: counts.tableWrites,
       usdPer1000Leavers: round((costOf(counts) / leavers) * 1_000),
     }
   })

@@ -46,18 +46,22 @@ export const nameOf = (error: unknown): string => {
 }
 
 /**
- * Rethrows what the call of an IAM action (`sqs:SendMessage`) threw by its name alone: a message of AWS may repeat what it
- * was sent.
+ * What the call of an IAM action (`sqs:SendMessage`) threw, by its name alone: a message of AWS may repeat what it was sent.
  */
+export function toCommandError(action: string, of: string | undefined, error: unknown): CommandError {
+  if (error instanceof CommandError) return error
+  const name = nameOf(error)
+  if (name === 'CredentialsProviderError')
+    return new CommandError('no AWS credentials found: set AWS_PROFILE, or log in to AWS first')
+  const hint = name === 'AccessDeniedException' ? `; you need ${action}` : ''
+  return new CommandError(`${action.replace(/^.*:/, '')}${of ? ` of "${of}"` : ''} failed (${name})${hint}`)
+}
+
+/** Rethrows what the call of an IAM action threw as `toCommandError` has it. */
 export const failed =
   (action: string, of?: string) =>
   (error: unknown): never => {
-    if (error instanceof CommandError) throw error
-    const name = nameOf(error)
-    if (name === 'CredentialsProviderError')
-      throw new CommandError('no AWS credentials found: set AWS_PROFILE, or log in to AWS first')
-    const hint = name === 'AccessDeniedException' ? `; you need ${action}` : ''
-    throw new CommandError(`${action.replace(/^.*:/, '')}${of ? ` of "${of}"` : ''} failed (${name})${hint}`)
+    throw toCommandError(action, of, error)
   }
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)
@@ -97,8 +101,15 @@ export function vendorId(text: string): string {
 }
 
 /** An option that may be given more than once; its value is an array. */
-export const repeatable = (flags: string, description: string): Option =>
-  new Option(flags, description).argParser((value: string, all: string[] = []) => [...all, value])
+export function repeatable(flags: string, description: string, choices?: readonly string[]): Option {
+  const option = new Option(flags, description)
+  if (choices) option.choices(choices)
+  return option.argParser((value: string, all: string[] = []) => {
+    if (choices && !choices.includes(value))
+      throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`)
+    return [...all, value]
+  })
+}
 
 /** Adds options whose declarations several commands share. */
 export const withOptions = (command: Command, options: Option[]): Command =>

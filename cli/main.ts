@@ -9,7 +9,9 @@ import { type Io, log, processIo } from './io.ts'
 const COMMANDS: Record<string, () => Promise<(io: Io) => Command | Promise<Command>>> = {
   discover: async () => (await import('./discover.ts')).discoverCommand,
   offboard: async () => (await import('./offboard.ts')).offboardCommand,
+  list: async () => (await import('./list.ts')).listCommand,
   report: async () => (await import('./report.ts')).reportCommand,
+  export: async () => (await import('./export.ts')).exportCommand,
   letters: async () => (await import('./letters.ts')).lettersCommand,
   users: async () => (await import('./users.ts')).usersCommand,
   smoke: async () => (await import('./smoke.ts')).smokeCommand,

@@ -8,9 +8,9 @@ import { parse } from '../lib/schema.ts'
 import { readObject, repeatable, UsageError, withOptions } from './command.ts'
 import { assertEvent, mergeParts, newOffboardingId } from './event/event-detail.ts'
 import { type Io, log } from './io.ts'
-import { AuditLog } from './progress/audit-log.ts'
-import { exitCodeOf, follow, sendEvent } from './progress/follow.ts'
+import { follow, sendEvent } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
+import { getExitCode } from './progress/summary.ts'
 import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
 
 /** The one option for targets that belongs to no operation. */
@@ -97,20 +97,18 @@ async function offboard(
   }
   const offboardingId = followed ?? String(detail?.offboardingId)
   const connection = await connect(io, options)
-  let auditLog = new AuditLog(connection, { offboardingId }, Date.now() - LONGEST_MS)
+  let eventId: string | undefined
   if (detail) {
     checkCount(detail, connection)
-    const eventId = await sendEvent(connection, detail)
-    // The clocks of the log and of this machine may differ by so much.
-    auditLog = new AuditLog(connection, { eventId }, Date.now() - DAY_MS)
+    eventId = await sendEvent(connection, detail)
     log(io, `Sent ${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
   }
 
   const signal = io.catchInterrupt()
   try {
-    const ledger = await follow(io, connection, auditLog, { isSent: followed === undefined, signal })
-    io.stdout.write(`\n${FORMATS.table(ledger, offboardingId)}\n`)
-    return exitCodeOf(ledger)
+    const report = await follow(io, connection, { offboardingId, eventId, signal })
+    io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
+    return getExitCode(report)
   } catch (error) {
     log(io, `To go on following it: ${commandLine(['offboard', '--follow', offboardingId], options)}`)
     if (signal.aborted) return 130
@@ -139,7 +137,3 @@ function checkCount(detail: unknown, { variables }: Connection): void {
     throw error
   }
 }
-
-const DAY_MS = 86_400_000
-/** Nothing takes longer: 14 days in a queue, as long as a dead letter, and in the queue again. */
-const LONGEST_MS = 42 * DAY_MS

@@ -1,35 +1,40 @@
-/** `offboarding report`: what became of every target, from the functions' audit log. */
+/** `offboarding report`: what became of every target, from the ledger. */
 import { Command, Option } from 'commander'
-import { CommandError, wholeNumber, withOptions } from './command.ts'
-import type { Io } from './io.ts'
-import { AuditLog } from './progress/audit-log.ts'
-import { exitCodeOf } from './progress/follow.ts'
-import { Ledger } from './progress/ledger.ts'
+import { readRecords } from '../lib/ledger/records.ts'
+import { CommandError, repeatable, withOptions } from './command.ts'
+import { type Io, log } from './io.ts'
+import { follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
-import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
+import { OUTCOMES } from './progress/rows.ts'
+import { getExitCode, type Report, summarize } from './progress/summary.ts'
+import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
+import { useLedger } from './stack/ledger.ts'
 
-type Options = ConnectionOptions & { json?: true; csv?: true; markdown?: true; days: number }
+type Options = ConnectionOptions & {
+  json?: true
+  csv?: true
+  markdown?: true
+  only?: string[]
+  dryRun?: true
+  follow?: true
+}
 
 export const reportCommand = (io: Io): Command =>
   withOptions(
     new Command('report')
       .summary('show what became of every target of an offboarding')
       .description(
-        "Shows every target of an offboarding with its outcome, the vendor's code, the time and the vendor's request id; and what " +
-          'is parked and why. Read from the audit log of the functions. Each target counts once, by its newest outcome.',
+        'Shows every target of an offboarding with its outcome, the vendor code, the time and the vendor request id, and its ' +
+          'history if it was tried more than once; what needs an operator comes first. A target counts once, by its newest ' +
+          'outcome; one that was changed stays so when a later try finds it unchanged or gone.',
       )
       .argument('<offboarding-id>', 'as in the event')
       .addOption(new Option('--json', 'as JSON').conflicts(['csv', 'markdown']))
       .addOption(new Option('--csv', 'as a table for a spreadsheet').conflicts(['json', 'markdown']))
       .addOption(new Option('--markdown', 'for a ticket').conflicts(['json', 'csv']))
-      .addOption(
-        new Option(
-          '--days <n>',
-          'how many days to look back; the log is kept for the deploy parameter logRetentionDays',
-        )
-          .default(30)
-          .argParser(wholeNumber(1, 3_653)),
-      ),
+      .addOption(repeatable('--only <outcome>', 'show only targets with this outcome; may be repeated', OUTCOMES))
+      .option('--dry-run', 'of its dry runs, which are otherwise shown only if there is no real run')
+      .option('--follow', 'show progress until everything has ended, then the report'),
     connectionOptions(),
   )
     .addHelpText(
@@ -45,15 +50,40 @@ Example:
       io.exitCode = await report(io, offboardingId, options)
     })
 
-const DAY_MS = 86_400_000
-
-async function report(io: Io, offboardingId: string, { json, csv, markdown, days, ...connection }: Options) {
-  const log = new AuditLog(await connect(io, connection), { offboardingId }, Date.now() - days * DAY_MS)
-  const ledger = new Ledger()
-  for (const line of await log.next({ deferrals: false })) ledger.add(line)
-  if (ledger.isEmpty)
-    throw new CommandError(`no record of this offboarding in the last ${days} days; --days looks further back`)
+async function report(io: Io, offboardingId: string, options: Options): Promise<number> {
+  const connection = await connect(io, options)
+  const found = options.follow
+    ? await followed(io, connection, offboardingId, options)
+    : await read(connection, offboardingId, options)
+  if (!found) return 130
+  const { json, csv, markdown, only } = options
   const format = FORMATS[json ? 'json' : csv ? 'csv' : markdown ? 'markdown' : 'table']
-  io.stdout.write(`${format(ledger, offboardingId)}\n`)
-  return exitCodeOf(ledger)
+  const shown = found.rows.filter(({ outcome }) => only === undefined || only.includes(outcome))
+  io.stdout.write(`${format(found, shown)}\n`)
+  return getExitCode(found)
+}
+
+async function read(connection: Connection, offboardingId: string, { dryRun }: Options): Promise<Report> {
+  useLedger(connection)
+  const operations = Object.keys(connection.names.operations)
+  const found = summarize(offboardingId, await readRecords(offboardingId), { operations, dryRun })
+  if (found) return found
+  throw new CommandError(`nothing is known of ${dryRun ? 'a dry run of ' : ''}this offboarding`)
+}
+
+/** Nothing when it was interrupted. */
+async function followed(
+  io: Io,
+  connection: Connection,
+  offboardingId: string,
+  options: Options,
+): Promise<Report | undefined> {
+  const signal = io.catchInterrupt()
+  try {
+    return await follow(io, connection, { offboardingId, dryRun: options.dryRun, signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+    log(io, `To go on following it: ${commandLine(['report', offboardingId, '--follow'], options)}`)
+    return undefined
+  }
 }

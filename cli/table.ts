@@ -1,4 +1,4 @@
-/** Tables on a terminal. */
+/** Tables and times on a terminal. */
 
 /** Columns as wide as their longest cell, two spaces apart; with `rule`, a line below the head. */
 export function formatTable(head: string[], rows: string[][], { rule = false } = {}): string {
@@ -13,3 +13,6 @@ export function formatTable(head: string[], rows: string[][], { rule = false } =
       .trimEnd()
   return [head, ...ruled, ...rows].map(line).join('\n')
 }
+
+/** An ISO 8601 time to the second; `-` for none. */
+export const formatTime = (time: string): string => time.replace(/\.\d+Z$/, 'Z') || '-'

@@ -17,10 +17,15 @@ import {
   RENEWAL,
   type Resource,
   ref,
+  SWEEP,
   settings,
   sub,
   upperFirst,
 } from './cloudformation.ts'
+
+/** Of the lines of every function that renews tokens: one metric, under the operation that those lines name. */
+const TOKENS = 'user-token'
+const UNSTORED = { FilterPattern: '{ $.message = "unstored" }', MetricValue: '1', Unit: 'Count' }
 
 /** Metrics made from the audit lines of the operations, for each operation. */
 const LINE_METRICS = {
@@ -32,6 +37,8 @@ const LINE_METRICS = {
   // Of what took one call, so that it is the vendor's time and not that of waits between tries.
   CallMs: { FilterPattern: '{ ($.attempts = 1) && ($.ms > 0) }', MetricValue: '$.ms', Unit: 'Milliseconds' },
 }
+
+type LineMetric = { FilterPattern: string; MetricValue: string; Unit: string }
 
 /** `section` is the heading in the runbook; what else is given goes over the alarm's defaults. */
 type Alarm = { Metric: object; section: string; Description: string } & Record<string, unknown>
@@ -73,6 +80,23 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Namespace: namespaceOf(stage),
     MetricName,
     Dimensions: [{ Name: 'operation', Value: operation }],
+  })
+  const lineFilter = (key: string, MetricName: string, { FilterPattern, ...transformation }: LineMetric) => ({
+    [`${idOf(key)}${MetricName}`]: {
+      Type: 'AWS::Logs::MetricFilter',
+      Properties: {
+        LogGroupName: ref(`${oslsId(key)}LogGroup`),
+        FilterPattern,
+        MetricTransformations: [
+          {
+            MetricNamespace: namespaceOf(stage),
+            MetricName,
+            Dimensions: [{ Key: 'operation', Value: '$.operation' }],
+            ...transformation,
+          },
+        ],
+      },
+    },
   })
   const aQuarterOfAnHour = { Period: 300, EvaluationPeriods: 3 }
 
@@ -161,25 +185,30 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           }),
         })),
       ),
-      ...collect(operations, (operation) =>
-        collect(LINE_METRICS, (MetricName, { FilterPattern, ...transformation }) => ({
-          [`${idOf(operation)}${MetricName}`]: {
-            Type: 'AWS::Logs::MetricFilter',
-            Properties: {
-              LogGroupName: ref(`${oslsId(operation)}LogGroup`),
-              FilterPattern,
-              MetricTransformations: [
-                {
-                  MetricNamespace: namespaceOf(stage),
-                  MetricName,
-                  Dimensions: [{ Key: 'operation', Value: '$.operation' }],
-                  ...transformation,
-                },
-              ],
-            },
+      ...collect(SWEEP_ALARMS, (metric, { name, ...alarmed }) => ({
+        [`${metric}Alarm`]: alarm(name, {
+          Metric: {
+            Namespace: 'SubscriptionOffboarding',
+            MetricName: metric,
+            Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${SWEEP}` }],
           },
-        })),
+          Period: 15 * 60,
+          ...alarmed,
+        }),
+      })),
+      ...collect(operations, (operation) =>
+        collect(LINE_METRICS, (MetricName, metric) => lineFilter(operation, MetricName, metric)),
       ),
+      ...collect({ ...operations, [RENEWAL]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
+      UnstoredTokensAlarm: alarm('unstored-tokens', {
+        Metric: lineMetric(TOKENS, 'Unstored'),
+        Statistic: 'Sum',
+        Period: 300,
+        section: 'unstored-tokens',
+        Description:
+          'Renewed tokens of a user could not be stored in the secret. The container that has them tries again with every ' +
+          'call; if it ends before, the user must consent again. Restore access to Secrets Manager at once.',
+      }),
       AlarmTopic: {
         Type: 'AWS::SNS::Topic',
         Properties: {
@@ -237,11 +266,35 @@ const RENEWAL_ALARMS = {
     Description:
       'stored users no longer exist at the vendor. "npm run users -- forget --gone" schedules their secrets for deletion.',
   },
+  Stopped: {
+    section: 'stopped-renewals',
+    Description:
+      'the first ten renewals of a run failed alike, so the rest was left alone: most likely it is the vendor or the app. ' +
+      'Read the log of the function for kind and code, and run it again before refresh tokens end.',
+  },
   Failed: {
     section: 'failed-renewals',
     Description:
       'tokens of stored users could not be renewed. Read the log of the function for kind and hint; it tries again with ' +
       'its next run, and there are days left before they expire.',
+  },
+}
+
+/** By the metric the scheduled sweep counts. */
+const SWEEP_ALARMS = {
+  UnplannedSendings: {
+    name: 'unplanned-sendings',
+    section: 'unplanned-sendings',
+    Description:
+      'An offboarding event was not planned by every function within an hour: for this leaver something may not have been done. ' +
+      '"npm run dead-letters -- list --kind undelivered" shows why. Fix the cause, then redrive.',
+  },
+  VanishedTargets: {
+    name: 'vanished-targets',
+    section: 'vanished-targets',
+    Description:
+      'Targets were still open 14 days after they were queued, and SQS has deleted their messages. They were parked without ' +
+      'a letter: send the offboarding event again.',
   },
 }
 

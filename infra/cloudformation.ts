@@ -79,8 +79,9 @@ export const collect = <Value, Made extends object>(
 ): Record<string, Made[keyof Made]> =>
   Object.assign({}, ...Object.entries(object).map(([key, value]) => map(key, value)))
 
-/** The function that is no operation. */
+/** The functions that are no operations: scheduled, without route and queue. */
 export const RENEWAL = 'user-token-renewal'
+export const SWEEP = 'offboarding-sweep'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

@@ -18,6 +18,18 @@ import {
 
 type Query = { place?: [x: number, y: number]; query: string[] }
 
+/** What a run of the scheduled renewal counts. */
+const RENEWAL_METRICS = [
+  'Renewed',
+  'Failed',
+  'Unfinished',
+  'Stopped',
+  'ReauthorizationRequired',
+  'NotRenewable',
+  'WrongOwner',
+  'Gone',
+]
+
 /**
  * What the audit lines are asked, in the language of Logs Insights: each is saved with the stack, under its name, and those
  * that have a `place` ([x, y] of the grid, 24 wide) stand on the dashboard too. Fields are those of AuditLine in lib/audit.ts.
@@ -147,12 +159,10 @@ export async function dashboard(osls: Osls) {
         0,
         31,
         Object.keys(vendors).flatMap((vendor) =>
-          ['Renewed', 'Failed', 'Unfinished', 'ReauthorizationRequired', 'NotRenewable', 'WrongOwner', 'Gone'].map(
-            (metric) => [
-              ...['SubscriptionOffboarding', metric, 'FunctionName', `${stage}-${RENEWAL}`, 'Vendor', vendor],
-              { label: `${vendor} ${metric}` },
-            ],
-          ),
+          RENEWAL_METRICS.map((metric) => [
+            ...['SubscriptionOffboarding', metric, 'FunctionName', `${stage}-${RENEWAL}`, 'Vendor', vendor],
+            { label: `${vendor} ${metric}` },
+          ]),
         ),
         { stat: 'Maximum', period: 3600 },
       ),
@@ -160,9 +170,12 @@ export async function dashboard(osls: Osls) {
         'Messages waiting for an operator',
         0,
         37,
-        ['dead-letter.fifo', 'undelivered-events'].map((queue) =>
-          queueMetric('ApproximateNumberOfMessagesVisible', queue),
-        ),
+        [
+          ...['dead-letter.fifo', 'undelivered-events'].map((queue) =>
+            queueMetric('ApproximateNumberOfMessagesVisible', queue),
+          ),
+          [namespaceOf(stage), 'Unstored', 'operation', 'user-token', { label: 'tokens not stored' }],
+        ],
         { stat: 'Maximum' },
       ),
       graph(

@@ -15,9 +15,11 @@ import {
   ref,
   type Settings,
   type Statement,
+  SWEEP,
   settings,
   sub,
 } from './cloudformation.ts'
+import { keepRenewals, sweepLedger, useLedger } from './ledger.ts'
 
 const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
@@ -33,7 +35,7 @@ export async function functions(osls: Osls) {
         handler: `dist/${operation}/index.handler`,
         package: { patterns: ['!**', `dist/${operation}/**`] },
         role: `${idOf(operation)}Role`,
-        environment: { WORK_QUEUE_URL: ref(queue), ...vendors[vendor] },
+        environment: { WORK_QUEUE_URL: ref(queue), OPERATIONS: namesOf(operations), ...vendors[vendor] },
         events: [
           { httpApi: { method, path, authorizer: checked.routeAuthorizer } },
           {
@@ -56,6 +58,9 @@ export async function functions(osls: Osls) {
     }
   })
 }
+
+/** The operations that each plan every event, as a comma list. */
+const namesOf = (operations: Settings['operations']): string => Object.keys(operations).join(',')
 
 /** Work queue and role of each operation. */
 export async function perOperation(osls: Osls) {
@@ -144,6 +149,7 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
     ),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
     allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
+    ...useLedger(operation, actsAs),
     // Secrets Manager appends six random characters to a name; a bare * would also match longer names
     allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
     userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),
@@ -160,6 +166,7 @@ const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Check
 const RENEW_USER_TOKENS = [
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
+  'secretsmanager:UpdateSecretVersionStage',
   'secretsmanager:TagResource',
 ]
 
@@ -212,7 +219,46 @@ export async function userTokenRenewalRole(osls: Osls) {
             RENEW_USER_TOKENS,
             named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
           ),
+          keepRenewals(),
           checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
+        ],
+        all,
+      ),
+    },
+  }
+}
+
+/** Ends what functions that were killed left undone in the ledger. No operation: it has no route and no queue. */
+export async function offboardingSweep(osls: Osls) {
+  const { stage, operations } = await settings(osls)
+  return {
+    [SWEEP]: {
+      name: `${stage}-${SWEEP}`,
+      handler: `dist/${SWEEP}/index.handler`,
+      package: { patterns: ['!**', `dist/${SWEEP}/**`] },
+      role: `${idOf(SWEEP)}Role`,
+      timeout: 600,
+      memorySize: 256,
+      environment: { OPERATIONS: namesOf(operations) },
+      events: [{ schedule: { name: `${stage}-${SWEEP}`, rate: ['rate(15 minutes)'] } }],
+      // The next run does what this one could not.
+      maximumRetryAttempts: 0,
+      maximumEventAge: 10 * 60,
+    },
+  }
+}
+
+/** Its role: offboardings alone, and outcome events. */
+export async function offboardingSweepRole(osls: Osls) {
+  const all = await settings(osls)
+  return {
+    Resources: {
+      [`${idOf(SWEEP)}Role`]: role(
+        SWEEP,
+        [
+          ...baseStatements(`${all.stage}-${SWEEP}`, all.checked),
+          ...sweepLedger(),
+          allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
         ],
         all,
       ),

@@ -18,6 +18,7 @@ export type Wiring = {
     failureQueue?: string
   }[]
   queues: { name: string; properties: Record<string, unknown> }[]
+  tables: { name: string; properties: Record<string, unknown> }[]
   buses: string[]
   rules: { name: string; bus: string; pattern: Pattern; targets: { id: string; functionName: string }[] }[]
   schedules: { name: string; expression: string; functionName: string; input?: unknown }[]
@@ -61,6 +62,10 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
       case 'AWS::Lambda::Function': {
         const name = nameOf(id, resource, 'FunctionName')
         return { ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } }
+      }
+      case 'AWS::DynamoDB::Table': {
+        const name = nameOf(id, resource, 'TableName')
+        return { ref: name, attributes: { Arn: arn('dynamodb', `table/${name}`) } }
       }
       case 'AWS::Events::EventBus': {
         const name = nameOf(id, resource, 'Name')
@@ -139,6 +144,10 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
     functions,
     queues: all('AWS::SQS::Queue').map(({ id, resource, properties }) => ({
       name: nameOf(id, resource, 'QueueName'),
+      properties: resolve(properties, context) as Properties,
+    })),
+    tables: all('AWS::DynamoDB::Table').map(({ id, resource, properties }) => ({
+      name: nameOf(id, resource, 'TableName'),
       properties: resolve(properties, context) as Properties,
     })),
     buses: all('AWS::Events::EventBus').map(({ id, resource }) => nameOf(id, resource, 'Name')),

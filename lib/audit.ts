@@ -9,13 +9,27 @@ import type { Input } from './schema.ts'
 
 /** What a line may hold. There is no field for a token, a secret, a name or a body. */
 export type AuditLine = {
-  message: 'finished' | 'parked' | 'rejected' | 'planned' | 'deferred' | 'failed' | 'renewed' | 'unrenewable'
+  message:
+    | 'finished'
+    | 'parked'
+    | 'rejected'
+    | 'completed'
+    | 'planned'
+    | 'deferred'
+    | 'failed'
+    | 'unrecorded'
+    | 'renewed'
+    | 'unrenewable'
+    | 'unstored'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
   eventId?: string | null
   input?: Input | null
   outcome?: string
+  /** Of a sending that has ended, and how many of its targets ended with each outcome. */
+  completionId?: string
+  counts?: Record<string, number>
   kind?: string | undefined
   code?: string | null | undefined
   requestId?: string | null | undefined
@@ -37,7 +51,7 @@ export type AuditLine = {
   secretId?: string
 }
 
-const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrenewable']
+const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrecorded', 'unrenewable', 'unstored']
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
 export function audit(line: AuditLine): void {

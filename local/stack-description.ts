@@ -14,7 +14,7 @@ export function describeStack(
       sqs: stack.queues.url,
       eventbridge: stack.bus.url,
       secretsmanager: stack.secretsManager.url,
-      logs: stack.logs.url,
+      dynamodb: stack.dynamoDb.url,
     },
     variables: getVendorVariables([...stack.wiring.functions.map((one) => one.env), env]),
     speed,

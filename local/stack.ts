@@ -4,7 +4,7 @@ import path from 'node:path'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { Template } from '../infra/compile.ts'
 import { readTemplate, type Wiring } from '../infra/wiring.ts'
-import { type CloudWatchLogs, startCloudWatchLogs } from './aws/cloudwatch-logs.ts'
+import { type DynamoDb, startDynamoDb } from './aws/dynamodb.ts'
 import { type EventBus, startEventBus, type Undelivered } from './aws/event-bus.ts'
 import type { Batch } from './aws/event-source.ts'
 import { type HttpApi, type Pages, startHttpApi } from './aws/http-api.ts'
@@ -46,7 +46,7 @@ export type Stack = {
   readonly bus: EventBus
   readonly queues: Queues
   readonly secretsManager: SecretsManager
-  readonly logs: CloudWatchLogs
+  readonly dynamoDb: DynamoDb
   readonly functions: ReadonlyMap<string, LambdaFunction>
   /** Variables that point an AWS SDK client at these services. */
   readonly awsEnv: Record<string, string>
@@ -77,8 +77,8 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   const wiring = readTemplate(options.template, { queueUrl: queues.queueUrl, region: REGION, account: ACCOUNT })
   const secretsManager = await startSecretsManager({ region: REGION, secrets: options.secrets ?? {} })
   opened.push(secretsManager)
-  const logs = await startCloudWatchLogs()
-  opened.push(logs)
+  const dynamoDb = await startDynamoDb({ tables: wiring.tables })
+  opened.push(dynamoDb)
   const bus = await startEventBus({
     region: REGION,
     buses: [...wiring.buses, ...wiring.rules.map((rule) => rule.bus)],
@@ -93,13 +93,12 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
     AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
   }
   let closing = false
 
   const functions = new Map<string, LambdaFunction>()
   for (const { name, module, exportName, env, timeoutMs, memoryMb } of wiring.functions) {
-    const logGroup = `/aws/lambda/${name}`
-    logs.createGroup(logGroup)
     const overrides = typeof options.env === 'function' ? options.env(name) : options.env
     const settings = { name, exportName, timeoutMs, memoryMb, entry: locate(options.root ?? '.', module) }
     functions.set(
@@ -108,10 +107,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
         ...settings,
         env: { ...env, ...awsEnv, ...overrides },
         ...(options.maxContainers && { maxContainers: options.maxContainers }),
-        onLine(line) {
-          logs.write(logGroup, line.line)
-          options.onLog?.(line)
-        },
+        onLine: (line) => options.onLog?.(line),
       }),
     )
   }
@@ -170,7 +166,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     bus,
     queues,
     secretsManager,
-    logs,
+    dynamoDb,
     functions,
     awsEnv,
     runSchedule(name) {
@@ -193,7 +189,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
       await Promise.all([...functions.values()].map((item) => item.close()))
       await queues.close()
       await secretsManager.close()
-      await logs.close()
+      await dynamoDb.close()
     },
   }
 }

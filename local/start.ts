@@ -2,9 +2,9 @@
 import { parseArgs } from 'node:util'
 import { CommandError, isUsageError, readObject, UsageError } from '../cli/command.ts'
 import { type Io, log, processIo } from '../cli/io.ts'
-import { AuditLog } from '../cli/progress/audit-log.ts'
-import { exitCodeOf, follow, sendEvent } from '../cli/progress/follow.ts'
+import { follow, sendEvent } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
+import { getExitCode } from '../cli/progress/summary.ts'
 import { LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
 import { compileTemplate } from '../infra/compile.ts'
 import { readTemplate } from '../infra/wiring.ts'
@@ -97,6 +97,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
         FEISHU_BASE_URL: sandbox.url,
         FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
         DINGTALK_BASE_URL: sandbox.url,
+        LIMIT_SPEED: String(speed),
       }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
@@ -108,7 +109,6 @@ async function startWith(options: Options, io: Io): Promise<number> {
     httpPort,
     env,
     secrets: liveSecrets ?? sampleSecrets(sampleWorld(), variables),
-    onLog: page.onLog,
     onEvent: page.onEvent,
     pages: {
       ...page.pages,
@@ -126,18 +126,19 @@ async function startWith(options: Options, io: Io): Promise<number> {
     },
   })
   const description = () => describeStack(stack, { speed: sandbox ? speed : 1, env })
+  const connection = localConnection(description())
+  const stopWatching = page.watch(connection)
 
   try {
     let exitCode = 0
     if (!options.once) say(`Watch it, and try the API, at ${stack.apiUrl}`)
     if (sendsEvent) {
-      const connection = localConnection(description())
       eventId = await sendEvent(connection, detail)
       say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
-      const auditLog = new AuditLog(connection, { eventId }, 0)
-      const ledger = await follow(io, connection, auditLog, { isSent: true, signal: stopping.signal })
-      io.stdout.write(`\n${FORMATS.table(ledger, String(detail.offboardingId))}\n`)
-      exitCode = exitCodeOf(ledger)
+      const offboardingId = typeof detail.offboardingId === 'string' ? detail.offboardingId : null
+      const report = await follow(io, connection, { offboardingId, eventId, signal: stopping.signal })
+      io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
+      exitCode = getExitCode(report)
     }
     if (!options.once) {
       say(`\nThe HTTP API is up at ${stack.apiUrl}. Open that, or try:`)
@@ -151,6 +152,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     }
     return exitCode
   } finally {
+    stopWatching()
     await stack.close()
     await sandbox?.close()
   }

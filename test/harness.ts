@@ -5,6 +5,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
+import { startDynamoDb } from '../local/aws/dynamodb.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
@@ -12,6 +13,7 @@ import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 import { startClock } from './clock.ts'
+import { ledgerProperties } from './ledger.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -22,8 +24,13 @@ const VARIABLES = {
   DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   EVENT_BUS_NAME: 'test-bus',
+  LEDGER_TABLE: 'test-ledger',
+  LEDGER_RETENTION_DAYS: '400',
   MAX_TARGETS_PER_EVENT: '2000',
+  OPERATIONS: operationNames.join(','),
 }
+
+const LEDGER = await ledgerProperties()
 
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
@@ -73,6 +80,7 @@ export async function startHarness({
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
+  const dynamoDb = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: LEDGER }] })
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   let started: Queues | undefined
   const startQueuesOnce = async () => {
@@ -86,9 +94,11 @@ export async function startHarness({
     ...VARIABLES,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
     DINGTALK_BASE_URL: sandbox.url,
+    LIMIT_SPEED: String(speed),
     ...(started && {
       AWS_ENDPOINT_URL_SQS: started.url,
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
@@ -222,6 +232,7 @@ export async function startHarness({
     startCold,
     containers,
     bus,
+    dynamoDb,
     secrets,
     log,
     setEnv,
@@ -247,7 +258,7 @@ export async function startHarness({
       Object.assign(process.env, before)
       random.mockRestore()
       written.mockRestore()
-      await Promise.all([sandbox.close(), started?.close(), bus.close(), secrets.close()])
+      await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
     },
   }
 }
@@ -271,13 +282,14 @@ function readResponse(result: unknown) {
 export const itemOf = (
   name: string,
   input: Record<string, string> = { ...sampleOf(name).path, ...sampleOf(name).query },
+  eventId = 'event-1',
 ) =>
   JSON.stringify({
     offboardingId: 'hr-1',
     operation: name,
     input,
     dryRun: false,
-    eventId: 'event-1',
+    eventId,
     plannedAt: '2026-11-21T00:00:00.000Z',
   })
 

@@ -1,5 +1,6 @@
 /** Letters as text. */
-import { targetOf } from '../progress/ledger.ts'
+import { formatTarget } from '../progress/rows.ts'
+import { formatTime } from '../table.ts'
 import type { Letter } from './letter.ts'
 
 /** A paragraph for each reason, the most frequent first. */
@@ -18,12 +19,13 @@ export function formatReasons(letters: Letter[], examples: number): string {
 }
 
 /** `6f1c…  hr-2026-000123  feishu-drive-unsubscribe doxcn… docx  since 2026-11-21T08:00:00Z` */
-const formatLetter = ({ id, offboardingId, operation, input, since }: Letter): string =>
+const formatLetter = ({ id, offboardingId, operation, input, redrive, since }: Letter): string =>
   [
     id,
     offboardingId ?? '-',
-    [operation, input ? targetOf({ input: input as Record<string, string> }) : 'event'].filter(Boolean).join(' '),
-    `since ${since.replace(/\.\d+Z$/, 'Z')}`,
+    [operation, input ? formatTarget({ input }) : 'event'].filter(Boolean).join(' '),
+    `since ${formatTime(since)}`,
+    ...(redrive > 0 ? [`redriven ${redrive === 1 ? 'once' : `${redrive} times`}`] : []),
   ].join('  ')
 
 /** `1 letter`, `3 letters` */

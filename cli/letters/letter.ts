@@ -21,6 +21,8 @@ export type Letter = {
   operation: string | null
   input: Input | null
   eventId: string | null
+  /** How often it was redriven before. */
+  redrive: number
   since: string
   /** When SQS deletes it. */
   until: string
@@ -33,7 +35,7 @@ type BusEvent = { id?: unknown; source?: unknown; 'detail-type'?: unknown; detai
 
 /** What sending a letter again comes to, or why it cannot be. */
 export type Redrive =
-  | { queue: string; body: string; group: string; deduplicationId: string }
+  | { queue: string; item: WorkItem; group: string; deduplicationId: string }
   | { event: { id: string; detail: unknown } }
   | { refused: string }
 
@@ -47,7 +49,7 @@ export const UNFINISHED = 'unfinished'
 /** Reads what a letter says of itself. */
 export function letterOf(message: Message, names: Names): Letter {
   const content = contentOf(message)
-  const { operation, input, offboardingId, eventId } = subjectOf(content)
+  const { operation, input, offboardingId, eventId, redrive } = subjectOf(content)
   const sinceMs = Number(message.Attributes?.SentTimestamp ?? 0)
   return {
     id: message.MessageId ?? '',
@@ -58,12 +60,15 @@ export function letterOf(message: Message, names: Names): Letter {
       ? Object.fromEntries(Object.entries(input).map(([name, value]) => [printable(name), text(value) ?? '']))
       : null,
     eventId: text(eventId),
+    redrive: typeof redrive === 'number' ? redrive : 0,
     since: new Date(sinceMs).toISOString(),
     until: new Date(sinceMs + RETENTION_MS).toISOString(),
   }
 }
 
-function subjectOf(content: Content): { [name in 'operation' | 'input' | 'offboardingId' | 'eventId']?: unknown } {
+function subjectOf(content: Content): {
+  [name in 'operation' | 'input' | 'offboardingId' | 'eventId' | 'redrive']?: unknown
+} {
   if ('item' in content) return content.item as WorkItem
   if ('event' in content)
     return { eventId: content.event.id, offboardingId: objectIn(content.event.detail)?.offboardingId }
@@ -121,20 +126,21 @@ export function contentOf(message: Message): Content {
 }
 
 /** What sending it again comes to. A new deduplication id, but the same for the same letter: sent twice, it adds nothing. */
-export function redriveOf(message: Message, names: Names, operations: Record<string, Operation>): Redrive {
+export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
   const content = contentOf(message)
   if ('item' in content) {
     const name = String((content.item as WorkItem).operation)
-    const operation = Object.hasOwn(operations, name) ? operations[name] : undefined
+    const operation = operations.get(name)
     const queue = names.operations[name]?.queue
     if (!operation || !queue) return { refused: 'names no operation of this stack' }
     const schema = workItem(operation)
     const issues = issuesOf(schema, content.item)
     if (issues.length > 0) return { refused: `is no valid item: ${issues.map(([field, { en }]) => `${field} ${en}`)}` }
+    const item = v.parse(schema, content.item)
     return {
       queue,
-      body: message.Body ?? '',
-      group: bucketOf(operation, v.parse(schema, content.item).input),
+      item,
+      group: bucketOf(operation, item.input),
       deduplicationId: fingerprint(message.MessageId, 'redriven'),
     }
   }

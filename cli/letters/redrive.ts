@@ -2,10 +2,11 @@
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { Command } from 'commander'
 import { batchesOf } from '../../lib/aws/batch.ts'
-import type { Operation } from '../../lib/operation.ts'
+import { openRedrive } from '../../lib/ledger/redrives.ts'
 import { CommandError, nameOf, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import { sendEvent } from '../progress/follow.ts'
+import { loadOperations } from '../progress/waits.ts'
 import {
   type Connection,
   type ConnectionOptions,
@@ -13,6 +14,8 @@ import {
   connect,
   connectionOptions,
 } from '../stack/connection.ts'
+import { useLedger } from '../stack/ledger.ts'
+import { formatCount } from './format.ts'
 import {
   assertSelected,
   changeOptions,
@@ -34,8 +37,8 @@ export const redriveCommand = (io: Io): Command =>
     new Command('redrive')
       .summary('send letters back to where they came from')
       .description(
-        'Sends work items back to their queues and events to all functions, and removes the letters. Selections combine: all ' +
-          'must match.',
+        'Sends work items back to their queues, as a new sending of their offboarding, and events to all functions, and removes ' +
+          'the letters. Selections combine: all must match.',
       ),
     [...changeOptions(), ...connectionOptions()],
   )
@@ -50,7 +53,7 @@ type ToQueue = Extract<Redrive, { queue: string }>
 type ToBus = Extract<Redrive, { event: unknown }>
 
 async function redrive(io: Io, options: Options, connection: Connection): Promise<number> {
-  const operations = await operationsOf(connection)
+  const operations = await loadOperations(connection)
   return withLetters(io, connection, options, async (found, signal) => {
     const problems = new Problems()
     const items: Sendable<ToQueue>[] = []
@@ -63,11 +66,14 @@ async function redrive(io: Io, options: Options, connection: Connection): Promis
     }
     problems.log(io)
     const sendable = [...items, ...events]
+    const dryRuns = items.filter(({ way }) => way.item.dryRun).length
+    if (dryRuns > 0) log(io, `Of dry runs, which change nothing: ${formatCount(dryRuns)}.`)
     if (sendable.length > 0 && !(await confirmLetters(io, 'Redrive', sendable, options.yes ?? false, signal))) return 1
 
     const failures = new Problems()
     let done = 0
-    for await (const sent of send(connection, { items, events }, failures, signal)) {
+    const opened = await openRedrives(connection, items, failures)
+    for await (const sent of send(connection, { items: opened, events }, failures, signal)) {
       await removeAll(sent, (letter, reason) =>
         failures.add(
           letter,
@@ -85,6 +91,40 @@ async function redrive(io: Io, options: Options, connection: Connection): Promis
     if (done > 0) log(io, `To see the outcome: ${commandLine(['report', id], options)}`)
     return problems.count + failures.count === 0 ? 0 : 1
   })
+}
+
+/** Events whose redrives are opened at once. */
+const AT_ONCE = 25
+
+/** Opens a redrive for the items of each event. Returns them with its number; those that failed are added to `failures`. */
+async function openRedrives(
+  connection: Connection,
+  items: Sendable<ToQueue>[],
+  failures: Problems,
+): Promise<Sendable<ToQueue>[]> {
+  if (items.length > 0) useLedger(connection)
+  const eventOf = ({ way: { item } }: Sendable<ToQueue>) =>
+    JSON.stringify([item.offboardingId, item.eventId, item.dryRun])
+  const waiting = [...Map.groupBy(items, eventOf).values()]
+  const opened: Sendable<ToQueue>[] = []
+  const openGroup = async (group: Sendable<ToQueue>[]) => {
+    const targets = group.map(({ way: { item } }) => ({ ...item, redrive: item.redrive ?? 0 }))
+    const [event] = targets
+    const redrive = event && (await openRedrive(event, targets, Object.keys(connection.names.operations)))
+    if (redrive === undefined) throw new CommandError('it was redriven 99 times')
+    for (const one of group) opened.push({ ...one, way: { ...one.way, item: { ...one.way.item, redrive } } })
+  }
+  const open = async () => {
+    for (let group = waiting.pop(); group; group = waiting.pop())
+      try {
+        await openGroup(group)
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error
+        for (const { letter } of group) failures.add(letter, `was not sent: ${error.message}`)
+      }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, open))
+  return opened
 }
 
 /** Sends everything; yields the letters whose content is on its way, and adds those that could not be sent to `failures`. */
@@ -132,7 +172,7 @@ async function sendBatch(
 ): Promise<Map<number, string>> {
   const Entries = batch.map(({ way }, index) => ({
     Id: String(index),
-    MessageBody: way.body,
+    MessageBody: JSON.stringify(way.item),
     MessageGroupId: way.group,
     MessageDeduplicationId: way.deduplicationId,
   }))
@@ -140,9 +180,4 @@ async function sendBatch(
     .send(new SendMessageBatchCommand({ QueueUrl, Entries }))
     .catch((error: unknown) => ({ Failed: Entries.map(({ Id }) => ({ Id, Code: nameOf(error) })) }))
   return new Map(Failed.map(({ Id, Code }) => [Number(Id), Code ?? 'unknown']))
-}
-
-async function operationsOf({ names }: Connection): Promise<Record<string, Operation>> {
-  const modules = await Promise.all(Object.keys(names.operations).map((name) => import(`../../functions/${name}.ts`)))
-  return Object.fromEntries(modules.map(({ operation }) => [operation.name, operation]))
 }

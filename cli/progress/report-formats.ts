@@ -1,85 +1,146 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
-import { formatTable } from '../table.ts'
-import { countsOf, type Ledger, needsSomebody, type Result, targetOf } from './ledger.ts'
+import { formatCsv } from '../csv.ts'
+import { formatTable, formatTime } from '../table.ts'
+import {
+  countOutcomes,
+  type Entry,
+  formatCounts,
+  formatTarget,
+  groupByOperation,
+  needsOperator,
+  type Row,
+} from './rows.ts'
+import type { Report } from './summary.ts'
 
-const HEAD = ['operation', 'target', 'outcome', 'code', 'time', 'vendor request id']
+/** A report, and those of its rows that are to be shown. */
+type Format = (report: Report, shown: Row[]) => string
 
-const rowOf = (one: Result): string[] => [
-  one.operation ?? '-',
-  targetOf(one),
-  one.outcome,
-  one.code ?? '-',
-  secondsOf(one.time),
-  one.requestId ?? '-',
-]
-
-const secondsOf = (time: string): string => time.replace(/\.\d+Z$/, 'Z')
-
-/** `39 targets: 38 changed, 1 parked` and, where some have not ended, how many. */
-function summaryOf({ results, open, isDryRun }: Ledger): string {
-  const targets = results.length === 1 ? '1 target' : `${results.length} targets`
-  const ended = `${targets}${isDryRun ? ' of a dry run' : ''}: ${countsOf(results) || 'none'}`
-  const waiting = [...open].map(([operation, items]) => `${items} of ${operation}`)
-  return waiting.length > 0 ? `${ended}. Not finished yet: ${waiting.join(', ')}` : ended
+/** Head and rows; the history is shown where a target has been tried more than once. */
+function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
+  const hasHistory = shown.some(({ history }) => history.length > 1)
+  const head = ['operation', 'target', 'outcome', 'code', 'time', 'vendor request id']
+  return {
+    head: hasHistory ? [...head, 'history'] : head,
+    rows: shown.map((row) => {
+      const { operation, outcome, kind, code, time, requestId, history } = row
+      return [
+        operation ?? '-',
+        formatTarget(row),
+        outcome === 'open' && kind ? `open (${kind})` : outcome,
+        code ?? '-',
+        formatTime(time),
+        requestId ?? '-',
+        ...(hasHistory ? [history.length > 1 ? formatHistory(history) : '-'] : []),
+      ]
+    }),
+  }
 }
 
-/** A row for each target, the sum, then what needs somebody and why. */
-function tableOf(ledger: Ledger): string {
-  const reasons = ledger.results.filter(needsSomebody).map((one) => `${subjectOf(one)}\n  ${reasonOf(one)}`)
-  return [formatTable(HEAD, ledger.results.map(rowOf), { rule: true }), '', summaryOf(ledger), ...reasons].join('\n')
+/** `parked 2026-11-27T10:00:00Z, changed 2026-11-27T11:00:00Z` */
+const formatHistory = (history: Entry[]): string =>
+  history.map(({ outcome, time }) => `${outcome} ${formatTime(time)}`).join(', ')
+
+/** `39 targets: 38 changed, 1 parked`; what an operation has not planned; dry runs that are not shown. */
+function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
+  const targets = rows.length === 1 ? '1 target' : `${rows.length} targets`
+  return [
+    `${targets}${isDryRun ? ' of a dry run' : ''}: ${formatCounts(rows) || 'none'}`,
+    ...(unplanned.length > 0 ? [`Not planned yet: ${unplanned.join(', ')}`] : []),
+    ...(hasDryRuns ? ['Its dry runs: --dry-run'] : []),
+  ].join('. ')
+}
+
+/** Of each operation, where there are several. */
+function sumsOf({ rows }: Report): [string, string][] {
+  const groups = groupByOperation(rows)
+  return groups.length > 1
+    ? groups.map(([operation, some]) => [operation, `${some.length}: ${formatCounts(some)}`])
+    : []
+}
+
+/** A row for each target, the sums, then what needs an operator and why. */
+const formatText: Format = (report, shown) => {
+  const { head, rows } = tableOf(shown)
+  const sums = sumsOf(report)
+  const width = Math.max(...sums.map(([operation]) => operation.length))
+  return [
+    formatTable(head, rows, { rule: true }),
+    '',
+    formatSum(report),
+    ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
+    ...shown.filter(needsOperator).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
+  ].join('\n')
 }
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
-const subjectOf = (one: Result): string => `${one.outcome}: ${one.operation ?? 'event'} ${targetOf(one)}`
-const reasonOf = ({ kind, hint }: Result): string => [kind, hint].filter(Boolean).join(': ')
+const formatSubject = (row: Row): string => `${row.outcome}: ${row.operation ?? 'event'} ${formatTarget(row)}`
+const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
-function jsonOf(ledger: Ledger, offboardingId: string): string {
-  const { results, open, isDryRun } = ledger
-  const counts = Object.fromEntries(
-    [...Map.groupBy(results, ({ outcome }) => outcome)].map(([key, some]) => [key, some.length]),
-  )
+const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned }, targets) => {
+  const { open: _, ...counts } = countOutcomes(rows)
+  const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
+  const notFinished = operations.flatMap(([name, { open }]) => (open ? [[name, open]] : []))
   return JSON.stringify(
-    { offboardingId, isDryRun, counts, notFinished: Object.fromEntries(open), targets: results },
+    {
+      offboardingId,
+      isDryRun,
+      counts,
+      operations: Object.fromEntries(operations),
+      notFinished: Object.fromEntries(notFinished),
+      notPlanned: unplanned,
+      targets,
+    },
     null,
     2,
   )
 }
 
-/** As RFC 4180 has it. What a spreadsheet would take for a formula gets an apostrophe before it. */
-function csvOf({ results }: Ledger, offboardingId: string): string {
-  const cell = (text: string) => {
-    const harmless = /^[=+\-@＝＋－＠\t\r]/.test(text) ? `'${text}` : text
-    return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless
-  }
-  const head = ['offboardingId', 'operation', 'target', 'outcome', 'kind', 'code', 'requestId', 'time', 'hint']
-  const rows = results.map((one) => [
-    offboardingId,
-    one.operation ?? '',
-    one.input ? targetOf(one) : '',
-    one.outcome,
-    one.kind ?? '',
-    one.code ?? '',
-    one.requestId ?? '',
-    one.time,
-    one.hint ?? '',
-  ])
-  return [head, ...rows].map((row) => row.map(cell).join(',')).join('\r\n')
-}
+const CSV_HEAD = [
+  'offboardingId',
+  'operation',
+  'target',
+  'outcome',
+  'kind',
+  'code',
+  'requestId',
+  'time',
+  'hint',
+  'history',
+]
 
-function markdownOf(ledger: Ledger, offboardingId: string): string {
-  const line = (row: string[]) => `| ${row.map(plain).join(' | ')} |`
-  const reasons = ledger.results
-    .filter(needsSomebody)
-    .map((one) => `- **${plain(subjectOf(one))}** ${plain(reasonOf(one))}`)
+const formatSpreadsheet: Format = ({ offboardingId }, shown) =>
+  formatCsv([
+    CSV_HEAD,
+    ...shown.map((row) => [
+      offboardingId,
+      row.operation ?? '',
+      row.input ? formatTarget(row) : '',
+      row.outcome,
+      row.kind ?? '',
+      row.code ?? '',
+      row.requestId ?? '',
+      row.time,
+      row.hint ?? '',
+      formatHistory(row.history),
+    ]),
+  ]).trimEnd()
+
+const formatMarkdown: Format = (report, shown) => {
+  const line = (cells: string[]) => `| ${cells.map(plain).join(' | ')} |`
+  const list = [
+    ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
+    ...shown.filter(needsOperator).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
+  ]
+  const { head, rows } = tableOf(shown)
   return [
-    `### Offboarding ${plain(offboardingId)}`,
+    `### Offboarding ${plain(report.offboardingId)}`,
     '',
-    plain(summaryOf(ledger)),
-    ...(reasons.length > 0 ? ['', ...reasons] : []),
+    plain(formatSum(report)),
+    ...(list.length > 0 ? ['', ...list] : []),
     '',
-    line(HEAD),
-    `|${' --- |'.repeat(HEAD.length)}`,
-    ...ledger.results.map((one) => line(rowOf(one))),
+    line(head),
+    `|${' --- |'.repeat(head.length)}`,
+    ...rows.map(line),
   ].join('\n')
 }
 
@@ -90,10 +151,9 @@ const plain = (text: string): string =>
     .replace(/[&<>@]|(?<=www)\.|(?<=:)\//gi, (character) => `&#${character.charCodeAt(0)};`)
 
 /** By the option that asks for it. */
-export const FORMATS: Record<'table' | 'json' | 'csv' | 'markdown', (ledger: Ledger, offboardingId: string) => string> =
-  {
-    table: tableOf,
-    json: jsonOf,
-    csv: csvOf,
-    markdown: markdownOf,
-  }
+export const FORMATS: Record<'table' | 'json' | 'csv' | 'markdown', Format> = {
+  table: formatText,
+  json: formatJson,
+  csv: formatSpreadsheet,
+  markdown: formatMarkdown,
+}

@@ -23,10 +23,10 @@ export type Names = {
   deadLetterQueue: string
   undeliveredEventsQueue: string
   /** By the operation's name. */
-  operations: Record<string, { functionName: string; queue: string; logGroup: string }>
+  operations: Record<string, { functionName: string; queue: string }>
 }
 
-type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'logs'
+type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'dynamodb'
 
 /** What the local stack says of itself. */
 export type StackDescription = {
@@ -78,7 +78,7 @@ export async function connect(io: Io, { local, ...deployment }: ConnectionOption
 }
 
 /**
- * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets. On
+ * Puts the stack's variables into this process's environment, where lib/ looks for them, with the way to its secrets and ledger. On
  * the local stack nothing of the caller's AWS configuration is left.
  */
 export function useConnection({ variables, region, settings }: Connection): void {
@@ -86,6 +86,7 @@ export function useConnection({ variables, region, settings }: Connection): void
   if (credentials) {
     for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
     process.env.AWS_ENDPOINT_URL_SECRETS_MANAGER = endpoint
+    process.env.AWS_ENDPOINT_URL_DYNAMODB = settings('dynamodb').endpoint
     process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId
     process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey
   }
@@ -143,12 +144,14 @@ export function getStackNames({ functions, queues, rules, eventSources }: Wiring
     operations: Object.fromEntries(
       eventSources.map(({ queue, functionName }) => {
         const operation = moduleOf(functionName).split('/').at(-2) ?? ''
-        return [operation, { functionName, queue, logGroup: `/aws/lambda/${functionName}` }]
+        return [operation, { functionName, queue }]
       }),
     ),
   }
 }
 
-/** The variables of the functions that name secrets and vendors, and their limits. */
+/** The variables of the functions that name secrets, vendors and the ledger, and their limits. */
 export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
-  Object.fromEntries(environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX)_/.test(name)))
+  Object.fromEntries(
+    environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX|LEDGER)_/.test(name)),
+  )

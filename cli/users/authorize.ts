@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Command, Option } from 'commander'
 import * as v from 'valibot'
 import { OperationError, type Text } from '../../lib/error.ts'
+import { clear } from '../../lib/ledger/renewals.ts'
 import { openId as openIdSchema, printable } from '../../lib/schema.ts'
 import { isRenewable, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, UsageError, vendorId, wholeNumber, withOptions } from '../command.ts'
@@ -27,13 +28,19 @@ const VENDORS = {
     option: 'openId',
     flag: '--open-id',
     consent: feishuConsent,
-    variables: ['FEISHU_APP_SECRET_ID', 'FEISHU_USER_SECRET_PREFIX', 'FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL'],
+    variables: [
+      'FEISHU_APP_SECRET_ID',
+      'FEISHU_USER_SECRET_PREFIX',
+      'FEISHU_BASE_URL',
+      'FEISHU_OAUTH_TOKEN_URL',
+      'LEDGER_TABLE',
+    ],
   },
   dingtalk: {
     option: 'unionId',
     flag: '--union-id',
     consent: dingtalkConsent,
-    variables: ['DINGTALK_APP_SECRET_ID', 'DINGTALK_USER_SECRET_PREFIX', 'DINGTALK_BASE_URL'],
+    variables: ['DINGTALK_APP_SECRET_ID', 'DINGTALK_USER_SECRET_PREFIX', 'DINGTALK_BASE_URL', 'LEDGER_TABLE'],
   },
 } as const
 
@@ -116,6 +123,12 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
       if (owner !== id) throw wrongPerson(id, owner)
       const secret: UserSecret = { ...tokens, authorizedAt: new Date().toISOString() }
       await writeUser(consent.secretId, secret, id, kmsKeyId)
+      await clear(consent.secretId).catch((error: OperationError) =>
+        log(
+          io,
+          `What the ledger has noted of the tokens before could not be deleted: ${error.message} It does no harm.`,
+        ),
+      )
       return secret
     })
     if (isRenewable(secret)) {

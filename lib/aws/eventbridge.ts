@@ -36,16 +36,28 @@ export type OutcomeDetail = {
 }
 
 /** Publishes outcome events, ten at most; throws when some were refused to the end. */
-export async function publish(details: OutcomeDetail[]): Promise<void> {
-  if (details.length === 0) return
+export const publish = (details: OutcomeDetail[]): Promise<void> =>
+  putEvents(
+    details.map((detail) => ({
+      DetailType:
+        DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
+      detail,
+    })),
+  )
+
+/** Publishes that a sending has ended; throws when it was refused to the end. */
+export const publishCompletion = (detail: { completionId: string }): Promise<void> =>
+  putEvents([{ DetailType: 'Subscription Offboarding Completed', detail }])
+
+async function putEvents(events: { DetailType: string; detail: object }[]): Promise<void> {
+  if (events.length === 0) return
   const EventBusName = environment('EVENT_BUS_NAME')
-  await sendBatchWithRetry(details, async (left) => {
+  await sendBatchWithRetry(events, async (left) => {
     const command = new PutEventsCommand({
-      Entries: left.map((detail) => ({
+      Entries: left.map(({ DetailType, detail }) => ({
         EventBusName,
         Source: 'subscription-offboarding',
-        DetailType:
-          DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
+        DetailType,
         Detail: JSON.stringify(detail),
       })),
     })

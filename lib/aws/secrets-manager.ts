@@ -6,11 +6,13 @@ import {
   PutSecretValueCommand,
   SecretsManagerClient,
   TagResourceCommand,
+  UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
-import { OperationError, type Text } from '../error.ts'
+import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
-import { callOptions, clientSettings, isPermanent } from './sdk.ts'
+import { callOptions, clientSettings } from './sdk.ts'
+import { awsError, misconfigured, unavailable } from './secret-errors.ts'
 
 const CACHE_MS = 5 * 60_000
 const PAGE_SECRETS = 100
@@ -76,10 +78,10 @@ export async function readVersion(id: string, stage = 'AWSCURRENT'): Promise<Ver
 }
 
 /**
- * Adds the version `versionId` (32 to 64 characters) and gives it `stage`. False when another content already has that
- * id: Secrets Manager decides, so of many who try, one alone gets true.
+ * Adds the version `versionId` (32 to 64 characters) under a staging label of its own, without making it the current one.
+ * Repeated with the same text, it changes nothing.
  */
-export async function putVersion(id: string, { versionId, text }: Version, stage: string): Promise<boolean> {
+export async function putVersion(id: string, { versionId, text }: Version, stage: string): Promise<void> {
   try {
     const command = new PutSecretValueCommand({
       SecretId: id,
@@ -88,9 +90,29 @@ export async function putVersion(id: string, { versionId, text }: Version, stage
       VersionStages: [stage],
     })
     const { VersionId } = await getClient().send(command, callOptions(TIMEOUT_MS))
-    if (VersionId === versionId) return true
+    if (VersionId === versionId) return
   } catch (error) {
-    if ((error as Error).name === 'ResourceExistsException') return false
+    throw awsError(id, error)
+  }
+  throw unavailable(id)
+}
+
+/**
+ * Takes the label `stage` from the version `from` and gives it to `to`, if there is one. False when another version has the
+ * label: Secrets Manager decides, so of many who try, one alone gets true.
+ */
+export async function moveLabel(id: string, stage: string, from: string, to?: string): Promise<boolean> {
+  try {
+    const command = new UpdateSecretVersionStageCommand({
+      SecretId: id,
+      VersionStage: stage,
+      RemoveFromVersionId: from,
+      MoveToVersionId: to,
+    })
+    const { Name } = await getClient().send(command, callOptions(TIMEOUT_MS))
+    if (Name) return true
+  } catch (error) {
+    if ((error as Error).name === 'InvalidParameterException') return false
     throw awsError(id, error)
   }
   throw unavailable(id)
@@ -150,29 +172,6 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
   )
 }
 
-function awsError(id: string, error: unknown): OperationError {
-  if (error instanceof OperationError && error.kind === 'misconfigured') return error
-  if (isPermanent(error)) {
-    const { name } = error as Error
-    return misconfigured(id, `could not be read (${name})`, `无法读取（${name}）`)
-  }
-  return unavailable(id)
-}
-
-const unavailable = (id: string) =>
-  new OperationError('unavailable', {
-    en: `Secrets Manager did not return secret "${id}".`,
-    zh: `Secrets Manager 未返回密钥 "${id}"。`,
-  })
-
 const fail = (error: Error): never => {
   throw error
-}
-
-const misconfigured = (id: string, en: string, zh: string) => {
-  const hint: Text = {
-    en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
-    zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
-  }
-  return new OperationError('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { hint })
 }

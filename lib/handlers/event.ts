@@ -1,28 +1,37 @@
-/** The EventBridge entrance: turns one leaver into work items. Nothing slow happens here. */
+/** The EventBridge trigger: turns one leaver into work items. Nothing slow happens here. */
 import type { EventBridgeEvent } from 'aws-lambda'
-import { audit } from '../audit.ts'
+import { audit, errorFields, framesOf } from '../audit.ts'
 import { publish } from '../aws/eventbridge.ts'
-import { bodyOf, sendDeadLetter, sendWork } from '../aws/sqs.ts'
+import { bodyOf, type Message, sendDeadLetter, sendWork } from '../aws/sqs.ts'
 import { environmentNumber } from '../environment.ts'
-import { OperationError } from '../error.ts'
+import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
+import {
+  type Origin,
+  openSending,
+  queueTargets,
+  recordPlanned,
+  type Sending,
+  type Target,
+} from '../ledger/offboardings.ts'
+import { recordRejection } from '../ledger/rejections.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
 import { parse, printable } from '../schema.ts'
+import { finishSendings } from './completed.ts'
 import { bucketOf, type WorkItem } from './work-item.ts'
 
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
 
-/**
- * Every function's rule matches every offboarding event, so all functions reject an invalid one. Their dead letters
- * collapse into one by deduplication id; EventBridge has no such thing, so one function alone announces it, after its letter
- * was accepted. If that fails, Lambda runs it again and at last puts the event among the undelivered, which raises an alarm.
- */
-const ANNOUNCER = 'feishu-calendar-unsubscribe'
+/** The group of messages that make up for entries of the ledger; no bucket has this name. */
+export const LEDGER_GROUP = 'ledger'
 
 /**
- * Puts one item for each of the event's targets on the operation's queue and returns how many. The same event delivered
- * again adds nothing. An event that is invalid, selects nothing or too much is rejected whole: a dead letter, no item.
+ * Puts one item for each of the event's targets on the operation's queue and returns how many. Each target is in the ledger
+ * before it is queued. The same event delivered again adds nothing. An event that is invalid, selects nothing or too much is
+ * rejected whole: a dead letter, no item.
+ *
+ * While the ledger cannot be written the work is queued all the same, and the event behind it, so that its entries follow.
  */
 export async function plan(operation: Operation, event: OffboardingEvent): Promise<{ planned: number }> {
   let detail: Offboarding
@@ -33,39 +42,93 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
     await reject(operation, event, error)
     return { planned: 0 }
   }
+  const sending = sendingOf(event, detail)
+  const targets = listTargets(operation, event, detail)
   const plannedAt = new Date().toISOString()
-  const messages = operation.targets(detail).map((input) => ({
-    body: bodyOf({
-      offboardingId: detail.offboardingId,
-      operation: operation.name,
-      input,
-      dryRun: detail.dryRun,
-      eventId: event.id,
-      plannedAt,
-    } satisfies WorkItem),
-    group: bucketOf(operation, input),
-    deduplicationId: fingerprint(event.id, operation.name, input),
-  }))
-  const distinct = [...new Map(messages.map((message) => [message.deduplicationId, message])).values()]
-  await sendWork(distinct)
-  // Also for none: whoever follows the offboarding waits for every operation's line.
+  const isEntered = await attempt(operation, () => enter(event, targets, sending))
+  await sendWork(targets.map((target) => messageOf(operation, target, plannedAt)))
+  if (!isEntered || !(await attempt(operation, () => endPlanning(operation, sending))))
+    await sendWork([
+      { body: bodyOf(event), group: LEDGER_GROUP, deduplicationId: fingerprint(event.id, LEDGER_GROUP, plannedAt) },
+    ])
   audit({
     message: 'planned',
     operation: operation.name,
     offboardingId: detail.offboardingId,
     eventId: event.id,
-    items: distinct.length,
-    bucket: distinct[0]?.group,
+    items: targets.length,
+    bucket: targets[0] && bucketOf(operation, targets[0].input),
     dryRun: detail.dryRun,
   })
-  return { planned: distinct.length }
+  return { planned: targets.length }
 }
 
+/** Makes up for the ledger's entries of an event whose work is queued already. */
+export async function enterLate(operation: Operation, event: OffboardingEvent): Promise<void> {
+  const detail = parse(offboarding, event.detail)
+  const sending = sendingOf(event, detail)
+  await enter(event, listTargets(operation, event, detail), sending)
+  await endPlanning(operation, sending)
+}
+
+const sendingOf = (event: OffboardingEvent, { offboardingId, dryRun }: Offboarding): Sending => ({
+  offboardingId,
+  eventId: event.id,
+  redrive: 0,
+  dryRun,
+})
+
+const originOf = ({ source, time }: OffboardingEvent): Origin => ({ source, sentAt: time })
+
+/** The event's targets of the operation, each once. */
+function listTargets(operation: Operation, event: OffboardingEvent, detail: Offboarding): Target[] {
+  const distinct = new Map(operation.targets(detail).map((input) => [fingerprint(input), input]))
+  return [...distinct.values()].map((input) => ({ ...sendingOf(event, detail), operation: operation.name, input }))
+}
+
+function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt: string): Message {
+  return {
+    body: bodyOf({ ...item, plannedAt } satisfies WorkItem),
+    group: bucketOf(operation, item.input),
+    deduplicationId: fingerprint(item.eventId, item.operation, item.input),
+  }
+}
+
+async function enter(event: OffboardingEvent, targets: Target[], sending: Sending): Promise<void> {
+  await openSending(sending, originOf(event))
+  await queueTargets(targets, event.time)
+}
+
+async function endPlanning(operation: Operation, sending: Sending): Promise<void> {
+  await recordPlanned(sending, operation.name)
+  await finishSendings([sending])
+}
+
+/** Whether it succeeded; what failed is in the log. */
+async function attempt(operation: Operation, step: () => Promise<void>): Promise<boolean> {
+  try {
+    await step()
+    return true
+  } catch (thrown) {
+    audit({
+      message: 'failed',
+      operation: operation.name,
+      ...errorFields(toOperationError(thrown)),
+      stack: framesOf(thrown),
+    })
+    return false
+  }
+}
+
+/**
+ * Every function's rule matches every offboarding event, so that each of them rejects an invalid one. Their dead letters
+ * collapse into one by deduplication id. The one that writes the rejection into the ledger announces it, and so does any
+ * other while nothing says that it was announced.
+ */
 async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
   const { kind, message: hint } = error
   const deduplicationId = fingerprint(event.id, 'rejected')
   await sendDeadLetter({ body: letterOf(event), group: deduplicationId, deduplicationId }, { kind, hint })
-  if (operation.name !== ANNOUNCER) return
 
   const { offboardingId } = { ...(event.detail as { offboardingId?: unknown } | null) }
   const rejection = {
@@ -75,9 +138,12 @@ async function reject(operation: Operation, event: OffboardingEvent, error: Oper
     kind,
     hint,
     attempts: 0,
+    finishedAt: new Date().toISOString(),
   }
-  await publish([{ ...rejection, operation: null, input: null, finishedAt: new Date().toISOString() }])
-  audit({ message: 'rejected', operation: operation.name, ...rejection })
+  await recordRejection(rejection, originOf(event), async () => {
+    await publish([{ ...rejection, operation: null, input: null }])
+    audit({ message: 'rejected', operation: operation.name, ...rejection })
+  })
 }
 
 /** The event as it was, unless it is nested too deeply to be written: then without its detail, which the archive has. */

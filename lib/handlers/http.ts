@@ -1,16 +1,24 @@
 /** The HTTP entrance: do it now, answer the caller. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
+import * as v from 'valibot'
 import { audit, errorFields, framesOf } from '../audit.ts'
-import { toOperationError } from '../error.ts'
+import { KINDS, toOperationError } from '../error.ts'
+import type { CallOutcome } from '../ledger/calls.ts'
 import type { Operation } from '../operation.ts'
-import { type Input, invalidField, parse } from '../schema.ts'
+import { type Input, id, invalidField, parse, printable } from '../schema.ts'
 import { execute, type Result } from '../vendor/execute.ts'
 import { json } from './problem.ts'
 
 /** A caller is kept waiting for a rate limit no longer than this; above it the answer says when to come back. */
 const PATIENCE_MS = 5_000
 
-/** Answers 200, or throws the `OperationError` that says why not; either way one audit line tells. */
+/** The answer waits no longer than this for the ledger. */
+const RECORDING_MS = 2_000
+
+/**
+ * Answers 200, or throws the `OperationError` that says why not; either way one audit line says so. A call with an
+ * `offboarding_id` is recorded in the ledger, whose client no other call loads.
+ */
 export async function answer(
   operation: Operation,
   event: APIGatewayProxyEventV2,
@@ -18,24 +26,42 @@ export async function answer(
   remainingMs: () => number,
 ): Promise<APIGatewayProxyStructuredResultV2> {
   const startedAtMs = Date.now()
-  let input: Input | undefined
+  let request: Request | undefined
   const line = () => ({
     entrance: 'http' as const,
     operation: operation.name,
-    ...(input && { input }),
+    ...(request && { input: request.input }),
+    ...(request?.offboardingId !== undefined && { offboardingId: request.offboardingId }),
     lambdaRequestId,
     ms: Date.now() - startedAtMs,
   })
+  const record = async (ended: Omit<CallOutcome, 'finishedAt'>) => {
+    if (request?.offboardingId === undefined) return
+    const { offboardingId, ...target } = request
+    const sending = { offboardingId, eventId: lambdaRequestId, redrive: 0, operation: operation.name }
+    const origin = { source: 'http', sentAt: new Date(startedAtMs).toISOString(), sentBy: callerOf(event) }
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    const signal = AbortSignal.timeout(Math.max(0, Math.min(RECORDING_MS, remainingMs())))
+    signal.addEventListener('abort', () => reject(signal.reason))
+    const recorded = import('../ledger/calls.ts').then(({ recordCall }) =>
+      recordCall({ ...sending, ...target }, origin, { ...ended, finishedAt: new Date().toISOString() }),
+    )
+    await Promise.race([recorded, late]).catch((thrown) =>
+      audit({ message: 'unrecorded', ...line(), stack: framesOf(thrown) }),
+    )
+  }
   try {
-    const request = read(operation, event)
-    input = request.input
-    const result = await execute(operation, input, { dryRun: request.dryRun, remainingMs, patienceMs: PATIENCE_MS })
+    request = read(operation, event)
+    const { input, dryRun } = request
+    const result = await execute(operation, input, { dryRun, remainingMs, patienceMs: PATIENCE_MS })
     const { outcome, upstream, attempts } = result
     audit({ message: 'finished', ...line(), outcome, ...upstream, attempts })
+    await record({ outcome, ...upstream, attempts })
     return json(200, done(operation, result))
   } catch (thrown) {
     const error = toOperationError(thrown)
     audit({ message: 'failed', ...line(), ...errorFields(error), ...(error !== thrown && { stack: framesOf(thrown) }) })
+    await record({ outcome: KINDS[error.kind].queue === 'gone' ? 'gone' : 'failed', ...errorFields(error) })
     throw error
   }
 }
@@ -47,15 +73,29 @@ const done = ({ name }: Operation, { outcome, upstream, request }: Result) => ({
   ...(outcome === 'planned' && { request }),
 })
 
+type Request = { input: Input; dryRun: boolean; offboardingId: string | undefined }
+
 /** The request as the operation's input. Whatever is not asked for is refused, so that nothing is silently ignored. */
-function read(operation: Operation, event: APIGatewayProxyEventV2): { input: Input; dryRun: boolean } {
-  const { dry_run: dryRun, ...query } = event.queryStringParameters ?? {}
+function read(operation: Operation, event: APIGatewayProxyEventV2): Request {
+  const { dry_run: dryRun, offboarding_id, ...query } = event.queryStringParameters ?? {}
   const path = event.pathParameters ?? {}
   for (const name of Object.keys(query)) if (Object.hasOwn(path, name)) throw invalidField(name, 'unknown')
   if (dryRun !== undefined && dryRun !== 'true' && dryRun !== 'false') throw invalidField('dry_run', 'boolean')
   if (!isEmpty(event)) throw invalidField('body', 'empty_body')
-  return { input: parse(operation.input, { ...query, ...path }), dryRun: dryRun === 'true' }
+  const input = parse(operation.input, { ...query, ...path })
+  return { input, dryRun: dryRun === 'true', offboardingId: parse(ofOffboarding, { offboarding_id }).offboarding_id }
 }
+
+const ofOffboarding = v.object({ offboarding_id: v.optional(id) })
+
+/** Who called, as API Gateway's authorizer says: the ARN of an IAM identity, or the subject of a token. */
+function callerOf({ requestContext }: APIGatewayProxyEventV2): string | undefined {
+  const { iam, jwt } = (requestContext as { authorizer?: Authorizer }).authorizer ?? {}
+  const caller = iam?.userArn ?? jwt?.claims?.sub
+  return caller === undefined ? undefined : printable(String(caller), 256)
+}
+
+type Authorizer = { iam?: { userArn?: string }; jwt?: { claims?: { sub?: unknown } } }
 
 /** No body, or the empty object that some clients always send. */
 function isEmpty({ body, isBase64Encoded }: APIGatewayProxyEventV2): boolean {

@@ -1,54 +1,92 @@
-/** What follows the work: telling of it, setting aside what needs somebody, and making buckets wait. */
+/** What follows the work: writing and announcing outcomes, setting aside what needs an operator, making buckets wait. */
 import type { SQSRecord } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
-import { type OutcomeDetail, publish } from '../aws/eventbridge.ts'
+import { publish } from '../aws/eventbridge.ts'
+import { isPermanent } from '../aws/sdk.ts'
 import { deferMessages, sendDeadLetter } from '../aws/sqs.ts'
-import { type OperationError, toOperationError } from '../error.ts'
+import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
+import { recordAnnounced, recordOutcome } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
-
-/** A message whose item has ended. */
-export type Done = { record: SQSRecord; detail: OutcomeDetail; ms: number }
-/** To be delivered again; the reason is missing where its turn did not come. */
-export type Left = { record: SQSRecord; waitMs: number; error?: OperationError }
-
-const UNTOLD_WAIT_MS = 5_000
+import { finishSendings } from './completed.ts'
+import { backoffMs, ledgerWaitMs, MAX_BACKOFF_MS } from './queue-bucket.ts'
+import { type Done, type Left, named } from './queue-record.ts'
 
 /** The message group: a rate-limit bucket. */
 export const bucketName = ({ attributes }: SQSRecord): string => attributes.MessageGroupId ?? ''
 
 /**
- * Tells of what is done, parks what is to be parked, and returns what could not be told: it is done again, which every
- * operation allows. A dead letter is sent after its event, so that none is sent twice for an event's sake.
+ * Writes outcomes into the ledger, publishes them, parks what is to be parked, ends the sendings, and returns what must come
+ * again: what could not be written is worked again, what could not be published is only announced again. A dead
+ * letter is sent after its event, so that none is sent twice because of an event.
  */
 export async function finish(operation: Operation, done: Done[]): Promise<Left[]> {
-  const untold = (some: Done[], thrown: unknown): Left[] => {
+  const left: Left[] = []
+  const keep = (some: Done[], thrown: unknown, waitMs: (one: Done) => number) => {
     audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
-    return some.map(({ record }) => ({ record, waitMs: UNTOLD_WAIT_MS, error: toOperationError(thrown) }))
+    left.push(...some.map((one) => ({ record: one.record, waitMs: waitMs(one), error: toOperationError(thrown) })))
   }
+  const written = await collect(done, write, (one, thrown) => {
+    keep([one], thrown, () => ledgerWaitMs(toOperationError(thrown)))
+  })
+  const sinceFinishedMs = ({ detail }: Done) => Date.now() - Date.parse(detail.finishedAt)
+  const announceAgain = (some: Done[], thrown: unknown) =>
+    keep(some, thrown, (one) => (isPermanent(thrown) ? MAX_BACKOFF_MS : backoffMs(sinceFinishedMs(one))))
   try {
-    await publish(done.map(({ detail }) => detail))
+    await publish(written.map(({ detail }) => detail))
   } catch (thrown) {
-    return untold(done, thrown)
+    announceAgain(written, thrown)
+    return left
   }
-  const left = await Promise.all(
-    done.map(async (one) => {
-      try {
-        if (one.detail.outcome === 'parked') await park(one)
-      } catch (thrown) {
-        return untold([one], thrown)
-      }
-      report(operation, one)
-      return []
-    }),
-  )
-  return left.flat()
+  const ended = await collect(written, park, (one, thrown) => announceAgain([one], thrown))
+  for (const one of ended) report(operation, one)
+  await finishSendings(ended.flatMap(({ target }) => target ?? []))
+  return left
 }
 
-/** The message's id deduplicates: delivered again it adds nothing, and an item that was redriven has a new one. */
-async function park({ record, detail: { kind, code, hint, requestId } }: Done): Promise<void> {
-  const deduplicationId = fingerprint(record.messageId, 'parked')
-  await sendDeadLetter({ body: record.body, group: deduplicationId, deduplicationId }, { kind, code, hint, requestId })
+/** What `step` makes of each, without those that it throws on. */
+async function collect(
+  done: Done[],
+  step: (one: Done) => Promise<Done>,
+  onError: (one: Done, thrown: unknown) => void,
+): Promise<Done[]> {
+  const results = await Promise.all(
+    done.map(async (one) => {
+      try {
+        return [await step(one)]
+      } catch (thrown) {
+        onError(one, thrown)
+        return []
+      }
+    }),
+  )
+  return results.flat()
+}
+
+/** Writes the outcome; returns the one that stands. */
+async function write(one: Done): Promise<Done> {
+  const { target, detail } = one
+  if (!target) return one
+  const { offboardingId: _, operation: __, input: ___, eventId: ____, ...outcome } = detail
+  return { ...one, detail: { ...named(target), ...(await recordOutcome(target, outcome)) } }
+}
+
+/**
+ * Sends the letter of a parked item; a dry run leaves none. The message's id deduplicates: delivered again it adds nothing,
+ * and an item that was redriven has a new one.
+ */
+async function park(one: Done): Promise<Done> {
+  const { record, target, detail } = one
+  if (detail.outcome !== 'parked') return one
+  // Before the letter: whoever redrives it finds a target that is tried again.
+  if (target) await recordAnnounced(target)
+  if (!target?.dryRun) {
+    const { kind, code, hint, requestId } = detail
+    const deduplicationId = fingerprint(record.messageId, 'parked')
+    const letter = { body: record.body, group: deduplicationId, deduplicationId }
+    await sendDeadLetter(letter, { kind, code, hint, requestId })
+  }
+  return one
 }
 
 function report({ name }: Operation, { record, detail, ms }: Done): void {

@@ -12,6 +12,8 @@ export type WorkItem<I extends Input = Input> = {
   eventId: string
   /** ISO 8601. */
   plannedAt: string
+  /** How often the item was redriven; missing for never. */
+  redrive?: number | undefined
 }
 
 /** The body of a message on the operation's queue. */
@@ -23,6 +25,7 @@ export const workItem = <I extends Input>(operation: Operation<I>): v.GenericSch
     dryRun: v.boolean(),
     eventId: id,
     plannedAt: v.pipe(v.string(), v.isoTimestamp()),
+    redrive: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(99))),
   }) as v.GenericSchema<unknown, WorkItem<I>>
 
 /** The rate-limit bucket: items of one bucket are worked through one after another. */

@@ -9,15 +9,17 @@ export class TokenBudget {
   /** Time left until the caller must have its answer. Milliseconds. */
   readonly remainingMs: () => number
   readonly #asked: Map<string, Asked>
+  readonly #beforeAsking: () => void
 
-  constructor(remainingMs: () => number, asked = new Map<string, Asked>()) {
+  constructor(remainingMs: () => number, asked = new Map<string, Asked>(), beforeAsking = () => {}) {
     this.remainingMs = remainingMs
     this.#asked = asked
+    this.#beforeAsking = beforeAsking
   }
 
-  /** The same budget with less time. */
-  within(remainingMs: () => number): TokenBudget {
-    return new TokenBudget(remainingMs, this.#asked)
+  /** The same budget with less time. `beforeAsking` is called directly before an endpoint is asked, and may throw instead. */
+  within(remainingMs: () => number, beforeAsking: () => void): TokenBudget {
+    return new TokenBudget(remainingMs, this.#asked, beforeAsking)
   }
 
   /** Whether an endpoint may not be asked again. */
@@ -29,6 +31,7 @@ export class TokenBudget {
   async ask<Result>(url: string, once: (remainingMs: number) => Promise<Result>): Promise<Result> {
     const asked = this.#asked.get(url) ?? { times: 0 }
     if (asked.times >= MOST) throw asked.error ?? rejectedAgain()
+    this.#beforeAsking()
     this.#asked.set(url, asked)
     asked.times++
     try {

@@ -7,6 +7,7 @@
  * - A load that fails is never cached; the next caller tries again.
  * - A token that is still valid survives a failed renewal.
  * - `reject` drops a token only while it is the one in the cache, so many rejections of one token cause one renewal.
+ * - A rejection counts for 5 minutes: where there is no other token, the same one may be accepted later.
  */
 
 /** `expiresAtMs` is epoch milliseconds. */
@@ -17,7 +18,10 @@ export const EARLY_MS = 5 * 60_000
 /** A token that ends within this time could end on its way to the vendor, so it is no fallback. Milliseconds. */
 export const LAST_USE_MS = 10_000
 
-type Entry = { token?: Token | undefined; loading?: Promise<Token> | undefined; rejected?: string | undefined }
+/** How long a rejection counts. Milliseconds. */
+export const REJECTED_MS = 5 * 60_000
+
+type Entry = { token?: Token | undefined; loading?: Promise<Token> | undefined; rejected?: Token | undefined }
 
 export class TokenCache {
   readonly #entries = new Map<string, Entry>()
@@ -35,7 +39,8 @@ export class TokenCache {
     const entry = this.#entries.get(key) ?? {}
     this.#entries.set(key, entry)
     if (entry.token && this.#now() < entry.token.expiresAtMs - EARLY_MS) return entry.token
-    entry.loading ??= load(entry.rejected).finally(() => {
+    const { value, expiresAtMs = 0 } = entry.rejected ?? {}
+    entry.loading ??= load(this.#now() < expiresAtMs ? value : undefined).finally(() => {
       entry.loading = undefined
     })
     try {
@@ -51,7 +56,7 @@ export class TokenCache {
   reject(key: string, token: Token): void {
     const entry = this.#entries.get(key)
     if (entry?.token?.value !== token.value) return
-    entry.rejected = token.value
+    entry.rejected = { value: token.value, expiresAtMs: this.#now() + REJECTED_MS }
     entry.token = undefined
   }
 }

@@ -1,16 +1,13 @@
-/** Why a user's tokens cannot be had, and how long that stands. */
-import { type Kind, OperationError, type Text } from '../error.ts'
+/** Why a user's tokens cannot be had. */
+import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
+import { REJECTED_MS } from './cache.ts'
 import { grantAgain, type User } from './user-secret.ts'
 
-const DAY_MS = 24 * 60 * 60_000
-
-/** How long a refusal stands, unless new tokens are stored before. Who is frozen may come back. */
-export const VERDICT_MS = { reauthorization_required: 400 * DAY_MS, not_found: 400 * DAY_MS, forbidden: DAY_MS }
-export type VerdictKind = keyof typeof VERDICT_MS
-const isVerdict = (kind: Kind): kind is VerdictKind => Object.hasOwn(VERDICT_MS, kind)
+const VERDICTS = ['reauthorization_required', 'not_found', 'forbidden'] as const
+export type VerdictKind = (typeof VERDICTS)[number]
 /** The kind that `error` is a verdict of; undefined when the vendor may say something else the next time. */
 export const verdictOf = ({ kind, final }: OperationError): VerdictKind | undefined =>
-  final && isVerdict(kind) ? kind : undefined
+  final ? VERDICTS.find((verdict) => verdict === kind) : undefined
 
 export const busy = (retryAfterMs: number) =>
   new OperationError(
@@ -18,6 +15,48 @@ export const busy = (retryAfterMs: number) =>
     { en: "The user's tokens are being renewed.", zh: '正在刷新该用户的令牌。' },
     { retryAfterMs },
   )
+
+/** The last try failed, and the next one is in `waitMs`. */
+export const failing = (
+  { secretId }: User,
+  { kind, code, waitMs }: { kind: Kind; code: string | null; waitMs: number },
+) => {
+  const why = code === null ? kind : `${kind}, ${code}`
+  return new OperationError(
+    'unavailable',
+    {
+      en: `The tokens in secret "${secretId}" could not be renewed (${why}); the next try is in ${seconds(waitMs)} s.`,
+      zh: `密钥 "${secretId}" 中的令牌刷新失败（${why}），${seconds(waitMs)} 秒后再试。`,
+    },
+    { retryAfterMs: waitMs, hint: KINDS[kind].retryable ? undefined : KINDS[kind].hint },
+  )
+}
+
+/** The vendor rejects a token that it has just issued. Another is asked for in `waitMs`; the same is tried again before. */
+export const rejectedWhileNew = ({ secretId }: User, waitMs: number) =>
+  new OperationError(
+    'unavailable',
+    {
+      en: `The vendor rejects the access token in secret "${secretId}", which it issued a short time ago.`,
+      zh: `厂商拒绝了密钥 "${secretId}" 中不久前签发的访问令牌。`,
+    },
+    {
+      retryAfterMs: Math.min(waitMs, REJECTED_MS),
+      hint: {
+        en: 'Repeat the call later. If it goes on, ask the vendor why it rejects new tokens.',
+        zh: '请稍后重试。若持续发生，请向厂商查询为何拒绝新令牌。',
+      },
+    },
+  )
+
+const seconds = (ms: number) => Math.ceil(ms / 1_000)
+
+/** The same error, with the wait after which repeating the call can help. */
+export function retryAfter(error: OperationError, retryAfterMs: number): OperationError {
+  if (!error.retryable) return error
+  const { kind, detail, hint, upstream } = error
+  return new OperationError(kind, detail, { hint, upstream, retryAfterMs })
+}
 
 const REFUSALS: Record<VerdictKind, Text & { hint?: Text }> = {
   reauthorization_required: { en: 'can no longer be renewed', zh: '已无法刷新' },

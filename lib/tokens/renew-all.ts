@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { audit, countMetrics, errorFields, framesOf } from '../audit.ts'
 import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
+import { isCheckDue } from '../ledger/renewals.ts'
 import { redact } from '../redact.ts'
 import { TokenBudget } from './budget.ts'
 import { renewUser } from './renew-user.ts'
@@ -28,6 +29,8 @@ export type Users = {
 /** Renewals begun a minute at the most: the vendors' token endpoints allow 1000 a minute. */
 const SPACING_MS = 65
 const SIDE_BY_SIDE = 8
+/** A run whose first so many renewals fail alike stops: it is not the users. */
+const ALIKE = 10
 /** One renewal with its tries. */
 const RENEWAL_MS = 30_000
 const DAY_MS = 24 * 60 * 60_000
@@ -41,14 +44,17 @@ const METRICS = {
   gone: 'Gone',
 } as const satisfies Record<TokenState, string>
 
-type Counts = Record<(typeof METRICS)[TokenState] | 'Failed' | 'Unfinished', number>
+type Counts = Record<(typeof METRICS)[TokenState] | 'Failed' | 'Unfinished' | 'Stopped', number>
 type Due = { id: string; endsAtMs: number; owner: string | undefined }
+/** `end` is the same for renewals that failed alike, and missing where one succeeded. */
+type Renewed = { state?: TokenState; secret?: UserSecret; end?: string }
 
 /**
  * Renews every user's tokens whose refresh token ends within `withinDays`, the most urgent first, and goes on after a
  * failure. Who is due is read from tags, so no other secret's value is read. The vendor is asked once whose the tokens of
  * each user are. Who must consent again, cannot be renewed, has gone or is another person is tagged, counted and left alone
- * until new tokens are stored. When time runs out the rest is counted as `Unfinished`: run again, it continues with that.
+ * until new tokens are stored; but while a refresh token lives, its refusal is checked weekly. When time runs out the rest is
+ * counted as `Unfinished`: run again, it continues with that. When the first ten fail alike the rest is counted as `Stopped`.
  */
 export async function renewAll(
   { prefix, userOf, ownerOf }: Users,
@@ -60,25 +66,34 @@ export async function renewAll(
     Renewed: 0,
     Failed: 0,
     Unfinished: 0,
+    Stopped: 0,
     NotRenewable: 0,
     WrongOwner: 0,
     ReauthorizationRequired: 0,
     Gone: 0,
   }
   const due: Due[] = []
+  const checks: Due[] = []
   for await (const { id, tags } of listSecrets(prefix)) {
     const state = getTaggedState(tags, id.slice(prefix.length))
     // An untagged secret was stored by hand: its end is not known.
     const endsAtMs = Date.parse(tags[TAGS.refreshTokenExpiresAt] ?? '') || 0
-    if (state && state !== 'active' && Object.hasOwn(METRICS, state)) counts[METRICS[state]]++
-    else if (endsAtMs < Date.now() + withinDays * DAY_MS) due.push({ id, endsAtMs, owner: tags[TAGS.owner] })
+    const user = { id, endsAtMs, owner: tags[TAGS.owner] }
+    const isRefused = state === 'reauthorization-required' || state === 'gone'
+    if (isRefused && endsAtMs > Date.now() && (await isCheckDue(id).catch(() => false))) checks.push(user)
+    else if (state && state !== 'active' && Object.hasOwn(METRICS, state)) counts[METRICS[state]]++
+    else if (endsAtMs < Date.now() + withinDays * DAY_MS) due.push(user)
   }
   due.sort((a, b) => a.endsAtMs - b.endsAtMs)
+  const begun = new Set(due.slice(0, ALIKE))
+  due.push(...checks)
 
+  const ends: (string | undefined)[] = []
+  const isStopped = () => ends.length >= ALIKE && ends[0] !== undefined && new Set(ends.slice(0, ALIKE)).size === 1
   let earliestAtMs = 0
   const renewNext = async (): Promise<void> => {
     for (;;) {
-      if (remainingMs() < RENEWAL_MS) return
+      if (remainingMs() < RENEWAL_MS || isStopped()) return
       const next = due.shift()
       if (!next) return
       const waitMs = earliestAtMs - Date.now()
@@ -93,21 +108,17 @@ export async function renewAll(
         (await tagOwner(next.id, userId, renewed.secret, ownerOf, budgetMs()))
       const state = isOther ? 'wrong-owner' : renewed.state
       counts[state ? METRICS[state] : 'Failed']++
+      if (begun.has(next)) ends.push(renewed.end)
     }
   }
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, renewNext))
-  counts.Unfinished = due.length
+  counts[isStopped() ? 'Stopped' : 'Unfinished'] = due.length
   countMetrics(dimensions, counts)
   return counts
 }
 
 /** What the user's tokens are afterwards; no state when that stayed open. */
-async function renew(
-  id: string,
-  user: User,
-  withinDays: number,
-  remainingMs: () => number,
-): Promise<{ state?: TokenState; secret?: UserSecret }> {
+async function renew(id: string, user: User, withinDays: number, remainingMs: () => number): Promise<Renewed> {
   try {
     const seen = await readUser(user)
     const isDue = !(Date.parse(seen.secret.refreshTokenExpiresAt ?? '') > Date.now() + withinDays * DAY_MS)
@@ -125,10 +136,11 @@ async function renew(
       ...errorFields(error),
       ...(error !== thrown && { stack: framesOf(thrown) }),
     })
-    if (error.kind === 'not_found' && error.final) return { state: 'gone' }
-    if (error.kind !== 'reauthorization_required' || !error.final) return {}
+    const end = `${error.kind} ${error.upstream?.code}`
+    if (error.kind === 'not_found' && error.final) return { state: 'gone', end }
+    if (error.kind !== 'reauthorization_required' || !error.final) return { end }
     await tagSecret(id, { [TAGS.state]: 'reauthorization-required' }).catch(() => {})
-    return { state: 'reauthorization-required' }
+    return { state: 'reauthorization-required', end }
   }
 }
 

@@ -1,5 +1,6 @@
 /** The secret that holds a user's tokens. */
 import * as v from 'valibot'
+import { awsNowMs } from '../aws/clock.ts'
 import { parseSecret, readVersion, secretText } from '../aws/secrets-manager.ts'
 import { OperationError, type Text } from '../error.ts'
 import type { TokenBudget } from './budget.ts'
@@ -105,7 +106,7 @@ export function parseSeconds(value: unknown): number | undefined {
 /** A token as it came, without the white space around it. */
 export const tokenText = v.pipe(v.string(), v.trim(), secretText)
 
-const endOf = (inSeconds: number) => new Date(Date.now() + inSeconds * 1_000).toISOString()
+const endOf = (inSeconds: number) => new Date(awsNowMs() + inSeconds * 1_000).toISOString()
 
 /** A user's secret and the version it was read from. */
 export type Seen = { secret: UserSecret; versionId: string }
@@ -116,13 +117,17 @@ export type Seen = { secret: UserSecret; versionId: string }
  */
 export async function readUser({ secretId, authorizeCommand }: User): Promise<Seen> {
   const version = await readVersion(secretId)
-  if (version) return { secret: parseSecret(secretId, userSecret, version.text), versionId: version.versionId }
+  if (version) return { secret: parseUser({ secretId }, version.text), versionId: version.versionId }
   throw new OperationError(
     'reauthorization_required',
     { en: `Secret "${secretId}" does not exist.`, zh: `密钥 "${secretId}" 不存在。` },
     { hint: grant(authorizeCommand) },
   )
 }
+
+/** The text of a user's secret; `misconfigured` when it is of another shape. */
+export const parseUser = ({ secretId }: Pick<User, 'secretId'>, text: string): UserSecret =>
+  parseSecret(secretId, userSecret, text)
 
 const grant = (command: string): Text => ({
   en: `This user has not granted access yet. Have this user grant it: ${command}`,

@@ -5,13 +5,14 @@ import { toOperationError } from '../error.ts'
 import type { Credential } from '../vendor/vendor.ts'
 import type { TokenBudget } from './budget.ts'
 import { EARLY_MS, LAST_USE_MS, type Token, TokenCache } from './cache.ts'
-import { renewUser } from './renew-user.ts'
+import { storeLeftovers } from './store-user.ts'
 import { isRenewable, readUser, type User, type UserSecret } from './user-secret.ts'
 
 const tokens = new TokenCache()
 
 /** A token to act with as the user: the stored one while it is valid, else a renewed one. */
 export async function userCredential(user: User, budget: TokenBudget): Promise<Credential> {
+  await storeLeftovers()
   const token = await tokens.get(user.secretId, (rejected) => validToken(user, budget, rejected))
   return {
     accessToken: token.value,
@@ -28,10 +29,13 @@ export async function userCredential(user: User, budget: TokenBudget): Promise<C
 async function validToken(user: User, budget: TokenBudget, rejected?: string): Promise<Token> {
   const seen = await readUser(user)
   const stored = tokenOf(seen.secret)
-  const usableMs = stored.value === rejected ? 0 : stored.expiresAtMs - Date.now()
+  const isRejected = stored.value === rejected
+  const usableMs = isRejected ? 0 : stored.expiresAtMs - Date.now()
   if (usableMs > (isRenewable(seen.secret) ? EARLY_MS : LAST_USE_MS)) return stored
   try {
-    return tokenOf(await renewUser(user, seen, budget))
+    // Loads the ledger's client, which a call with a valid token does without.
+    const { renewUser } = await import('./renew-user.ts')
+    return tokenOf(await renewUser(user, seen, budget, isRejected && stored.expiresAtMs > Date.now()))
   } catch (thrown) {
     if (usableMs <= LAST_USE_MS) throw thrown
     const fields = errorFields(toOperationError(thrown))

@@ -29,6 +29,8 @@ export type Limits = {
   patienceMs: number
   /** Called just before each vendor request is sent. */
   onSend?: () => void
+  /** Called before the vendor is called again for the same input; what it throws ends the tries. */
+  beforeRepeat?: () => Promise<void>
 }
 
 /**
@@ -39,7 +41,7 @@ export type Limits = {
 export async function execute<I extends Input>(
   operation: VendorCall<I>,
   input: I,
-  { dryRun, remainingMs, patienceMs, onSend }: Limits,
+  { dryRun, remainingMs, patienceMs, onSend, beforeRepeat }: Limits,
 ): Promise<Result> {
   const request = { method: operation.method, url: urlOf(operation, input) }
   const identity = operation.identity(input)
@@ -66,14 +68,19 @@ export async function execute<I extends Input>(
       if (!credential && budget.isSpent) throw error
       if (error.tokenRejected && credential) {
         credential.reject()
-        if (renewed) throw error
+        // Whether a user's new token that is rejected too is worth another, the ledger knows.
+        if (renewed && credential.actsAs === 'tenant') throw error
         renewed = true
+        await beforeRepeat?.()
         continue
       }
       const waitMs = retryWaitMs(error, retries)
       if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs })) throw error
       retries++
       await sleep(waitMs)
+      await beforeRepeat?.().catch(() => {
+        throw error
+      })
     }
   }
 }

@@ -7,16 +7,22 @@ import { close, listen, readBody } from '../../cli/loopback.ts'
 export class AwsError extends Error {
   readonly type: string
   readonly status: number
+  /** What the answer has besides type and message. */
+  readonly details: object
 
-  constructor(type: string, message: string, status = 400) {
+  constructor(type: string, message: string, status = 400, details = {}) {
     super(message)
     this.type = type
     this.status = status
+    this.details = details
   }
 }
 
-/** A planned failure: an AWS error, or `drop`, which closes the connection without an answer. */
-export type Fault = 'drop' | { type: string; message?: string; status?: number }
+/**
+ * A planned failure: an AWS error, or no answer. `drop` closes the connection, `lose` does so when the work is done, `hang`
+ * keeps it open.
+ */
+export type Fault = 'drop' | 'lose' | 'hang' | { type: string; message?: string; status?: number }
 
 /** A request as it arrived: the operation's name without the service prefix, and the parsed body. */
 export type AwsRequest = { operation: string; input: Record<string, unknown>; at: number }
@@ -54,12 +60,16 @@ export async function startAwsJson(operations: Operations, options: { port?: num
       requests.push({ operation, input, at: Date.now() })
       const fault = planned(operation)
       if (fault === 'drop') return void request.socket.destroy()
-      if (fault) throw new AwsError(fault.type, fault.message ?? fault.type, fault.status)
+      if (fault === 'hang') return
+      if (fault && fault !== 'lose') throw new AwsError(fault.type, fault.message ?? fault.type, fault.status)
       const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
       if (!run) throw new AwsError('UnknownOperationException', `Operation ${operation} is not emulated`)
-      answer(response, 200, (await run(input)) ?? {})
+      const output = (await run(input)) ?? {}
+      if (fault === 'lose') request.socket.destroy()
+      else answer(response, 200, output)
     } catch (error) {
-      if (error instanceof AwsError) answer(response, error.status, { __type: error.type, message: error.message })
+      if (error instanceof AwsError)
+        answer(response, error.status, { __type: error.type, message: error.message, ...error.details })
       else answer(response, 500, { __type: 'InternalServiceError', message: String(error) })
     }
   })
@@ -93,6 +103,11 @@ function parse(body: Buffer): Record<string, unknown> {
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', 'x-amzn-requestid': randomUUID() })
+  response.writeHead(status, {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amzn-requestid': randomUUID(),
+    // Of the clock that a test may have set; Node's own header knows none but the machine's.
+    date: new Date().toUTCString(),
+  })
   response.end(JSON.stringify(body))
 }

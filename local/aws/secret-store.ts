@@ -122,11 +122,15 @@ export class SecretStore {
     return [...secret.versions.values()].find((version) => version.stages.has(stage))
   }
 
-  /** Writes a value as the current version without a request: how a test or a demo sets the scene. */
-  seed(name: string, value: unknown, options: { tags?: Record<string, string>; versionId?: string } = {}): Secret {
+  /** Writes a value as the current version, or under `stages`, without a request: how a test or a demo sets the scene. */
+  seed(
+    name: string,
+    value: unknown,
+    options: { tags?: Record<string, string>; versionId?: string; stages?: string[] } = {},
+  ): Secret {
     const secret = this.peek(name) ?? this.create(name)
     const text = typeof value === 'string' ? value : JSON.stringify(value)
-    this.put(secret, options.versionId ?? randomUUID(), { SecretString: text })
+    this.put(secret, options.versionId ?? randomUUID(), { SecretString: text }, options.stages)
     for (const [key, tag] of Object.entries(options.tags ?? {})) secret.tags.set(key, tag)
     return secret
   }

@@ -4,7 +4,8 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import { Api } from './api.tsx'
 import { type Document, operationsOf } from './document.ts'
 import { Live } from './live.tsx'
-import { Offboardings } from './offboardings.ts'
+import type { Card } from './offboardings.ts'
+import type { Hints } from './server.ts'
 import { type Language, sayIn } from './text.ts'
 
 const TABS = ['api', 'live'] as const
@@ -23,7 +24,7 @@ function Page({ openApi }: { openApi: Document }) {
   const [language, setLanguage] = useState<Language>(navigator.language.startsWith('zh') ? 'zh' : 'en')
   const say = sayIn(language)
   const operations = useMemo(() => operationsOf(openApi), [openApi])
-  const [offboardings, isConnected] = useOffboardings(operations.map(({ name }) => name))
+  const { cards, hints, isConnected } = useOffboardings()
 
   useEffect(() => {
     const move = () => setPlace(readHash())
@@ -77,7 +78,7 @@ function Page({ openApi }: { openApi: Document }) {
           {tab === 'api' ? (
             <Api operations={operations} chosen={operation} {...{ openApi, language, say, isLive }} />
           ) : (
-            <Live {...{ offboardings, isConnected, language, say }} />
+            <Live {...{ cards, hints, isConnected, language, say }} />
           )}
         </div>
       </main>
@@ -85,35 +86,24 @@ function Page({ openApi }: { openApi: Document }) {
   )
 }
 
-/** Follows the stack. It tells everything again to whoever connects anew. */
-function useOffboardings(operations: string[]): [Offboardings, boolean] {
-  const [state, setState] = useState({ offboardings: new Offboardings(operations) })
+/** Follows the stack, which sends everything again to a browser that connects anew. */
+function useOffboardings() {
+  const [cards, setCards] = useState<ReadonlyMap<string, Card>>(new Map())
+  const [hints, setHints] = useState<ReadonlyMap<string, string>>(new Map())
   const [isConnected, setConnected] = useState(false)
   useEffect(() => {
-    let offboardings = new Offboardings(operations)
     const source = new EventSource('/_page/offboardings')
-    // Lines come in bursts; and time goes on for what waits.
-    let isStale = true
-    const draw = setInterval(() => {
-      if (isStale || offboardings.isWaiting) setState({ offboardings })
-      isStale = false
-    }, 200)
-    source.addEventListener('start', () => {
-      offboardings = new Offboardings(operations)
-      isStale = true
-    })
+    source.addEventListener('start', () => setCards(new Map()))
     source.addEventListener('message', ({ data }) => {
-      offboardings.add(JSON.parse(data))
-      isStale = true
+      const content: Card | Hints = JSON.parse(data)
+      if (content.message === 'hints') setHints((old) => new Map([...old, ...Object.entries(content.hints)]))
+      else setCards((old) => new Map(old).set(content.id, content))
     })
     source.addEventListener('open', () => setConnected(true))
     source.addEventListener('error', () => setConnected(false))
-    return () => {
-      clearInterval(draw)
-      source.close()
-    }
+    return () => source.close()
   }, [])
-  return [state.offboardings, isConnected]
+  return { cards, hints, isConnected }
 }
 
 const openApi = await fetch('/_page/openapi.json').then((response): Promise<Document> => response.json())

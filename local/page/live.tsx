@@ -1,54 +1,59 @@
 /** The second tab: offboardings as they go on. */
 import { useState } from 'preact/hooks'
-import { countsOf, needsSomebody, type Result, targetOf } from '../../cli/progress/ledger.ts'
-import type { Offboarding, Offboardings, Progress } from './offboardings.ts'
+import type { Wait } from '../../cli/progress/progress.ts'
+import { countOutcomes, formatTarget, groupByOperation, needsOperator, type Row } from '../../cli/progress/rows.ts'
+import type { Card } from './offboardings.ts'
 import type { Language, Say } from './text.ts'
 
 type Shared = { language: Language; say: Say }
-type Hinting = Shared & Pick<Offboardings, 'hints'>
+type Hinting = Shared & {
+  /** Chinese by English. */
+  hints: ReadonlyMap<string, string>
+}
 
 export function Live({
-  offboardings,
+  cards,
   isConnected,
   ...shared
-}: Shared & { offboardings: Offboardings; isConnected: boolean }) {
+}: Hinting & { cards: ReadonlyMap<string, Card>; isConnected: boolean }) {
   const { say } = shared
-  const { list, hints } = offboardings
+  const newestFirst = [...cards.values()].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1))
   return (
     <div class="live">
       <p class="connection" role="status">
         <span class={isConnected ? 'dot good' : 'dot bad'} />
         {say(isConnected ? 'connected' : 'disconnected')}
       </p>
-      {list.length === 0 && (
+      {cards.size === 0 && (
         <div class="empty">
           <p>{say('nothing')}</p>
           <p class="muted">{say('sendOne')}</p>
           <code>npm run offboard -- local/events/offboarding.json</code>
         </div>
       )}
-      {list.map((offboarding) => (
-        <Card key={offboarding.id} {...{ offboarding, hints }} {...shared} />
+      {newestFirst.map((card) => (
+        <Offboarding key={card.id} {...card} {...shared} />
       ))}
     </div>
   )
 }
 
-function Card({ offboarding, ...shared }: Hinting & { offboarding: Offboarding }) {
+const isOpen = ({ outcome }: Row): boolean => outcome === 'open'
+
+function Offboarding({ id, startedAt, isDryRun, isEnded, rows, waits, ...shared }: Hinting & Card) {
   const { say, language } = shared
-  const { ledger, progress, id, startedAt } = offboarding
-  const { results } = ledger
-  const total = progress.reduce((sum, it) => sum + it.total, 0)
-  const ended = progress.reduce((sum, it) => sum + it.ended, 0)
-  const needing = results.filter(needsSomebody)
-  const isRejected = results.some(({ outcome }) => outcome === 'rejected')
-  const state = isRejected ? 'rejected' : ended < total || total === 0 ? 'running' : 'finished'
+  const total = rows.length
+  const ended = total - rows.filter(isOpen).length
+  const needing = rows.filter(needsOperator)
+  const isRejected = rows.some(({ outcome }) => outcome === 'rejected')
+  const state = isRejected ? 'rejected' : isEnded ? 'finished' : 'running'
+  const { open: _, ...counts } = countOutcomes(rows)
   return (
     <article class="card" aria-labelledby={`offboarding-${id}`}>
       <header>
         <h2 id={`offboarding-${id}`}>{id}</h2>
         <span class={`badge ${isRejected ? 'bad' : state === 'finished' ? 'good' : ''}`}>{say(state)}</span>
-        {ledger.isDryRun && <span class="badge">{say('dryRun')}</span>}
+        {isDryRun && <span class="badge">{say('dryRun')}</span>}
         <time class="muted" dateTime={startedAt}>
           {new Date(startedAt).toLocaleString(language === 'zh' ? 'zh-CN' : 'en-GB')}
         </time>
@@ -61,9 +66,9 @@ function Card({ offboarding, ...shared }: Hinting & { offboarding: Offboarding }
               {ended}/{total}
             </strong>{' '}
             {say('ofTargets')}
-            {[...Map.groupBy(results, ({ outcome }) => outcome)].map(([outcome, some]) => (
+            {Object.entries(counts).map(([outcome, count]) => (
               <span key={outcome} class={`pill ${outcome}`}>
-                {some.length} {say(outcome)}
+                {count} {say(outcome)}
               </span>
             ))}
           </p>
@@ -71,27 +76,27 @@ function Card({ offboarding, ...shared }: Hinting & { offboarding: Offboarding }
       )}
       {needing.length > 0 && (
         <section class="notice bad">
-          <h3>{say('needsSomebody')}</h3>
+          <h3>{say('needsOperator')}</h3>
           <ul>
-            {needing.map((result) => (
-              <Needing key={`${result.operation} ${targetOf(result)}`} {...{ result }} {...shared} />
+            {needing.map((row) => (
+              <Needing key={`${row.operation} ${formatTarget(row)}`} {...{ row }} {...shared} />
             ))}
           </ul>
         </section>
       )}
-      {progress.map((it) => (
-        <Operation key={it.operation} {...it} say={say} />
+      {groupByOperation(rows).map(([operation, some]) => (
+        <Operation key={operation} {...{ operation, say }} rows={some} wait={waits[operation]} />
       ))}
     </article>
   )
 }
 
-function Needing({ result, hints, language, say }: Hinting & { result: Result }) {
-  const { operation, outcome, code, requestId } = result
-  const hint = result.hint ?? ''
+function Needing({ row, hints, language, say }: Hinting & { row: Row }) {
+  const { operation, outcome, code, requestId } = row
+  const hint = row.hint ?? ''
   return (
     <li>
-      <strong>{operation ?? say(outcome)}</strong> {operation && <code>{targetOf(result)}</code>}
+      <strong>{operation ?? say(outcome)}</strong> {operation && <code>{formatTarget(row)}</code>}
       <p>{(language === 'zh' && hints.get(hint)) || hint}</p>
       {code && (
         <p class="muted">
@@ -108,10 +113,23 @@ function Needing({ result, hints, language, say }: Hinting & { result: Result })
   )
 }
 
-function Operation({ operation, targets, ended, total, waits, say }: Progress & { say: Say }) {
-  const [isOpen, setOpen] = useState(false)
+function Operation({
+  operation,
+  rows,
+  wait,
+  say,
+}: {
+  operation: string
+  rows: Row[]
+  wait: Wait | undefined
+  say: Say
+}) {
+  const [isShown, setShown] = useState(false)
+  const total = rows.length
+  const { open = 0, ...counts } = countOutcomes(rows)
+  const ended = total - open
   return (
-    <details class="operation" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details class="operation" onToggle={(event) => setShown(event.currentTarget.open)}>
       <summary>
         <span class="name">{operation}</span>
         <Bar {...{ ended, total }} label={operation} />
@@ -119,16 +137,14 @@ function Operation({ operation, targets, ended, total, waits, say }: Progress & 
           {ended}/{total}
         </span>
         <span class="muted wait">
-          {waits
-            ? `${say('waitsUntil')} ${new Date(waits.untilMs).toTimeString().slice(0, 8)} · ${waits.kind || say('turnNotCome')}`
-            : countsOf(targets.flatMap(({ result }) => result ?? []))
-                .split(', ')
-                .filter(Boolean)
-                .map((count) => count.replace(/\w+$/, (outcome) => say(outcome)))
+          {wait
+            ? `${say('waitsUntil')} ${new Date(wait.untilMs).toTimeString().slice(0, 8)} · ${say(wait.isHeld ? 'held' : 'rateLimit')}`
+            : Object.entries(counts)
+                .map(([outcome, count]) => `${count} ${say(outcome)}`)
                 .join(', ')}
         </span>
       </summary>
-      {isOpen && (
+      {isShown && (
         <div class="scroll">
           <table>
             <thead>
@@ -140,19 +156,20 @@ function Operation({ operation, targets, ended, total, waits, say }: Progress & 
               </tr>
             </thead>
             <tbody>
-              {targets.map(({ input, result }) => {
-                const target = targetOf({ input: input as Record<string, string> })
+              {rows.map((row) => {
+                const { outcome, code, requestId } = row
+                const target = formatTarget(row)
                 return (
                   <tr key={target}>
                     <td>
                       <code>{target}</code>
                     </td>
                     <td>
-                      <span class={`pill ${result?.outcome ?? 'waiting'}`}>{say(result?.outcome ?? 'waiting')}</span>
+                      <span class={`pill ${outcome}`}>{say(outcome)}</span>
                     </td>
-                    <td>{result?.code}</td>
+                    <td>{code}</td>
                     <td>
-                      <code class="muted">{result?.requestId}</code>
+                      <code class="muted">{requestId}</code>
                     </td>
                   </tr>
                 )

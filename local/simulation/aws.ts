@@ -37,6 +37,7 @@ export class GetSecretValueCommand extends Command {}
 export class ListSecretsCommand extends Command {}
 export class PutSecretValueCommand extends Command {}
 export class TagResourceCommand extends Command {}
+export class UpdateSecretVersionStageCommand extends Command {}
 
 export class SQSClient extends Client {}
 export class ChangeMessageVisibilityBatchCommand extends Command {}

@@ -10,6 +10,7 @@ const STAND_INS: Record<string, string> = {
   '@aws-sdk/client-secrets-manager': 'aws.ts',
   '@aws-sdk/client-sqs': 'aws.ts',
   '@aws-sdk/client-eventbridge': 'aws.ts',
+  '@aws-sdk/client-dynamodb': 'dynamodb.ts',
   undici: 'undici.ts',
   'node:timers/promises': 'timers-promises.ts',
 }

@@ -7,6 +7,8 @@ export type Host = {
   sleep(ms: number): Promise<void>
   vendor(request: VendorRequest, timeoutMs: number): Promise<VendorAnswer>
   aws(operation: string, input: object): Promise<Record<string, unknown>>
+  /** The `Date` header of AWS's answers. */
+  date(): string
 }
 
 /** The parameters of a container's code: its host, and what shadows the globals of these names. */

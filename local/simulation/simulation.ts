@@ -14,6 +14,7 @@ import { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
 import type { Host, VendorAnswer, VendorRequest } from './host.ts'
 import { randomFrom } from './random.ts'
+import { Table } from './table.ts'
 
 /**
  * How long things take. Milliseconds. With a `jitter` from 0 to 1, 0 unless told, by up to this share less or more; but for
@@ -23,9 +24,9 @@ export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initM
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
-  /** `path` is the vendor's, as called. */
-  vendor?: (path: string, nowMs: number) => VendorFault | undefined
-  aws?: (operation: string, nowMs: number) => AwsFault | undefined
+  /** `path` is the vendor's, as called. Containers are counted from 0, in the order of their starts. */
+  vendor?: (path: string, nowMs: number, container: number) => VendorFault | undefined
+  aws?: (operation: string, nowMs: number, container: number) => AwsFault | undefined
   /** A batch has been worked through and is about to be deleted. */
   delete?: () => 'lost' | undefined
   /** A batch is about to be handed over. */
@@ -33,17 +34,29 @@ export type Faults = {
   /** How far a new container's clock is off. */
   skewMs?: () => number
 }
+/** `frozen`: the container stands still for two minutes, before the vendor has the request or after it was `handled`. */
 export type VendorFault =
-  | { fault: 'reset' | 'stall' | 'killed'; handled: boolean }
+  | { fault: 'reset' | 'stall' | 'killed' | 'frozen'; handled: boolean }
   | { fault: 'truncated' | 'html' }
   /** The normal answer with these fields instead of its own; null leaves one out. */
   | { fault: 'change'; change: Record<string, unknown> }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
-export type AwsFault = 'throttled' | 'failed' | 'partial' | 'killed-before' | 'killed-after'
+/** `late`: the work is done, but the answer comes too late. `frozen`: the container stands still for two minutes. */
+export type AwsFault =
+  | 'throttled'
+  | 'failed'
+  | 'late'
+  | 'partial'
+  | 'killed-before'
+  | 'killed-after'
+  | 'frozen-before'
+  | 'frozen-after'
 
 export type SimulationOptions = {
   operations: readonly string[]
+  /** Functions that are invoked by `invoke` alone, such as scheduled ones. */
+  others?: readonly string[]
   world: World
   env: Record<string, string>
   secrets: (nowMs: number) => Record<string, unknown>
@@ -70,12 +83,18 @@ export type Outcome = {
   eventId: string | null
 }
 
+/** A `Completed` event. */
+export type Completion = { atMs: number; completionId: string; eventId: string; counts: Record<string, number> }
+
 export type Counts = {
   invocations: number
   gbSeconds: number
   sqsRequests: number
   eventsPut: number
   secretsRequests: number
+  /** Request units of the ledger. */
+  tableReads: number
+  tableWrites: number
   logBytes: number
   vendorCalls: number
   refusedCalls: number
@@ -86,6 +105,9 @@ const START_MS = Date.parse('2026-11-23T01:00:00Z')
 const TIMEOUT_MS = 29_000
 const VISIBILITY_MS = 180_000
 const MEMORY_GB = 0.5
+/** How long the clients of AWS wait for an answer. */
+const AWS_TIMEOUT_MS = 2_000
+const FROZEN_MS = 120_000
 
 class Killed extends Error {}
 
@@ -96,9 +118,12 @@ function killed(die: Container['die'], at: string): Promise<never> {
 }
 
 type Container = { handler: Handler; die: (error: Error) => void; dead: Promise<never> }
+/** What a container's calls say of it. */
+type Caller = { name: string; container: number; die: Container['die'] }
 
 export async function startSimulation(options: SimulationOptions) {
-  const { operations, latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
+  const { operations, others = [], latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
+  const names = [...operations, ...others]
   const clock = new Clock(START_MS)
   const now = () => clock.nowMs
   const { jitter = 0 } = latencies
@@ -107,10 +132,11 @@ export async function startSimulation(options: SimulationOptions) {
   const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
   for (const [id, value] of Object.entries(options.secrets(START_MS))) store.seed(id, value)
   const secretsManager = secretsManagerOperations(store) as unknown as Record<string, (input: object) => object>
-  const bundles = await bundleFunctions(operations)
+  const table = new Table()
+  const bundles = await bundleFunctions(names)
 
   const counts = new Map<string, Counts>(
-    operations.map((name) => [
+    names.map((name) => [
       name,
       {
         invocations: 0,
@@ -118,6 +144,8 @@ export async function startSimulation(options: SimulationOptions) {
         sqsRequests: 0,
         eventsPut: 0,
         secretsRequests: 0,
+        tableReads: 0,
+        tableWrites: 0,
         logBytes: 0,
         vendorCalls: 0,
         refusedCalls: 0,
@@ -127,6 +155,7 @@ export async function startSimulation(options: SimulationOptions) {
   )
   const countsOf = (name: string) => counts.get(name) as Counts
   const outcomes: Outcome[] = []
+  const completions: Completion[] = []
   const refusals: { atMs: number; operation: string; token: string }[] = []
   const deadLetters = new FifoQueue(now, 0, () => {})
   const undelivered: { operation: string; event: object }[] = []
@@ -147,21 +176,32 @@ export async function startSimulation(options: SimulationOptions) {
     }
   }
 
-  const idleContainers = new Map<string, Container[]>(operations.map((name) => [name, []]))
+  const idleContainers = new Map<string, Container[]>(names.map((name) => [name, []]))
 
+  let containers = 0
   async function startContainer(name: string): Promise<Container> {
     let die: Container['die'] = () => {}
     const dead = new Promise<never>((_, reject) => {
       die = reject
     })
     dead.catch(() => {})
+    const caller: Caller = { name, container: containers++, die }
     const skewMs = faults.skewMs?.() ?? 0
-    const env = { ...options.env, WORK_QUEUE_URL: name, DEAD_LETTER_QUEUE_URL: 'dead-letters', EVENT_BUS_NAME: 'bus' }
+    const env = {
+      OPERATIONS: operations.join(','),
+      ...options.env,
+      AWS_REGION: 'simulated',
+      WORK_QUEUE_URL: name,
+      DEAD_LETTER_QUEUE_URL: 'dead-letters',
+      EVENT_BUS_NAME: 'bus',
+      LEDGER_TABLE: 'ledger',
+    }
     const stdout = { write: (text: string) => logged(name, text) }
     const host: Host = {
       sleep: (ms) => clock.sleep(ms),
-      vendor: (request, timeoutMs) => callVendor(name, request, timeoutMs, die),
-      aws: (operation, input) => callAws(name, operation, input, die),
+      vendor: (request, timeoutMs) => callVendor(caller, request, timeoutMs),
+      aws: (operation, input) => callAws(caller, operation, input),
+      date: () => new Date(now()).toUTCString(),
     }
     const start = bundles.get(name)
     if (!start) throw new Error(`no function ${name}`)
@@ -213,10 +253,9 @@ export async function startSimulation(options: SimulationOptions) {
   }
 
   async function callVendor(
-    name: string,
+    { name, container, die }: Caller,
     request: VendorRequest,
     timeoutMs: number,
-    die: Container['die'],
   ): Promise<VendorAnswer> {
     const counted = countsOf(name)
     const { pathname, search } = new URL(request.url)
@@ -226,7 +265,7 @@ export async function startSimulation(options: SimulationOptions) {
     await clock.sleep(latencies.vendorMs / 2)
     const received = vendors.receive({ ...request, url: pathname + search, headers })
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
-    const injected = faults.vendor?.(pathname, now())
+    const injected = faults.vendor?.(pathname, now(), container)
     const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
       await take(latencies.vendorMs / 2)
       const { status, json, text = '' } = answer
@@ -243,6 +282,11 @@ export async function startSimulation(options: SimulationOptions) {
       case 'killed':
         if (injected.handled) received.normal()
         return killed(die, 'a vendor call')
+      case 'frozen': {
+        const handled = injected.handled && received.normal()
+        await clock.sleep(FROZEN_MS)
+        return answerWith(handled || received.normal())
+      }
       case 'stall':
         if (injected.handled) received.normal()
         await clock.sleep(timeoutMs)
@@ -281,14 +325,14 @@ export async function startSimulation(options: SimulationOptions) {
   }
 
   async function callAws(
-    name: string,
+    { name, container, die }: Caller,
     operation: string,
     input: object,
-    die: Container['die'],
   ): Promise<Record<string, unknown>> {
-    const fault = faults.aws?.(operation, now())
+    const fault = faults.aws?.(operation, now(), container)
     await take(latencies.awsMs)
     if (fault === 'killed-before') return killed(die, operation)
+    if (fault === 'frozen-before') await clock.sleep(FROZEN_MS)
     if (fault === 'throttled')
       throw Object.assign(new Error('slow down'), {
         name: 'ThrottlingException',
@@ -297,7 +341,13 @@ export async function startSimulation(options: SimulationOptions) {
     if (fault === 'failed')
       throw Object.assign(new Error('failed'), { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } })
     const result =
-      awsOperations[operation]?.(name, input as never, fault === 'partial') ?? secrets(name, operation, input)
+      awsOperations[operation]?.(name, input as never, fault === 'partial') ??
+      (/Item$|^Query$/.test(operation) ? ledger : secrets)(name, operation, input)
+    if (fault === 'late') {
+      await clock.sleep(AWS_TIMEOUT_MS)
+      throw Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
+    }
+    if (fault === 'frozen-after') await clock.sleep(FROZEN_MS)
     return fault === 'killed-after' ? killed(die, operation) : (result as Record<string, unknown>)
   }
 
@@ -339,7 +389,9 @@ export async function startSimulation(options: SimulationOptions) {
       for (const [index, { Detail }] of Entries.entries()) {
         if (refused[index]) continue
         countsOf(name).eventsPut++
-        outcomes.push({ atMs: now(), ...JSON.parse(Detail) })
+        const detail = JSON.parse(Detail)
+        if ('completionId' in detail) completions.push({ atMs: now(), ...detail })
+        else outcomes.push({ atMs: now(), ...detail })
       }
       return {
         Entries: refused.map((isRefused) =>
@@ -351,11 +403,16 @@ export async function startSimulation(options: SimulationOptions) {
 
   function secrets(name: string, operation: string, input: object): object {
     countsOf(name).secretsRequests++
+    return asClient(() => secretsManager[operation]?.(input) ?? {})
+  }
+
+  function ledger(name: string, operation: string, input: object): object {
+    const { read, write } = table.units
     try {
-      return secretsManager[operation]?.(input) ?? {}
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error
-      throw Object.assign(new Error(error.message), { name: error.type, $metadata: { httpStatusCode: error.status } })
+      return asClient(() => table.run(operation, input))
+    } finally {
+      countsOf(name).tableReads += table.units.read - read
+      countsOf(name).tableWrites += table.units.write - write
     }
   }
 
@@ -403,7 +460,8 @@ export async function startSimulation(options: SimulationOptions) {
 
   /** Puts an offboarding event on the bus. Each function plans it, three tries a minute apart. */
   function offboard(detail: object, id: string): void {
-    const event = { version: '0', id, 'detail-type': 'User Offboarding', source: 'hr.offboarding', detail }
+    const time = new Date(now()).toISOString()
+    const event = { version: '0', id, time, 'detail-type': 'User Offboarding', source: 'hr.offboarding', detail }
     for (const name of operations) deliver(name, event)
   }
 
@@ -426,8 +484,10 @@ export async function startSimulation(options: SimulationOptions) {
     clock,
     vendors,
     store,
+    table,
     counts,
     outcomes,
+    completions,
     refusals,
     deadLetters,
     undelivered,
@@ -444,6 +504,17 @@ export async function startSimulation(options: SimulationOptions) {
           if (running === 0) resolve()
         }),
       ),
+  }
+}
+
+/** Throws a refusal as the clients of AWS do. */
+function asClient(run: () => object): object {
+  try {
+    return run()
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error
+    const { message, type, status, details } = error
+    throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
   }
 }
 

@@ -19,6 +19,7 @@ export const ENV = {
   FEISHU_OAUTH_TOKEN_URL: 'http://127.0.0.1:1/oauth/v3/token',
   DINGTALK_BASE_URL: 'http://127.0.0.1:1',
   MAX_TARGETS_PER_EVENT: '2000',
+  LEDGER_RETENTION_DAYS: '400',
 }
 
 export type Company = {

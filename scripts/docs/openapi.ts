@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Operation as Entry } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
+import { dingtalkUserTokenCodes } from '../../lib/dingtalk/codes.ts'
 import { authorizeDingtalkUser } from '../../lib/dingtalk/tokens.ts'
 import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
 import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
@@ -24,6 +25,10 @@ const PARAMETERS: Record<string, Text> = {
   dry_run: {
     en: 'Checks input, secret and token, and answers the request it would send. Changes no subscription; may renew and store the user’s token.',
     zh: '检查输入、密钥与令牌，并给出将要发送的请求。不改变任何订阅；与其他调用一样，可能刷新并保存用户令牌。',
+  },
+  offboarding_id: {
+    en: 'Your id of the offboarding that the call belongs to. The call is then recorded in the ledger, with its caller and outcome, and the answer takes some milliseconds longer.',
+    zh: '本次调用所属离职处理的编号（由您指定）。调用及其调用方与结果将记入台账，应答会延迟数毫秒。',
   },
   'Accept-Language': {
     en: 'Chinese before English here makes `title`, `detail` and `hint` Chinese.',
@@ -103,6 +108,7 @@ export async function openApi() {
       },
       parameters: {
         dryRun: parameter('dry_run', 'query', false, { type: 'boolean', default: false }, PARAMETERS),
+        offboardingId: parameter('offboarding_id', 'query', false, { $ref: '#/components/schemas/Id' }, PARAMETERS),
         acceptLanguage: parameter('Accept-Language', 'header', false, { type: 'string' }, PARAMETERS),
       },
       schemas: { Id: id, NameId: nameId, ...SCHEMAS },
@@ -141,6 +147,7 @@ function describe({ name, operation, docs, page, actsAs }: Entry, path: string) 
         ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
       })),
       { $ref: '#/components/parameters/dryRun' },
+      { $ref: '#/components/parameters/offboardingId' },
       { $ref: '#/components/parameters/acceptLanguage' },
     ],
     responses: { 200: success(operation, sample), ...failures(operation, sample, actsAs === 'user') },
@@ -296,20 +303,26 @@ function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): Ope
 
 const AUTHORIZE = { feishu: authorizeFeishuUser, dingtalk: authorizeDingtalkUser }
 
-/** Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. */
+/**
+ * Every code that the sandbox can answer too, with the table it belongs to: the operation's, the vendor's, the tokens'. A
+ * user's token that is rejected is renewed, and what becomes of that counts.
+ */
 function codesOf({ codes, vendor }: Operation, actsAs: Credential['actsAs']): [string, Record<string, Meaning>][] {
   const throttles = Object.keys(dingtalkCodes).filter((code) =>
     Object.keys(vendor.codePrefixes).some((prefix) => code.startsWith(prefix)),
   )
-  const ofTokens = vendor.name === 'feishu' && actsAs === 'user' ? feishuOauthCodes : {}
+  const ofTokens = actsAs === 'user' ? TOKEN_CODES[vendor.name] : {}
   const known = (code: string) => VENDORS[vendor.name].gateway.failure(code, undefined) !== undefined
+  const isRenewed = (code: string) => actsAs === 'user' && 'tokenRejected' in (vendor.codes[code] ?? {})
   return [
     ...[...Object.keys(codes), ...Object.keys(vendor.codes), ...throttles].map(
       (code): [string, Record<string, Meaning>] => [code, codes],
     ),
     ...Object.keys(ofTokens).map((code): [string, Record<string, Meaning>] => [code, ofTokens]),
-  ].filter(([code]) => known(code))
+  ].filter(([code]) => known(code) && !isRenewed(code))
 }
+
+const TOKEN_CODES = { feishu: feishuOauthCodes, dingtalk: dingtalkUserTokenCodes }
 
 function failureOf({ vendor }: Operation, code: string): Answer {
   const answer = VENDORS[vendor.name].gateway.failure(code, undefined)

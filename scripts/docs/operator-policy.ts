@@ -1,8 +1,12 @@
 /** The policy of an operator who sends events, follows them and handles dead letters in one stage. */
+
+import { forKeys } from '../../infra/ledger.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:REGION:ACCOUNT:${resource}`
+
+const TABLE = arn('dynamodb', 'table/STAGE-ledger')
 
 /** docs/operator-policy.json; REGION, ACCOUNT and STAGE are filled in by its reader. */
 export const operatorPolicy = () => ({
@@ -18,10 +22,17 @@ export const operatorPolicy = () => ({
       },
     },
     {
-      Sid: 'ReadAuditLog',
+      Sid: 'ReadOffboardings',
       Effect: 'Allow',
-      Action: 'logs:FilterLogEvents',
-      Resource: operationNames.map((name) => arn('logs', `log-group:/aws/lambda/STAGE-${name}:*`)),
+      Action: ['dynamodb:GetItem', 'dynamodb:Query'],
+      Resource: TABLE,
+      Condition: forKeys('offboarding#*', 'bucket#*'),
+    },
+    {
+      Sid: 'ListOffboardings',
+      Effect: 'Allow',
+      Action: 'dynamodb:Query',
+      Resource: `${TABLE}/index/state`,
     },
     {
       Sid: 'HandleDeadLetters',
@@ -34,6 +45,13 @@ export const operatorPolicy = () => ({
         'sqs:DeleteMessage',
       ],
       Resource: [arn('sqs', 'STAGE-dead-letter.fifo'), arn('sqs', 'STAGE-undelivered-events')],
+    },
+    {
+      Sid: 'EnterRedrives',
+      Effect: 'Allow',
+      Action: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+      Resource: TABLE,
+      Condition: forKeys('offboarding#*'),
     },
     {
       Sid: 'RedriveWorkItems',

@@ -45,6 +45,8 @@ async function authorize() {
     FEISHU_USER_SECRET_PREFIX: 'test/feishu/user/',
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: sandbox.url + TOKEN,
+    LEDGER_TABLE: 'test-ledger',
+    AWS_ENDPOINT_URL_DYNAMODB: secrets.url,
   }
   const { ended, until } = startCommand(args, { env })
   const { headers } = await fetch(await until('stdout', /^(.*)\n/), { redirect: 'manual' })

@@ -6,8 +6,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Io, processIo } from '../../cli/io.ts'
 import { dingtalkConsent, feishuConsent } from '../../cli/users/consent.ts'
 import { TAGS, userSecret } from '../../lib/tokens/user-secret.ts'
+import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
+import { ledgerProperties } from '../ledger.ts'
 import { awsOf, KMS_KEY, startCommand } from './operator.ts'
 
 const FEISHU = { prefix: 'test/feishu/user/', id: 'ou_leaver', args: ['--vendor', 'feishu', '--open-id', 'ou_leaver'] }
@@ -22,6 +24,7 @@ const DINGTALK_APP = {
   clientId: 'sandbox-client-id',
   clientSecret: 'sandbox-client-secret',
 }
+const LEDGER = 'test-ledger'
 const OLD = {
   accessToken: 'u-old',
   accessTokenExpiresAt: '2020-01-01T00:00:00Z',
@@ -31,15 +34,17 @@ const OLD = {
 
 let sandbox: Sandbox
 let secrets: SecretsManager
+let ledger: DynamoDb
 const heard: string[] = []
 
 async function begin(world = sampleWorld()) {
   sandbox = await startSandbox({ world })
+  ledger = await startDynamoDb({ tables: [{ name: LEDGER, properties: await ledgerProperties() }] })
   secrets = await startSecretsManager({
     secrets: { 'test/feishu/app': FEISHU_APP, 'test/dingtalk/app': DINGTALK_APP },
   })
 }
-const end = () => Promise.all([sandbox.close(), secrets.close()])
+const end = () => Promise.all([sandbox.close(), secrets.close(), ledger.close()])
 beforeEach(() => begin())
 afterEach(async () => {
   const { feishu, dingtalk } = sandbox.state.tokens
@@ -75,12 +80,13 @@ const known = () => ({
   DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: DINGTALK.prefix,
   DINGTALK_BASE_URL: sandbox.url,
+  LEDGER_TABLE: LEDGER,
 })
 
 async function authorize(args: string[], env: Record<string, string> = known(), sleep?: Io['sleep']) {
   const port = args.includes('--port') ? [] : ['--port', String(await freePort())]
   const { ended, until } = startCommand(['users', 'authorize', ...args, ...port], {
-    env: { ...awsOf(secrets.url), ...env },
+    env: { ...awsOf(secrets.url), AWS_ENDPOINT_URL_DYNAMODB: ledger.url, ...env },
     ...(sleep && { sleep }),
   })
   const done = ended.then((result) => {
@@ -154,6 +160,8 @@ describe('a granted consent', () => {
   }, 60_000)
 
   test('of DingTalk, by a third-party personal app', async () => {
+    const Key = { pk: { S: `user#${DINGTALK.prefix}${DINGTALK.id}` }, sk: { S: 'renewal' } }
+    await ledger.run('PutItem', { TableName: LEDGER, Item: { ...Key, version: { S: 'old' } } })
     const run = await authorize(DINGTALK.args)
     const pageUrl = new URL(await run.pageUrl)
     expect(pageUrl.pathname).toBe('/oauth2/auth')
@@ -161,6 +169,8 @@ describe('a granted consent', () => {
     expect((await open(await redirectOf(pageUrl.href))).status).toBe(200)
     expect((await run.ended).code).toBe(0)
     expectStored(DINGTALK.prefix + DINGTALK.id, sandbox.state.tokens.dingtalk.access, DINGTALK.id)
+    // What the ledger has noted of the tokens before is gone.
+    expect(await ledger.run('GetItem', { TableName: LEDGER, Key })).toEqual({})
   })
 
   test.each([

@@ -4,14 +4,18 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { operationNames } from '../../infra/operations.ts'
+import { marshalAll, unmarshalAll } from '../../lib/aws/attributes.ts'
+import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
 import { itemOf, offboardingEvent } from '../harness.ts'
+import { ledgerProperties } from '../ledger.ts'
 import { TARGETS } from '../sample-event.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
@@ -29,6 +33,7 @@ type Request = {
 }
 let queues: Queues
 let bus: EventBus
+let ledger: DynamoDb
 /** By SQS action, what answers instead of SQS; an answer it returns nothing for comes from SQS. */
 let faults: Record<string, (request: Request, call: number) => Promise<object | undefined> | object | undefined>
 /** In their order; a fault is told which call it is of its action on its queue. */
@@ -64,12 +69,12 @@ const description = (): StackDescription => ({
     deadLetterQueue: DEAD,
     undeliveredEventsQueue: UNDELIVERED,
     operations: Object.fromEntries(
-      operationNames.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo`, logGroup: '' }]),
+      operationNames.map((name) => [name, { functionName: `local-${name}`, queue: `${name}.fifo` }]),
     ),
   },
   region: 'ap-southeast-1',
-  endpoints: { sqs: url, eventbridge: bus.url, secretsmanager: url, logs: url },
-  variables: {},
+  endpoints: { sqs: url, eventbridge: bus.url, secretsmanager: url, dynamodb: ledger.url },
+  variables: { LEDGER_TABLE: 'ledger' },
   speed: 1,
 })
 
@@ -82,12 +87,13 @@ beforeEach(async () => {
   calls = []
   bus = await startEventBus({ buses: ['bus'] })
   queues = await startQueues()
+  ledger = await startDynamoDb({ tables: [{ name: 'ledger', properties: await ledgerProperties() }] })
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const name of [DEAD, ...operationNames.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
   await queues.create(UNDELIVERED)
 })
 afterEach(async () => {
-  await Promise.all([queues.close(), bus.close()])
+  await Promise.all([queues.close(), bus.close(), ledger.close()])
 })
 
 const command = (...args: string[]) => startCommand(['letters', ...args, '--local', url])
@@ -144,6 +150,18 @@ const left = async () => {
   return [dead.visible + undelivered.visible, dead.inFlight + undelivered.inFlight]
 }
 const bodies = async (name: string) => (await queues.messages(name)).map(({ body }) => body)
+/** The items on a queue. */
+const itemsOn = async (name: string) => (await bodies(name)).map((body) => JSON.parse(body))
+const redriven = (item: string, redrive = 1) => ({ ...JSON.parse(item), redrive })
+/** What the ledger has whose sort key begins so, by it. */
+async function recordsOf(offboardingId: string, prefix: string): Promise<Record<string, Record<string, unknown>>> {
+  const { Items = [] } = (await ledger.run('Query', {
+    TableName: 'ledger',
+    KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
+    ExpressionAttributeValues: { ':pk': { S: `offboarding#${offboardingId}` }, ':sk': { S: prefix } },
+  })) as { Items?: Record<string, AttributeValue>[] }
+  return Object.fromEntries(Items.map((item) => [item.sk?.S, unmarshalAll(item)]))
+}
 const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('Failed: '))
 
 describe('list', () => {
@@ -258,8 +276,38 @@ describe('show', () => {
     const id = await put(driveItem('doxcn2'), FORBIDDEN)
     const { code, stdout } = await run('show', '--id', id)
     expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ id, ...FORBIDDEN, item: JSON.parse(driveItem('doxcn2')) })
+    expect(JSON.parse(stdout)).toMatchObject({ id, ...FORBIDDEN, item: JSON.parse(driveItem('doxcn2')), history: [] })
     expect(await left()).toEqual([2, 0])
+  })
+
+  test('has the history of its target; without the ledger the letter is shown all the same', async () => {
+    const id = await put(driveItem('doxcn2'), FORBIDDEN)
+    const input = JSON.stringify({ file_type: 'docx', file_token: 'doxcn2' })
+    const of = {
+      operation: DRIVE,
+      input,
+      eventId: 'event-1',
+      redrive: 0,
+      dryRun: false,
+      finishedAt: '2026-11-27T10:00:00Z',
+    }
+    for (const [hash, more] of Object.entries({
+      a: { outcome: 'parked' },
+      b: { outcome: 'changed', input: '{"x":"y"}' },
+    }))
+      await ledger.run('PutItem', {
+        TableName: 'ledger',
+        Item: marshalAll({ pk: 'offboarding#hr-1', sk: `history#${DRIVE}#${hash}#t`, ...of, ...more }),
+      })
+    const { stdout } = await run('show', '--id', id)
+    expect(JSON.parse(stdout).history).toMatchObject([{ outcome: 'parked', time: '2026-11-27T10:00:00Z', redrive: 0 }])
+    ledger.fail('Query', { type: 'AccessDeniedException' })
+    const without = await run('show', '--id', id)
+    expect([without.code, without.stderr]).toEqual([
+      0,
+      expect.stringContaining('Its history could not be read: Query of'),
+    ])
+    expect(JSON.parse(without.stdout)).toMatchObject({ id })
   })
 
   test('writes a rejected event to a new file, for correction', async () => {
@@ -299,7 +347,7 @@ describe('show', () => {
 })
 
 describe('redrive', () => {
-  test('sends what was selected to the queue of its operation, as it was, and removes those letters alone', async () => {
+  test('sends what was selected to the queue of its operation, and removes those letters alone', async () => {
     for (let index = 0; index < 23; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
     await put(itemOf(APPROVAL), { kind: 'forbidden', code: '1' })
     await put(itemOf(APPROVAL), { kind: 'misconfigured' })
@@ -310,11 +358,11 @@ describe('redrive', () => {
     ])
     expect(stdout).toContain('forbidden 1069603: 23 letters')
     const sent = await queues.messages(`${DRIVE}.fifo`)
-    expect(sent.map(({ body }) => body).sort()).toEqual(
-      [...Array(23).keys()].map((index) => driveItem(`doxcn${index}`)).sort(),
+    expect(sent.map(({ body }) => JSON.parse(body).input.file_token).sort()).toEqual(
+      [...Array(23).keys()].map((index) => `doxcn${index}`).sort(),
     )
     expect(new Set(sent.map(({ messageGroupId }) => messageGroupId))).toEqual(new Set(['feishu:default']))
-    expect(await bodies(`${APPROVAL}.fifo`)).toEqual([itemOf(APPROVAL)])
+    expect(await itemsOn(`${APPROVAL}.fifo`)).toEqual([redriven(itemOf(APPROVAL))])
     expect(await left()).toEqual([1, 0])
   })
 
@@ -331,7 +379,54 @@ describe('redrive', () => {
     expect(await left()).toEqual([1, 0])
     faults = {}
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
-    expect([await bodies(`${DRIVE}.fifo`), await left()]).toEqual([[driveItem('doxcn1')], [0, 0]])
+    expect([await itemsOn(`${DRIVE}.fifo`), await left()]).toEqual([[redriven(driveItem('doxcn1'))], [0, 0]])
+    expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#real#event-1#01'])
+  })
+
+  test('is a sending of its own in the ledger, with every operation planned; a redrive of it is the next', async () => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn2')), offboardingId: 'hr-2' }), FORBIDDEN)
+    expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+    expect(await recordsOf('hr-1', 'sending#')).toEqual({
+      'sending#real#event-1#01': expect.objectContaining({
+        source: 'redrive',
+        redrive: 1,
+        planned: new Set(operationNames),
+      }),
+    })
+    expect(Object.values(await recordsOf('hr-1', 'target#'))).toMatchObject([
+      { openIn: 'real#event-1#01', operation: DRIVE },
+    ])
+    expect(Object.values(await recordsOf('hr-2', 'target#'))).toHaveLength(1)
+    expect(Object.values(await recordsOf('hr-2', 'summary#'))).toMatchObject([{ state: 'open' }])
+
+    await put(JSON.stringify(redriven(driveItem('doxcn1'))), FORBIDDEN)
+    const { stdout } = await run('list')
+    expect(stdout).toMatch(/ doxcn1 docx {2}since \S+ {2}redriven once\n/)
+    expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+    expect((await itemsOn(`${DRIVE}.fifo`)).map(({ redrive }) => redrive).sort()).toEqual([1, 1, 2])
+  })
+
+  test('of a dry run says that it is one', async () => {
+    await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn1')), dryRun: true }), FORBIDDEN)
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([0, expect.stringContaining('Of dry runs, which change nothing: 1 letter.\n')])
+    expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#dry-run#event-1#01'])
+  })
+
+  test('sends nothing that the ledger could not take', async () => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    ledger.fail('UpdateItem', { type: 'AccessDeniedException', message: 'planted' })
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, lineOf(stderr)]).toEqual([
+      1,
+      [
+        expect.stringContaining(
+          'was not sent: UpdateItem of "ledger" failed (AccessDeniedException); you need dynamodb',
+        ),
+      ],
+    ])
+    expect([await bodies(`${DRIVE}.fifo`), await left()]).toEqual([[], [1, 0]])
   })
 
   test('a letter that could not be sent stays; the others of its batch go', async () => {

@@ -8,10 +8,12 @@ import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
+import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
 import { discoveryPolicy, permits } from '../docs/policies.ts'
+import { ledgerProperties } from '../ledger.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const LEAVER = 'ou_leaver'
@@ -23,6 +25,7 @@ const VARIABLES = {
   DINGTALK_APP_SECRET_ID: 'test/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: 'test/dingtalk/user/',
   MAX_TARGETS_PER_EVENT: '2000',
+  LEDGER_TABLE: 'test-ledger',
 }
 const folder = mkdtempSync(path.join(tmpdir(), 'discover-'))
 let files = 0
@@ -40,17 +43,25 @@ afterAll(() => close(server))
 
 let sandbox: Sandbox
 let secrets: SecretsManager
+let ledger: DynamoDb
 /** A world and the stack beside it. */
 async function start(change: (world: World) => void = () => {}, { speed = 60, maxTargets = 2_000 } = {}) {
   const world = sampleWorld()
   change(world)
   sandbox = await startSandbox({ world, speed })
   secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  ledger = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: await ledgerProperties() }] })
   const nowhere = 'http://127.0.0.1:9'
   description = {
-    names: { bus: 'bus', source: '', deadLetterQueue: '', undeliveredEventsQueue: '', operations: {} },
+    names: {
+      bus: 'bus',
+      source: '',
+      deadLetterQueue: '',
+      undeliveredEventsQueue: '',
+      operations: {},
+    },
     region: 'ap-southeast-1',
-    endpoints: { sqs: nowhere, eventbridge: nowhere, secretsmanager: secrets.url, logs: nowhere },
+    endpoints: { sqs: nowhere, eventbridge: nowhere, secretsmanager: secrets.url, dynamodb: ledger.url },
     variables: {
       ...VARIABLES,
       MAX_TARGETS_PER_EVENT: String(maxTargets),
@@ -65,7 +76,7 @@ const heard: string[] = []
 afterEach(async () => {
   expect(heard.join('\n')).not.toMatch(/sandbox-(app|suite)-secret|u-sandbox|ur-sandbox|sandbox-ding-/)
   heard.length = 0
-  await Promise.all([sandbox?.close(), secrets?.close()])
+  await Promise.all([sandbox?.close(), secrets?.close(), ledger?.close()])
 })
 
 /** What `run` waited, in milliseconds. */
@@ -490,13 +501,15 @@ test.each([
 describe('docs/discovery-policy.json', () => {
   const arn = (name: string) =>
     `arn:aws:secretsmanager:ap-southeast-1:000000000000:secret:subscription-offboarding/${name}`
-  const [GET, PUT, TAG] = ['GetSecretValue', 'PutSecretValue', 'TagResource'].map((one) => `secretsmanager:${one}`)
+  const [GET, PUT, MOVE, TAG] = ['GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage', 'TagResource'].map(
+    (one) => `secretsmanager:${one}`,
+  )
 
   test.each([
     ['prod/feishu/app-Ab12Cd', [GET]],
     ['prod/dingtalk/app-Ab12Cd', [GET]],
-    ['prod/feishu/user/ou_1-Ab12Cd', [GET, PUT, TAG]],
-    ['prod/dingtalk/user/u-Ab12Cd', [GET, PUT, TAG]],
+    ['prod/feishu/user/ou_1-Ab12Cd', [GET, PUT, MOVE, TAG]],
+    ['prod/dingtalk/user/u-Ab12Cd', [GET, PUT, MOVE, TAG]],
     ['prod/feishu/app-of-another-Ab12Cd', []],
     ['dev/feishu/app-Ab12Cd', []],
     ['dev/feishu/user/ou_1-Ab12Cd', []],

@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
-import { startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
+import { startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { startEventBus } from '../../local/aws/event-bus.ts'
+import { ledgerProperties } from '../ledger.ts'
 import { TARGETS } from '../sample-event.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
@@ -60,7 +61,7 @@ describe('beside a local stack', () => {
       2,
       expect.stringMatching(/names 20000 targets; at most \d+ are .* Nothing was sent\.\n/),
     ])
-    expect((await run('report', 'many')).stderr).toContain('no record of this offboarding')
+    expect((await run('report', 'many')).stderr).toContain('nothing is known of this offboarding')
   }, 60_000)
 
   test('flags stand for a file in small cases, and the command names the offboarding itself', async () => {
@@ -87,18 +88,23 @@ describe('where nothing answers for the functions', () => {
   let put: () => unknown[]
   let stop = async () => {}
   beforeAll(async () => {
-    const [logs, bus] = [await startCloudWatchLogs(), await startEventBus({ buses: ['bus'] })]
-    logs.createGroup('group')
-    const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo', logGroup: 'group' } }
+    const tables = [{ name: 'ledger', properties: await ledgerProperties() }]
+    const [ledger, bus] = [await startDynamoDb({ tables }), await startEventBus({ buses: ['bus'] })]
+    const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo' } }
     server = createServer((_, response) => {
-      const endpoints = { logs: logs.url, eventbridge: bus.url }
-      const variables = { MAX_TARGETS_PER_EVENT: '10' }
-      const names = { bus: 'bus', source: 'hr.offboarding', undeliveredEventsQueue: 'undelivered', operations }
+      const endpoints = { dynamodb: ledger.url, eventbridge: bus.url }
+      const variables = { MAX_TARGETS_PER_EVENT: '10', LEDGER_TABLE: 'ledger' }
+      const names = {
+        bus: 'bus',
+        source: 'hr.offboarding',
+        undeliveredEventsQueue: 'undelivered',
+        operations,
+      }
       response.end(JSON.stringify({ names, region: 'ap-southeast-1', endpoints, variables, speed: 1 }))
     })
     local = await listen(server)
     put = () => bus.events.map(({ event }) => event)
-    stop = async () => void (await Promise.all([logs.close(), bus.close(), close(server)]))
+    stop = async () => void (await Promise.all([ledger.close(), bus.close(), close(server)]))
   })
   afterAll(() => stop())
 

@@ -4,16 +4,26 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import zlib from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
+import { marshalAll, type Value } from '../../lib/aws/attributes.ts'
 import { run, startProcess, stopProcesses } from './operator.ts'
 
-/** A stack whose logs answer when a test lets them. */
+/** A stack whose ledger answers when a test lets it. */
 const server = createServer((request, response) => {
-  if (request.method === 'POST') return void server.emit('logs', response)
-  const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo', logGroup: 'group' } }
-  const endpoints = { logs: url, eventbridge: url, sqs: url, secretsmanager: url }
-  response.end(JSON.stringify({ names: { operations }, region: 'ap-southeast-1', endpoints, variables: {}, speed: 1 }))
+  if (request.method === 'POST') return void server.emit('query', response)
+  const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo' } }
+  const endpoints = { dynamodb: url, eventbridge: url, sqs: url, secretsmanager: url }
+  response.end(
+    JSON.stringify({
+      names: { operations },
+      region: 'ap-southeast-1',
+      endpoints,
+      variables: { LEDGER_TABLE: 'ledger' },
+      speed: 1,
+    }),
+  )
 })
 let url = ''
 beforeAll(async () => {
@@ -21,23 +31,20 @@ beforeAll(async () => {
 })
 afterAll(() => close(server))
 afterEach(() => {
-  server.removeAllListeners('logs')
+  server.removeAllListeners('query')
   stopProcesses()
 })
 
-const answer = (response: ServerResponse, events: object[]) =>
-  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify({ events }))
-const line = (fields: object) => ({
-  eventId: '1',
-  timestamp: 1,
-  message: JSON.stringify({
-    operation: 'feishu-drive-unsubscribe',
-    offboardingId: 'hr-1',
-    eventId: 'e',
-    time: '2026',
-    ...fields,
-  }),
-})
+const answer = (response: ServerResponse, items: Record<string, Value>[]) => {
+  const body = JSON.stringify({ Items: items.map(marshalAll) })
+  const crc32 = String(zlib.crc32(body))
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0', 'x-amz-crc32': crc32 }).end(body)
+}
+const CHANGED = {
+  ...{ pk: 'offboarding#hr-1', sk: 'history#feishu-drive-unsubscribe#hash#2026#real#e#00' },
+  ...{ operation: 'feishu-drive-unsubscribe', input: '{"file_token":"a"}', eventId: 'e', redrive: 0, dryRun: false },
+  ...{ outcome: 'changed', finishedAt: '2026-11-27T10:00:00.000Z' },
+}
 
 /** Has a program believe that it runs on this version of Node.js. */
 const onNode = (version: string) => [
@@ -62,17 +69,17 @@ describe.each([
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s is caught by a command that cleans up', async (signal) => {
     const command = offboarding('offboard', '--follow', 'hr-1', '--local', url)
-    const [response] = await once(server, 'logs')
+    const [response] = await once(server, 'query')
     command.child.kill(signal)
     answer(response, [])
-    server.on('logs', (next) => answer(next, []))
+    server.on('query', (next) => answer(next, []))
     const { code, stderr } = await command.ended
     expect([code, stderr]).toEqual([130, expect.stringContaining('To go on following it: npx offboarding offboard')])
   })
 
   test('SIGTERM ends a command that does not', async () => {
     const command = offboarding('report', 'hr-1', '--local', url)
-    await once(server, 'logs')
+    await once(server, 'query')
     command.child.kill('SIGTERM')
     await command.ended
     expect(command.child.signalCode).toBe('SIGTERM')
@@ -81,9 +88,9 @@ describe.each([
 
 test('a reader that closes the pipe ends the command quietly', async () => {
   const command = startProcess('cli/offboarding.js', ['report', 'hr-1', '--json', '--local', url])
-  const [response] = await once(server, 'logs')
+  const [response] = await once(server, 'query')
   command.child.stdout.destroy()
-  answer(response, [line({ message: 'finished', outcome: 'changed', input: { file_token: 'a' } })])
+  answer(response, [CHANGED, { ...CHANGED, sk: 'target#real#e#00#feishu-drive-unsubscribe#hash' }])
   const { code, stderr } = await command.ended
   expect([code, stderr]).toEqual([0, ''])
 })
@@ -126,7 +133,9 @@ const GROUPS = [[[]], [['letters']], [['users']]]
 const COMMANDS = [
   [['discover']],
   [['offboard']],
+  [['list']],
   [['report']],
+  [['export']],
   [['smoke']],
   [['letters', 'list']],
   [['letters', 'show']],
@@ -152,6 +161,8 @@ test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (w
 
 test.each([
   [[]],
+  [['list']],
+  [['export']],
   [['letters']],
   [['letters', 'list']],
   [['letters', 'show']],
@@ -170,7 +181,7 @@ test.each([
 })
 
 test.each([
-  [[], 'offboarding: missing subcommand: expected discover, offboard, report, letters, users or smoke'],
+  [[], 'offboarding: missing subcommand: expected discover, offboard, list, report, export, letters, users or smoke'],
   [['toString'], 'offboarding: unknown subcommand toString: expected discover, offboard'],
   [['report', 'a', '--\u001b[2J'], "offboarding report: unknown option '--[2J'"],
 ])('%j is one clear line and exit code 2', async (args, told) => {

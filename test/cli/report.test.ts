@@ -1,254 +1,278 @@
-/** `offboarding report`: what the audit log says of an offboarding, in every format, whatever the log holds. */
-import { createServer } from 'node:http'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+/** `offboarding report`: what the ledger has of an offboarding, in every format, whatever it contains. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Io } from '../../cli/io.ts'
-import { close, listen } from '../../cli/loopback.ts'
-import type { LoggedLine } from '../../cli/progress/audit-log.ts'
-import { Ledger } from '../../cli/progress/ledger.ts'
-import { Progress } from '../../cli/progress/progress.ts'
-import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
-import { operationNames } from '../../infra/operations.ts'
-import { type CloudWatchLogs, startCloudWatchLogs } from '../../local/aws/cloudwatch-logs.ts'
-import { run } from './operator.ts'
+import { Progress, type Wait } from '../../cli/progress/progress.ts'
+import type { Row } from '../../cli/progress/rows.ts'
+import type { Report } from '../../cli/progress/summary.ts'
+import { updateItem } from '../../lib/aws/dynamodb.ts'
+import { holdCalls } from '../../lib/ledger/buckets.ts'
+import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
+import type { Input } from '../../lib/schema.ts'
+import { APPROVAL, DRIVE, startLedgerStack } from './ledger-stack.ts'
+import { run, startCommand } from './operator.ts'
 
-const DRIVE = 'feishu-drive-unsubscribe'
-const APPROVAL = 'feishu-approval-unsubscribe'
-const groupOf = (operation: string) => `/aws/lambda/local-${operation}`
-const namesOf = (operation: string) => ({
-  functionName: `local-${operation}`,
-  queue: `local-${operation}.fifo`,
-  logGroup: groupOf(operation),
-})
-
-let logs: CloudWatchLogs
-let url: string
-const server = createServer((request, response) => {
-  if (request.url !== STACK_PATH) return void response.writeHead(404).end()
-  const { url } = logs
-  const description: StackDescription = {
-    names: {
-      bus: 'bus',
-      source: 'hr.offboarding',
-      deadLetterQueue: 'dead-letter.fifo',
-      undeliveredEventsQueue: 'undelivered-events',
-      operations: { [DRIVE]: namesOf(DRIVE), [APPROVAL]: namesOf(APPROVAL) },
-    },
-    region: 'ap-southeast-1',
-    endpoints: { sqs: url, eventbridge: url, secretsmanager: url, logs: url },
-    variables: {},
-    speed: 1,
-  }
-  response.end(JSON.stringify(description))
-})
-
+let stack: Awaited<ReturnType<typeof startLedgerStack>>
 beforeAll(async () => {
-  url = await listen(server)
+  stack = await startLedgerStack()
 })
-afterAll(() => close(server))
-beforeEach(async () => {
-  logs = await startCloudWatchLogs()
-  for (const operation of [DRIVE, APPROVAL]) logs.createGroup(groupOf(operation))
-})
-afterEach(async () => {
-  await logs.close()
+afterAll(() => stack.stop())
+
+/** Each test has an offboarding of its own. */
+let id = ''
+let count = 0
+beforeEach(() => {
+  id = `hr-${++count}`
+  stack.ledger.heal()
 })
 
-const START_MS = Date.now() - 3_600_000
-let seconds = 0
-const lineOf = (line: Partial<LoggedLine>): LoggedLine => ({
-  message: 'finished',
-  operation: DRIVE,
-  offboardingId: 'hr-1',
-  eventId: 'event-1',
-  ...(line.message !== 'planned' && { outcome: line.message === 'parked' ? 'parked' : 'changed' }),
-  time: new Date(START_MS + 1_000 * seconds++).toISOString(),
-  ...line,
-})
-const write = (line: Partial<LoggedLine>, atMs?: number) =>
-  logs.write(groupOf(line.operation ?? DRIVE), JSON.stringify(lineOf(line)), atMs)
 const file = (file_token: string) => ({ file_token, file_type: 'docx' })
+const plan = (inputs: Input[], one: { eventId?: string; dryRun?: boolean } = {}) =>
+  stack.plan({ offboardingId: id, ...one }, { [DRIVE]: inputs })
 
 async function report(...args: string[]) {
-  const { code, stdout, stderr } = await run(['report', ...args, '--local', url])
+  const { code, stdout, stderr } = await run(['report', ...args, '--local', stack.url])
   return { code, stdout, stderr, lines: stdout.trimEnd().split('\n') }
 }
-const summary = async (id = 'hr-1') => {
-  const { code, lines } = await report(id)
+const summary = async (...args: string[]) => {
+  const { code, lines } = await report(id, ...args)
   return [code, lines.find((line) => /^\d+ targets?/.test(line))]
 }
+const rowsOf = async (): Promise<Row[]> => JSON.parse((await report(id, '--json')).stdout).targets
 
 describe('counts a target once', () => {
   test('though its event was planned twice, by the newest outcome', async () => {
-    write({ message: 'planned', items: 2 })
-    write({ input: file('a') })
-    write({ input: file('b') })
-    write({ message: 'planned', items: 2 })
-    write({ input: file('a'), outcome: 'unchanged' })
-    write({ input: file('b'), outcome: 'gone' })
+    const sending = await plan([file('a'), file('b')])
+    await plan([file('a'), file('b')])
+    await stack.end(sending, file('a'), { outcome: 'unchanged' })
+    await stack.end(sending, file('b'), { outcome: 'gone' })
     expect(await summary()).toEqual([0, '2 targets: 1 unchanged, 1 gone'])
   })
 
   test('as finished when it was parked and redriven', async () => {
-    const parked = lineOf({ message: 'parked', input: file('a'), kind: 'forbidden' })
-    write({ message: 'planned', items: 1 })
-    write({ input: file('a') })
-    logs.write(groupOf(DRIVE), JSON.stringify(parked))
+    const sending = await plan([file('a')])
+    await stack.end(sending, file('a'), { outcome: 'parked', kind: 'forbidden' })
+    const again = await stack.plan({ ...sending, redrive: 1 }, { [DRIVE]: [file('a')] })
+    expect(await summary()).toEqual([1, '1 target: 1 open'])
+    await stack.end(again, file('a'))
     expect(await summary()).toEqual([0, '1 target: 1 changed'])
+    expect(await rowsOf()).toMatchObject([
+      {
+        history: [
+          { outcome: 'parked', kind: 'forbidden', redrive: 0 },
+          { outcome: 'changed', redrive: 1 },
+        ],
+      },
+    ])
   })
 
-  test('by the newest outcome even when an older line is read last', () => {
-    const ledger = new Ledger()
-    const parked = lineOf({ message: 'parked', input: file('a') })
-    ledger.add(lineOf({ input: file('a') }))
-    ledger.add(parked)
-    expect(ledger.results.map(({ outcome }) => outcome)).toEqual(['changed'])
+  test('as changed though a later event found it unchanged or gone', async () => {
+    const first = await plan([file('a'), file('b'), file('c')])
+    for (const name of ['a', 'b', 'c']) await stack.end(first, file(name), { requestId: `first-${name}` })
+    const second = await plan([file('a'), file('b'), file('c')], { eventId: 'event-2' })
+    await stack.end(second, file('a'), { outcome: 'unchanged' })
+    await stack.end(second, file('b'), { outcome: 'gone' })
+    await stack.end(second, file('c'), { outcome: 'parked' })
+    expect(await summary()).toEqual([1, '3 targets: 2 changed, 1 parked'])
+    const { lines } = await report(id)
+    expect(lines[0]).toMatch(/ vendor request id {2}history$/)
+    expect(lines[3]).toMatch(/ a docx +changed .* first-a +changed \S+Z, unchanged \S+Z$/)
   })
 
-  test('by the real event, not by a dry run before or after', async () => {
+  test('by the real event, not by a dry run before or after, which are shown apart', async () => {
     for (const [eventId, dryRun] of [
       ['dry-1', true],
       ['real', false],
       ['dry-2', true],
     ] as const) {
-      write({ message: 'planned', items: 1, eventId, dryRun })
-      write({ input: file('a'), eventId, outcome: dryRun ? 'planned' : 'changed' })
+      const sending = await plan([file('a')], { eventId, dryRun })
+      await stack.end(sending, file('a'), { outcome: dryRun ? 'planned' : 'changed' })
     }
-    expect(await summary()).toEqual([0, '1 target: 1 changed'])
+    expect(await summary()).toEqual([0, '1 target: 1 changed. Its dry runs: --dry-run'])
+    expect(await summary('--dry-run')).toEqual([0, '1 target of a dry run: 1 planned'])
+    expect(await rowsOf()).toMatchObject([{ history: [{ outcome: 'changed', eventId: 'real' }] }])
   })
 })
 
-test('a dry run alone is told as one', async () => {
-  write({ message: 'planned', items: 1, dryRun: true })
-  write({ input: file('a'), outcome: 'planned' })
+test('a dry run alone is shown as one', async () => {
+  const sending = await plan([file('a')], { dryRun: true })
+  await stack.end(sending, file('a'), { outcome: 'planned' })
   expect(await summary()).toEqual([0, '1 target of a dry run: 1 planned'])
 })
 
-test('what has not ended is told, and is exit code 1', async () => {
-  write({ message: 'planned', items: 3 })
-  write({ input: file('a') })
-  expect(await summary()).toEqual([1, '1 target: 1 changed. Not finished yet: 2 of feishu-drive-unsubscribe'])
+test('what has not ended is exit code 1: open targets, and operations that have not planned', async () => {
+  const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
+  await stack.end(sending, file('a'))
+  const target = { ...sending, operation: DRIVE, input: file('b') }
+  await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }, false))
+  const { code, lines } = await report(id)
+  expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not planned yet: ${APPROVAL}`])
+  expect(lines[2]).toMatch(/ b docx +open \(unavailable\) +500 +\S+Z +-$/)
+  await stack.end(sending, file('b'))
+  expect((await summary())[0]).toBe(1)
+  await stack.plan({ offboardingId: id }, {}, { planned: [APPROVAL] })
+  expect((await summary())[0]).toBe(0)
+})
+
+test('an operation that the stack did not have when the sending ended is not missing', async () => {
+  const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
+  await stack.end(sending, file('a'))
+  await stack.write(() => updateItem(getSendingKey(sending), { set: { completedAt: '2026-11-27T10:00:00.000Z' } }))
+  expect(await summary()).toEqual([0, '1 target: 1 changed'])
 })
 
 test('a rejected event counts until a corrected one is planned', async () => {
-  write({ message: 'rejected', eventId: 'bad', outcome: 'rejected', hint: 'x is not a known field' })
-  const { code, stdout } = await report('hr-1')
-  expect([code, stdout]).toEqual([1, expect.stringContaining('rejected: event -\n  x is not a known field')])
-  write({ message: 'planned', items: 1, eventId: 'good' })
-  write({ input: file('a'), eventId: 'good' })
+  await stack.reject(id, 'bad', 'x is not a known field')
+  const { code, stdout } = await report(id)
+  expect([code, stdout]).toEqual([
+    1,
+    expect.stringContaining('rejected: event -\n  invalid_request: x is not a known field'),
+  ])
+  const sending = await plan([file('a')], { eventId: 'good' })
+  await stack.end(sending, file('a'))
   expect(await summary()).toEqual([0, '1 target: 1 changed'])
 })
 
 describe('formats', () => {
   const hint = 'Make the app a manager of | the `document` <b>now</b>, "please"'
-  beforeEach(() => {
-    write({ message: 'planned', items: 2 })
-    write({ message: 'planned', items: 0, operation: APPROVAL })
-    write({ input: file('=HYPERLINK("x")'), code: '0', requestId: 'request-1' })
-    write({
-      message: 'parked',
-      input: file('b|`c`_d'),
-      kind: 'forbidden',
-      code: '1069603',
-      requestId: 'request-2',
-      hint,
-    })
+  beforeEach(async () => {
+    const inputs = [file('=HYPERLINK("x")'), file('b|`c`_d')] as const
+    const sending = await stack.plan(
+      { offboardingId: id },
+      { [DRIVE]: [...inputs], [APPROVAL]: [{ approval_code: 'A' }] },
+    )
+    await stack.end(sending, { approval_code: 'A' }, { operation: APPROVAL, outcome: 'unchanged' })
+    await stack.end(sending, inputs[0], { code: '0', requestId: 'request-1' })
+    const parked = { outcome: 'parked', kind: 'forbidden', code: '1069603', requestId: 'request-2', hint } as const
+    await stack.end(sending, inputs[1], parked)
   })
 
-  test('a table, and what is parked and why', async () => {
-    const { code, lines } = await report('hr-1')
+  test('a table with what needs an operator first, a sum of each operation, and what is parked and why', async () => {
+    const { code, lines } = await report(id)
     expect(code).toBe(1)
-    expect(lines).toHaveLength(8)
-    expect(lines[2]).toMatch(/^feishu-drive-unsubscribe +=HYPERLINK\("x"\) docx +changed +0 +\S+Z +request-1$/)
-    expect(lines.slice(6)).toEqual([`parked: ${DRIVE} b|\`c\`_d docx`, `  forbidden: ${hint}`])
+    expect(lines[2]).toMatch(/^feishu-drive-unsubscribe +b\|`c`_d docx +parked +1069603 +\S+Z +request-2$/)
+    expect(lines[4]).toMatch(/^feishu-drive-unsubscribe +=HYPERLINK\("x"\) docx +changed +0 +\S+Z +request-1$/)
+    expect(lines.slice(6)).toEqual([
+      '3 targets: 1 changed, 1 unchanged, 1 parked',
+      `  ${APPROVAL}  1: 1 unchanged`,
+      `  ${DRIVE}     2: 1 changed, 1 parked`,
+      `parked: ${DRIVE} b|\`c\`_d docx`,
+      `  forbidden: ${hint}`,
+    ])
+  })
+
+  test('--only shows some of the rows; the sums are those of all', async () => {
+    const { code, lines } = await report(id, '--only', 'unchanged')
+    expect([code, lines.length]).toEqual([1, 7])
+    expect(lines[2]).toMatch(/^feishu-approval-unsubscribe +A +unchanged/)
+    expect(lines[4]).toBe('3 targets: 1 changed, 1 unchanged, 1 parked')
+    const { stdout } = await report(id, '--csv', '--only', 'parked', '--only', 'open')
+    expect(stdout.trimEnd().split('\n').slice(1)).toEqual([expect.stringContaining(',parked,forbidden,1069603,')])
   })
 
   test('--json', async () => {
-    const { stdout } = await report('hr-1', '--json')
+    const { stdout } = await report(id, '--json')
     expect(JSON.parse(stdout)).toMatchObject({
-      offboardingId: 'hr-1',
+      offboardingId: id,
       isDryRun: false,
-      counts: { changed: 1, parked: 1 },
+      counts: { changed: 1, unchanged: 1, parked: 1 },
+      operations: { [DRIVE]: { changed: 1, parked: 1 }, [APPROVAL]: { unchanged: 1 } },
       notFinished: {},
+      notPlanned: [],
       targets: [
-        { operation: DRIVE, input: file('=HYPERLINK("x")'), outcome: 'changed', requestId: 'request-1' },
         { input: file('b|`c`_d'), outcome: 'parked', kind: 'forbidden', code: '1069603', hint },
+        { operation: APPROVAL, outcome: 'unchanged' },
+        {
+          operation: DRIVE,
+          input: file('=HYPERLINK("x")'),
+          outcome: 'changed',
+          requestId: 'request-1',
+          history: [{ outcome: 'changed', eventId: 'event-1' }],
+        },
       ],
     })
   })
 
   test('--csv, of which nothing is a formula', async () => {
-    const { lines } = await report('hr-1', '--csv')
-    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint\r')
-    expect(lines[1]).toMatch(/^hr-1,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,\r$/)
-    expect(lines[2]).toContain('"Make the app a manager of | the `document` <b>now</b>, ""please"""')
-    for (const sign of '＝＋－＠') write({ input: file(sign) })
-    const targets = (await report('hr-1', '--csv')).lines.map((line) => line.split(',')[2] ?? '')
+    const { lines } = await report(id, '--csv')
+    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history\r')
+    expect(lines[1]).toContain('"Make the app a manager of | the `document` <b>now</b>, ""please"""')
+    expect(lines[3]).toMatch(
+      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z\r?$/,
+    )
+    await plan([...'＝＋－＠'].map((sign) => file(sign)))
+    const targets = (await report(id, '--csv')).lines.map((line) => line.split(',')[2] ?? '')
     expect(targets.filter((target) => target.startsWith("'"))).toHaveLength(4)
   })
 
   test('--markdown, in which no value is markup', async () => {
-    const { lines } = await report('hr-1', '--markdown')
-    expect(lines[0]).toBe('### Offboarding hr-1')
+    const { lines } = await report(id, '--markdown')
+    expect(lines[0]).toBe(`### Offboarding ${id}`)
     const reason = 'forbidden: Make the app a manager of \\| the \\`document\\` &#60;b&#62;now&#60;/b&#62;, "please"'
-    expect(lines[4]).toBe(`- **parked: ${DRIVE} b\\|\\\`c\\\`\\_d docx** ${reason}`)
-    const cells = lines.slice(6).map((line) => line.replaceAll(/\\./g, '').split('|').length)
-    expect(cells).toEqual([8, 8, 8, 8])
-    write({ input: file('www.example.com') })
-    write({ input: file('https://example.com') })
-    expect((await report('hr-1', '--markdown')).stdout).not.toMatch(/www\.|:\/\//)
+    expect(lines.slice(4, 7)).toEqual([
+      `- ${APPROVAL} 1: 1 unchanged`,
+      `- ${DRIVE} 2: 1 changed, 1 parked`,
+      `- **parked: ${DRIVE} b\\|\\\`c\\\`\\_d docx** ${reason}`,
+    ])
+    const cells = lines.slice(8).map((line) => line.replaceAll(/\\./g, '').split('|').length)
+    expect(cells).toEqual([8, 8, 8, 8, 8])
+    await plan([file('www.example.com'), file('https://example.com')])
+    expect((await report(id, '--markdown')).stdout).not.toMatch(/www\.|:\/\//)
   })
 })
 
-test.each(['--json', '--csv', '--markdown', '--days=30'])(
-  'prints no control character of the log: %s',
-  async (format) => {
+test.each([['--json'], ['--csv'], ['--markdown'], []])(
+  'prints no control character of the ledger: %s',
+  async (...format) => {
     const hostile = '\u001b[2J\u0007\u009b1m\u202eevil'
-    write({ message: 'planned', items: 1 })
-    write({ message: 'parked', input: file(`a${hostile}`), code: hostile, requestId: hostile, hint: hostile })
-    const { stdout } = await report('hr-1', format)
+    const sending = await plan([file(`a${hostile}`)])
+    const parked = { outcome: 'parked', kind: 'forbidden', code: hostile, requestId: hostile, hint: hostile } as const
+    await stack.end(sending, file(`a${hostile}`), parked)
+    const { stdout } = await report(id, ...format)
     expect(stdout).toContain('evil')
     expect(stdout.replace(/[\r\n]/g, '')).not.toMatch(/\p{C}/u)
   },
 )
 
-test.each(['o"1*', 'o") || ($.offboardingId = "*', '离职-1', '*', '-x'])('finds the id %j and no other', async (id) => {
-  for (const offboardingId of [id, `${id}2`, 'other']) {
-    write({ message: 'planned', items: 1, offboardingId, eventId: `of-${offboardingId}` })
-    write({ input: file(offboardingId), offboardingId, eventId: `of-${offboardingId}` })
+test.each(['o"1#', 'hr-1', '离职-1', '*', '-x'])('finds the id %j and no other', async (name) => {
+  for (const offboardingId of [`${name}+`, `${name}+2`, 'other']) {
+    const sending = await stack.plan({ offboardingId }, { [DRIVE]: [file(offboardingId)] })
+    await stack.end(sending, file(offboardingId))
   }
-  const { code, stdout } = await run(['report', '--json', '--local', url, '--', id])
+  const { code, stdout } = await run(['report', '--json', '--local', stack.url, '--', `${name}+`])
   expect(code).toBe(0)
-  expect(JSON.parse(stdout).targets.map(({ input }: LoggedLine) => input)).toEqual([file(id)])
+  expect(JSON.parse(stdout).targets.map(({ input }: Row) => input)).toEqual([file(`${name}+`)])
 })
 
-test('reads 5,000 targets among others through empty pages and throttling, in one window', async () => {
-  write({ message: 'planned', items: 5_000 })
-  for (let index = 0; index < 2_500; index++) write({ input: file(`of-others-${index}`), offboardingId: 'hr-2' })
-  for (let index = 0; index < 5_000; index++) write({ input: file(`file-${index}`) })
-  write({ input: file('long-ago') }, Date.now() - 31 * 86_400_000)
-  logs.fail('FilterLogEvents', { type: 'ThrottlingException' }, 2)
-  const { code, lines } = await report('hr-1')
-  expect([code, lines.at(-1)]).toEqual([0, '5000 targets: 5000 changed'])
-  expect((await report('hr-1', '--days', '32')).lines.at(-1)).toBe('5001 targets: 5001 changed')
+test('reads 2,000 targets through throttling, one page after another and nothing else', async () => {
+  const sending = await plan([file('T')])
+  await stack.end(sending, file('T'), { hint: 'h'.repeat(200) })
+  await stack.copy(id, 1_999, (item, index) =>
+    item.replaceAll(/[0-9a-f]{60}(?=[0-9a-f]{4})/g, String(index).padStart(60, '0')).replaceAll('T\\"', `t${index}\\"`),
+  )
+  stack.ledger.fail('Query', { type: 'ThrottlingException' }, 2)
+  const before = stack.ledger.requests.length
+  const { code, lines } = await report(id)
+  expect([code, lines.at(-1)]).toEqual([0, '2000 targets: 2000 changed'])
+  const operations = stack.ledger.requests.slice(before).map(({ operation }) => operation)
+  expect(new Set(operations)).toEqual(new Set(['Query']))
+  // Two of them were throttled.
+  expect(operations.length - 2).toBeLessThanOrEqual(4)
 }, 60_000)
 
-test('a deployed stage is read with the same code', async () => {
-  const env = { AWS_ENDPOINT_URL: logs.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-  const other = await run(['report', 'hr-1', '--stage', 'production'], { env })
-  expect([other.code, other.stderr]).toEqual([
+test('of a deployed stage asks its table, and says which one is not there', async () => {
+  const env = { AWS_ENDPOINT_URL: stack.ledger.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
+  const { code, stderr } = await run(['report', 'hr-1', '--stage', 'qa'], { env })
+  expect([code, stderr]).toEqual([
     1,
-    expect.stringMatching(/there is no log group \S+production-\S+ here: check stage, region and account\n$/),
+    expect.stringMatching(/there is no table qa-ledger here: check stage, region and account\n$/),
   ])
-  for (const name of operationNames) logs.createGroup(`/aws/lambda/production-${name}`)
-  logs.write('/aws/lambda/production-feishu-drive-unsubscribe', JSON.stringify(lineOf({ input: file('a') })))
-  const { code, stdout } = await run(['report', 'hr-1', '--stage', 'production'], { env })
-  expect([code, stdout]).toEqual([0, expect.stringContaining('1 target: 1 changed')])
+  expect(stack.ledger.requests.at(-1)?.input).toMatchObject({ TableName: 'qa-ledger' })
 }, 60_000)
 
 test('says which permission is missing, and nothing of what AWS said', async () => {
-  logs.fail('FilterLogEvents', { type: 'AccessDeniedException', message: 'planted' }, 2)
+  stack.ledger.fail('Query', { type: 'AccessDeniedException', message: 'planted' }, 1)
   const { code, stderr } = await report('hr-1')
-  expect([code, stderr]).toEqual([1, expect.stringContaining('you need logs:FilterLogEvents')])
+  expect([code, stderr]).toEqual([1, expect.stringContaining('you need dynamodb:Query')])
   expect(stderr).not.toContain('planted')
 })
 
@@ -256,9 +280,10 @@ test.each([
   [[], 2, "missing required argument 'offboarding-id'"],
   [['a', 'b'], 2, 'too many arguments'],
   [['a', '--json', '--csv'], 2, "option '--json' cannot be used with option '--csv'"],
-  [['a', '--days', '0'], 2, 'It must be a whole number from 1 to 3653'],
+  [['a', '--only', 'done'], 2, 'Allowed choices are changed, unchanged'],
   [['a', '--bogus'], 2, "unknown option '--bogus'"],
-  [['unknown'], 1, 'no record of this offboarding in the last 30 days'],
+  [['unknown'], 1, 'nothing is known of this offboarding'],
+  [['unknown', '--dry-run'], 1, 'nothing is known of a dry run of this offboarding'],
 ])('%j is one clear line and exit code %i', async (args, exitCode, told) => {
   const { code, stderr } = await report(...args)
   expect([code, stderr.split('\n')[0]]).toEqual([exitCode, expect.stringContaining(told)])
@@ -269,6 +294,58 @@ test('--help shows the options and an example', async () => {
   expect([code, stdout]).toEqual([0, expect.stringContaining('npx offboarding report hr-2026-000123')])
 })
 
+describe('--follow', () => {
+  /** Waits as long as a test wants. */
+  const follow = (next: () => Promise<unknown>, ...args: string[]) =>
+    startCommand(['report', id, '--follow', ...args, '--local', stack.url], {
+      sleep: async (_, signal) => {
+        await next()
+        signal?.throwIfAborted()
+      },
+    })
+
+  test('shows what is planned, what waits and what ends, then the report', async () => {
+    const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
+    await stack.write(() => holdCalls(DRIVE, 'feishu:default', 600_000))
+    const steps = [
+      () => stack.end(sending, file('a')),
+      () => stack.plan({ offboardingId: id }, {}, { planned: [APPROVAL] }),
+      () => stack.end(sending, file('b'), { outcome: 'unchanged' }),
+    ]
+    const { code, stdout, stderr } = await follow(async () => steps.shift()?.(), '--csv').ended
+    expect(stderr).toMatch(
+      new RegExp(
+        `^planned {4}${DRIVE}: 2 items\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
+          `changed {4}${DRIVE} a docx\nunchanged {2}${DRIVE} b docx\n$`,
+      ),
+    )
+    expect([code, stdout.split('\r\n')]).toEqual([0, expect.objectContaining({ length: 3 })])
+  })
+
+  test('ends with 130 when it is interrupted, and says how to go on', async () => {
+    await plan([file('a')])
+    const asleep = Promise.withResolvers<void>()
+    const command = follow(() => {
+      asleep.resolve()
+      return new Promise(setImmediate)
+    })
+    await asleep.promise
+    command.interrupt()
+    const { code, stderr } = await command.ended
+    expect([code, stderr]).toEqual([130, expect.stringContaining(`npx offboarding report ${id} --follow --local`)])
+  })
+})
+
+const rowOf = (name: string, outcome = 'changed'): Row => ({
+  operation: DRIVE,
+  input: file(name),
+  history: [],
+  ...{ outcome, kind: null, code: null, requestId: null, hint: null, time: '', eventId: 'e', redrive: 0 },
+})
+const reportOf = (rows: Row[]): Report => ({
+  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], rows },
+})
+
 test('the bar of a terminal: what has ended, until when the rest waits, and how long the limits make it last', () => {
   const written: string[] = []
   const stream = {
@@ -276,54 +353,21 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
     columns: 200,
     write: (text: string) => written.push(text),
   } as unknown as Io['stderr']
-  const ledger = new Ledger()
-  const progress = new Progress(stream, ledger, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
-  const time = new Date().toISOString()
-  const lines = [
-    { message: 'planned', items: 40, bucket: 'feishu:default', time },
-    ...Array.from({ length: 10 }, (_, index) => ({ input: file(`file-${index}`), time })),
-    { message: 'deferred', items: 5, bucket: 'feishu:default', waitMs: 300_000, time },
-    { message: 'deferred', items: 5, bucket: 'feishu:other', waitMs: 9_000_000, time },
-  ] as Partial<LoggedLine>[]
-  for (const line of lines) {
-    ledger.add(lineOf(line))
-    progress.told(lineOf(line))
-  }
-  progress.draw()
-  const until = new Date(Date.parse(time) + 300_000).toTimeString().slice(0, 5)
+  const progress = new Progress(stream, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
+  const rows = Array.from({ length: 40 }, (_, index) => rowOf(`file-${index}`, index < 10 ? 'changed' : 'open'))
+  const untilMs = Date.now() + 300_000
+  const waits = new Map<string, Wait>([[DRIVE, { untilMs, isHeld: false }]])
+  progress.show(reportOf(rows), waits)
+  const until = new Date(untilMs).toTimeString().slice(0, 5)
   // 30 items are three windows: two of a minute, after the five until the first.
   expect(written).toEqual([
-    `\r\u001b[K[███·········] 10/40  about 7 min left  deferred until ${until}: ${DRIVE}  10 changed`,
+    `\r\u001b[K[███·········] 10/40  about 7 min left  waits until ${until}: ${DRIVE}  10 changed`,
   ])
 
-  // What somebody waits for comes first, where the terminal is narrow.
-  const parked = lineOf({ message: 'parked', input: file('file-11'), time })
-  ledger.add(parked)
+  // What an operator is needed for comes first, where the terminal is narrow.
+  rows[10] = rowOf('file-10', 'parked')
   Object.assign(stream, { columns: 80 })
-  progress.draw()
-  const line = `\r\u001b[K[███·········] 11/40  1 parked  about 7 min left  deferred until ${until}`
+  progress.show(reportOf(rows), waits)
+  const line = `\r\u001b[K[███·········] 11/40  1 parked  about 7 min left  waits until ${until}`
   expect(written[1]).toContain(line)
-})
-
-test('without a terminal each thing is a line: what was planned, what waits and why, what ended', () => {
-  const written: string[] = []
-  const stream = { write: (text: string) => written.push(text) } as unknown as Io['stderr']
-  const ledger = new Ledger()
-  const progress = new Progress(stream, ledger, { paces: {}, speed: 1 })
-  const time = new Date().toISOString()
-  for (const line of [
-    { message: 'planned', items: 2, bucket: 'feishu:default', time },
-    { message: 'deferred', items: 1, bucket: 'feishu:default', waitMs: 300_000, kind: 'rate_limited', time },
-    { message: 'deferred', items: 1, bucket: 'feishu:other', waitMs: 300_000, time },
-    { input: file('a'), time },
-  ] as Partial<LoggedLine>[]) {
-    ledger.add(lineOf(line))
-    progress.told(lineOf(line))
-  }
-  const until = new Date(Date.parse(time) + 300_000).toTimeString().slice(0, 5)
-  expect(written).toEqual([
-    `planned    ${DRIVE}: 2 items\n`,
-    `deferred   ${DRIVE}: 1 item until ${until} (rate_limited)\n`,
-    `changed    ${DRIVE} a docx\n`,
-  ])
 })

@@ -46,6 +46,7 @@ describe("the deployer's policy", () => {
   const CREATES: Record<string, string> = {
     'AWS::CloudWatch::Alarm': 'cloudwatch:PutMetricAlarm',
     'AWS::CloudWatch::Dashboard': 'cloudwatch:PutDashboard',
+    'AWS::DynamoDB::Table': 'dynamodb:CreateTable',
     'AWS::Events::Archive': 'events:CreateArchive',
     'AWS::Events::EventBus': 'events:CreateEventBus',
     'AWS::Events::Rule': 'events:PutRule',
@@ -68,7 +69,7 @@ describe("the deployer's policy", () => {
   it('would not, with an action missing or another name', () => {
     const changed = (from: string, to: string): Policy => JSON.parse(JSON.stringify(policy).replaceAll(from, to))
     expect(notCreated(changed('s3:*Bucket"', 's3:GetBucket"'))).toHaveLength(1)
-    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 1)
+    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 2)
   })
 
   it('fits into one managed policy', () => {
@@ -95,6 +96,7 @@ describe("the deployer's policy", () => {
     ['events', `rule/people/${LONGEST}-payroll`],
     ['events', `archive/${LONGEST}-payroll`],
     ['sqs', `${LONGEST}-payroll`],
+    ['dynamodb', `table/${LONGEST}-payroll`],
     ['sns', `${LONGEST}-payroll`],
     ['logs', `log-group:/aws/lambda/${LONGEST}-payroll`],
     ['s3', stackOf(LONGEST)],

@@ -5,6 +5,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
+import { dingtalkUserTokenCodes } from '../../lib/dingtalk/codes.ts'
 import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
 import type { Meaning } from '../../lib/vendor/vendor.ts'
 import { startHttpApi } from '../../local/aws/http-api.ts'
@@ -129,14 +130,18 @@ describe.each(operations)('%s', (_, operation) => {
       harness.sandbox.answer({ path: '/oauth/v3/token' }, { code })
       return call({}, language)
     }
-    if (name.startsWith('dingtalk') && kind === 'reauthorization_required') await becomePersonalApp()
+    if (Object.hasOwn(dingtalkUserTokenCodes, code)) {
+      becomePersonalApp()
+      harness.sandbox.answer({ path: '/v1.0/oauth2/userAccessToken' }, { code })
+      return call({}, language)
+    }
     harness.sandbox.answer(path, { code }, 3)
     // With too little time left to wait in.
     return kind === 'rate_limited' ? call({}, language, 1_500) : call({}, language)
   }
 
-  /** The only DingTalk app that acts as the user. */
-  async function becomePersonalApp() {
+  /** The only DingTalk app that acts as the user, whose token has ended. */
+  function becomePersonalApp() {
     const { DINGTALK_APP_SECRET_ID, DINGTALK_USER_SECRET_PREFIX } = harness.variables(name)
     harness.secrets.seed(DINGTALK_APP_SECRET_ID, {
       type: 'third_party_personal',
@@ -145,7 +150,7 @@ describe.each(operations)('%s', (_, operation) => {
     })
     harness.secrets.seed(`${DINGTALK_USER_SECRET_PREFIX}${request.pathParameters.userId}`, {
       accessToken: 'sandbox-ding-leaver',
-      accessTokenExpiresAt: '2099-01-01T00:00:00Z',
+      accessTokenExpiresAt: '2020-01-01T00:00:00Z',
       refreshToken: 'sandbox-ding-leaver-refresh',
       refreshTokenExpiresAt: '2099-01-01T00:00:00Z',
     })

@@ -63,6 +63,7 @@ const NAMED: Record<string, { property: string; limit: number; arn: (name: strin
     limit: 255,
     arn: (name) => `arn:aws:cloudwatch::${ACCOUNT}:dashboard/${name}`,
   },
+  'AWS::DynamoDB::Table': { property: 'TableName', limit: 255, arn: (name) => ours('dynamodb', `table/${name}`) },
   'AWS::Events::Archive': { property: 'ArchiveName', limit: 48, arn: (name) => ours('events', `archive/${name}`) },
   'AWS::Events::EventBus': { property: 'Name', limit: 256, arn: (name) => ours('events', `event-bus/${name}`) },
   'AWS::Events::Rule': {

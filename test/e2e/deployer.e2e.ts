@@ -28,6 +28,16 @@ const NOT_USED: [RegExp, string][] = [
   [/^s3:DeleteBucketEncryption$/, 'the bucket stays encrypted'],
   [/^s3:(PutObjectAcl|REST\.PUT\.OBJECT)$/, 'no ACLs, and no logs that go to a bucket'],
   [/^s3:getObject$/, 'the API is not imported from a file; the object of a function is s3:GetObject'],
+  [
+    /^dynamodb:(\w*TableReplica|\w*Item|Query|Scan|(Put|Delete)ResourcePolicy|\w*KinesisStreamingDestination|UpdateContributorInsights)$|^kinesis:/,
+    'no replicas, streams, policy or insights of the table',
+  ],
+  [
+    /^s3:GetObjectMetadata$|^logs:(CreateLogStream|DescribeLogStreams|PutLogEvents)$/,
+    'the table is not imported, nor are its logs written here',
+  ],
+  [/^iam:CreateServiceLinkedRole$/, 'replicas and scaling alone have one'],
+  [/^kms:(ListAliases|RevokeGrant)$/, 'the table has the key of AWS'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
   [/^iam:\w+RolePermissionsBoundary$/, 'roles have no boundary'],
   [
@@ -71,7 +81,12 @@ const everyParameter = {
 }
 
 /** By what another service than the type's own is asked for: the type whose resources it means. */
-const OF_SERVICE: Record<string, string> = { iam: 'AWS::IAM::Role', kms: 'AWS::KMS::Key', s3: 'AWS::S3::Bucket' }
+const OF_SERVICE: Record<string, string> = {
+  iam: 'AWS::IAM::Role',
+  kms: 'AWS::KMS::Key',
+  logs: 'AWS::Logs::LogGroup',
+  s3: 'AWS::S3::Bucket',
+}
 
 /** What CloudFormation would be refused: action and ARN for each type of resource in the templates. */
 function refusedTo(policy: Policy, needed: Record<string, string[]>, names: Name[]): string[] {

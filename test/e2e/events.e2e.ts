@@ -77,6 +77,7 @@ describe('one event with targets for all operations', () => {
       'feishu-drive-unsubscribe fldcnSandbox01 folder file.created_in_folder_v1: changed',
     ])
     expect(new Set(outcomes.map(({ type }) => type))).toEqual(new Set(['Subscription Offboarding Finished']))
+    expect(await stage.waitForCompletion(eventId)).toEqual({ changed: 12, unchanged: 2, gone: 1 })
   })
 
   it('adds nothing when the archive replays the same event', async () => {

@@ -1,5 +1,5 @@
 /** The three kinds of event that reach an operation's function, made by hand. */
-
+import { randomUUID } from 'node:crypto'
 import { mergeParts } from '../../cli/event/event-detail.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
 
@@ -41,7 +41,7 @@ export const offboardingEvent = (id: string) => ({
   ]),
 })
 
-/** What the event source sends: `count` items of one bucket. */
+/** What the event source sends: `count` items of one bucket, each of an event of its own, so that none is done already. */
 export const batch = (name: string, count: number) => ({
   Records: Array.from({ length: count }, (_, index) => ({
     messageId: `message-${index}`,
@@ -51,7 +51,7 @@ export const batch = (name: string, count: number) => ({
       operation: name,
       input: inputOf(name).input,
       dryRun: false,
-      eventId: 'event-runtime',
+      eventId: randomUUID(),
       plannedAt: new Date().toISOString(),
     }),
     attributes: {

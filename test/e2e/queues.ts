@@ -37,6 +37,7 @@ export async function openStage(account: Account, stage: string) {
     new PutTargetsCommand({ Rule, EventBusName, Targets: [{ Id: 'listener', Arn: await arnOf(listener) }] }),
   )
   const heard: Outcome[] = []
+  const completions: { eventId: string; counts: Record<string, number> }[] = []
 
   async function attributes(QueueUrl: string): Promise<Record<string, string>> {
     const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
@@ -69,12 +70,17 @@ export async function openStage(account: Account, stage: string) {
     }
   }
 
-  /** The outcome events of one event so far, in order of arrival. */
-  async function outcomesOf(eventId: string): Promise<Outcome[]> {
+  async function listen(): Promise<void> {
     for (const { Body = '' } of await take(listener)) {
       const { 'detail-type': type, detail } = JSON.parse(Body)
-      heard.push({ type, ...detail })
+      if (type === 'Subscription Offboarding Completed') completions.push(detail)
+      else heard.push({ type, ...detail })
     }
+  }
+
+  /** The outcome events of one event so far, in order of arrival. */
+  async function outcomesOf(eventId: string): Promise<Outcome[]> {
+    await listen()
     return heard.filter((outcome) => outcome.eventId === eventId)
   }
 
@@ -107,6 +113,15 @@ export async function openStage(account: Account, stage: string) {
         if (outcomes.length < wanted)
           throw new Error(`${outcomes.length} of ${wanted} outcomes: ${JSON.stringify(outcomes)}`)
         return outcomes
+      }, PATIENCE),
+
+    /** Waits until the event has ended, and returns how many of its targets ended with each outcome. */
+    waitForCompletion: (eventId: string) =>
+      vi.waitFor(async () => {
+        await listen()
+        const completion = completions.find((one) => one.eventId === eventId)
+        if (!completion) throw new Error(`no completion of ${eventId}`)
+        return completion.counts
       }, PATIENCE),
 
     /** Waits until every queue of the stack is empty; `except` says how many messages one of them may keep. */

@@ -114,9 +114,9 @@ describe('a near deadline', () => {
 
   it('on the queue ends a batch early: what was done is told, the rest is left', async () => {
     const runtime = await start(DRIVE)
-    await answerNext(cloud.sandboxUrl, VENDOR_CALL, { slowMs: 3_000 })
+    await answerNext(cloud.sandboxUrl, VENDOR_CALL, { stall: 'headers' })
     const { ms, ...answer } = await runtime.invoke(batch(DRIVE, 3), 17_000)
-    const batchItemFailures = [1, 2].map((index) => ({ itemIdentifier: `message-${index}` }))
+    const batchItemFailures = [{ itemIdentifier: expect.stringContaining('message-') }]
     expect(answer).toMatchObject({ kind: 'response', body: { batchItemFailures } })
     expect(ms).toBeLessThan(17_000)
   })

@@ -65,10 +65,10 @@ function worldOf(due: number): World {
   return world
 }
 
-async function run(remainingMs = 900_000): Promise<void> {
+async function run(remainingMs = 900_000, withinDays = 3): Promise<void> {
   const deadline = Date.now() + remainingMs
   harness.setEnv('feishu-calendar-unsubscribe')
-  process.env.RENEW_WITHIN_DAYS = '3'
+  process.env.RENEW_WITHIN_DAYS = String(withinDays)
   const { handler } = await import('../../functions/user-token-renewal.ts')
   const context = { functionName: 'test-user-token-renewal', getRemainingTimeInMillis: () => deadline - Date.now() }
   await handler({}, context as Context)
@@ -124,6 +124,56 @@ test(`of ${USERS} users one run renews the ${DUE - 20} due with ${DUE} token cal
   expect(counts('feishu')).toMatchObject({ Renewed: 0, ReauthorizationRequired: 12, Gone: 8 })
 })
 
+/** 300 users answered with the same, and then the vendor is well. */
+async function refuseAlike(answer: { status: number; body: object }) {
+  seed(40, 40)
+  harness.sandbox.answer({ path: TOKEN }, answer, 200)
+  await run()
+  return { asked: refreshes(), first: { ...counts('feishu') } }
+}
+
+test('stops when its first ten users fail alike, and ends no login by what no source documents', async () => {
+  const { asked, first } = await refuseAlike({ status: 400, body: { code: 20999, error: 'e' } })
+  expect(asked).toBeLessThan(20)
+  expect(first).toMatchObject({ Renewed: 0, ReauthorizationRequired: 0, Failed: asked, Stopped: 40 - asked })
+  await fetch(`${harness.sandbox.url}/_sandbox/answers`, { method: 'DELETE' })
+  harness.clock.pass(DAY_MS)
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 40, Failed: 0, Stopped: 0 })
+})
+
+test('goes on when of the first ten one was renewed', async () => {
+  seed(40, 40)
+  harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20999, error: 'e' } }, 9)
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 31, Failed: 9, Stopped: 0 })
+})
+
+test('checks weekly who must consent again, while the refresh token lives', async () => {
+  await harness.close()
+  const world = sampleWorld()
+  const tokens = [{ accessToken: 'u-0', expiresIn: 1, refreshToken: 'ur-0', refreshExpiresIn: 20 * 86_400 }]
+  world.feishu.users.push({ openId: 'ou_00000', status: 'present', calendarSubscribed: true, tokens })
+  harness = await startHarness({ world })
+  for (const id of harness.secrets.secrets.keys()) if (id.includes('/user/')) harness.secrets.secrets.delete(id)
+  const refreshTokenExpiresAt = at(20 * DAY_MS)
+  harness.secrets.seed(
+    `${PREFIX}ou_00000`,
+    { accessToken: 'u-0', accessTokenExpiresAt: at(-DAY_MS), refreshToken: 'ur-0', refreshTokenExpiresAt },
+    { tags: { 'refresh-token-expires-at': refreshTokenExpiresAt, 'token-state': 'active' } },
+  )
+  harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20026, error: 'invalid_grant' } })
+  for (const day of [0, 6]) {
+    harness.clock.pass(day * DAY_MS)
+    await run(900_000, 30)
+    expect(counts('feishu')).toMatchObject({ ReauthorizationRequired: 1, Renewed: 0 })
+    expect(refreshes()).toBe(1)
+  }
+  harness.clock.pass(DAY_MS)
+  await run(900_000, 30)
+  expect(counts('feishu')).toMatchObject({ ReauthorizationRequired: 0, Renewed: 1 })
+})
+
 test('stopped half way, the next run finishes the rest', async () => {
   seed(60, 60)
   refuse(20)
@@ -145,8 +195,8 @@ test('killed half way, the next run finishes the rest; only those in its hands a
   run().catch(() => {})
   await until(() => refreshes() === 33)
   await harness.startCold()
-  // By the next run the claims of the dead one have ended.
-  harness.clock.pass(30_000)
+  // By the next run the locks of the dead one have ended.
+  harness.clock.pass(35_000)
   await run()
   expect(counts('feishu')).toMatchObject({ Renewed: 27, ReauthorizationRequired: 8, Failed: 0, Unfinished: 0 })
   const renewed = [...harness.secrets.secrets].filter(
@@ -170,6 +220,7 @@ test('a user who fails keeps nobody else from being renewed, and is tried again 
   harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20010, error: 'e', error_description: '' } })
   await run()
   expect(counts('feishu')).toMatchObject({ Renewed: 4, Failed: 1 })
+  harness.clock.pass(5_000)
   await run()
   expect(counts('feishu')).toMatchObject({ Renewed: 1, Failed: 0 })
 })
@@ -247,6 +298,7 @@ test('a refusal that is no last word tags nobody', async () => {
   harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20023, msg: 'not registered' } })
   await run()
   expect(counts('feishu')).toMatchObject({ Failed: 1, ReauthorizationRequired: 0 })
+  harness.clock.pass(5_000)
   await run()
   expect(counts('feishu')).toMatchObject({ Renewed: 1 })
 })

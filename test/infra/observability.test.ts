@@ -109,7 +109,7 @@ describe('saved queries', () => {
   test('are asked of every function, and name only fields that lines have', () => {
     expect(queries().size).toBeGreaterThanOrEqual(8)
     for (const { QueryString, LogGroupNames, Name } of ofType('AWS::Logs::QueryDefinition')) {
-      expect(LogGroupNames).toHaveLength(operationNames.length + 1)
+      expect(LogGroupNames).toHaveLength(operationNames.length + 2)
       for (const field of namesIn(QueryString)) expect([...fields], `${Name}: ${field}`).toContain(field)
     }
   })
@@ -142,11 +142,12 @@ function namesIn(query: string): string[] {
 describe('metrics made from lines', () => {
   test('read fields and kinds that lines have', () => {
     const filters = ofType('AWS::Logs::MetricFilter')
-    expect(filters).toHaveLength(2 * operationNames.length)
+    // Two for each operation, and one for each function that renews tokens.
+    expect(filters).toHaveLength(3 * operationNames.length + 1)
     for (const { FilterPattern, MetricTransformations } of filters) {
       const read = [FilterPattern, MetricTransformations[0].MetricValue, MetricTransformations[0].Dimensions[0].Value]
       for (const [, field] of read.join(' ').matchAll(/\$\.(\w+)/g)) expect(fields).toContain(field)
-      for (const [, kind] of FilterPattern.matchAll(/"(\w+)"/g)) expect(Object.keys(KINDS)).toContain(kind)
+      for (const [, kind] of FilterPattern.matchAll(/kind = "(\w+)"/g)) expect(Object.keys(KINDS)).toContain(kind)
     }
   })
 
@@ -213,7 +214,7 @@ describe('the dashboard', () => {
     expect(tables.length).toBeGreaterThanOrEqual(5)
     for (const { properties } of tables) {
       const [sources, query] = [/^(SOURCE '[^']+'\n\| )+/.exec(properties.query)?.[0] ?? '', properties.query]
-      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 1)
+      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 2)
       expect([...queries().values()]).toContain(query.slice(sources.length))
     }
   })

@@ -38,8 +38,9 @@ interface Statement {
 const operations = await loadOperations()
 
 const RENEWAL = 'user-token-renewal'
+const SWEEP = 'offboarding-sweep'
 const names = operationNames
-const functionNames = [...names, RENEWAL]
+const functionNames = [...names, RENEWAL, SWEEP]
 
 const withParams = [
   'auth=jwt',
@@ -139,10 +140,11 @@ const roleOf = (template: Template, functionName: string) => {
   const roleId = lambdaOf(template, functionName).Role.match(/^<(\w+)\.Arn>$/)?.[1]
   return one(template, 'AWS::IAM::Role', (it) => it.id === roleId)
 }
+/** But for those about the ledger, which ledger.test.ts has. */
 const statementsOf = (template: Template, functionName: string): Statement[] =>
-  roleOf(template, functionName).Policies.flatMap(
-    (policy: { PolicyDocument: { Statement: Statement[] } }) => policy.PolicyDocument.Statement,
-  )
+  roleOf(template, functionName)
+    .Policies.flatMap((policy: { PolicyDocument: { Statement: Statement[] } }) => policy.PolicyDocument.Statement)
+    .filter(({ Resource }: Statement) => !String(Resource).includes('Ledger'))
 const withoutSid = ({ Sid: _, ...statement }: Statement) => statement
 const policyOfQueue = (template: Template, queueId: string): Statement[] =>
   one(template, 'AWS::SQS::QueuePolicy', (it) => it.Queues.includes(`<${queueId}>`)).PolicyDocument.Statement
@@ -171,7 +173,7 @@ describe('packaging', () => {
     expect(output).not.toMatch(/warning|deprecat|\?/i)
   })
 
-  it('takes the functions from the operations, adds the renewal, and has no default role', () => {
+  it('takes the functions from the operations, adds the scheduled ones, and has no default role', () => {
     expect(
       ofType(plain, 'AWS::Lambda::Function')
         .map((it) => it.FunctionName)
@@ -279,6 +281,9 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
       WORK_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}.fifo`).id}>`,
       DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
       EVENT_BUS_NAME: '<EventBus>',
+      LEDGER_TABLE: '<Ledger>',
+      LEDGER_RETENTION_DAYS: stage === 'prod' ? '30' : '400',
+      OPERATIONS: names.join(','),
       MAX_TARGETS_PER_EVENT: '2000',
     })
   })
@@ -394,7 +399,12 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     ]
     const asUser = {
       Effect: 'Allow',
-      Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+      Action: [
+        'secretsmanager:GetSecretValue',
+        'secretsmanager:PutSecretValue',
+        'secretsmanager:UpdateSecretVersionStage',
+        'secretsmanager:TagResource',
+      ],
       Resource: secret(`${prefix}/user/*`),
     }
     const onlyInProd = [
@@ -535,7 +545,7 @@ describe('policies', () => {
   })
 
   it.each(['dev', 'prod'] as const)(
-    'let the API, the rules and the schedule start their functions, and nobody else (%s)',
+    'let the API, the rules and the schedules start their functions, and nobody else (%s)',
     (stage) => {
       const template = stage === 'dev' ? plain : full
       const allow = (functionName: string, Principal: string, SourceArn: string) => ({
@@ -553,8 +563,11 @@ describe('policies', () => {
           `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${name}`,
         ),
       ])
-      const schedule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
-      const expected = [...ofOperations, allow(`${stage}-${RENEWAL}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)]
+      const scheduled = [RENEWAL, SWEEP].map((name) => {
+        const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
+        return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
+      })
+      const expected = [...ofOperations, ...scheduled]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -744,7 +757,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(2 + 5 * names.length + 2 + 5 * 2)
+    expect(alarms).toHaveLength(3 + 5 * names.length + 2 * 2 + 6 * 2 + 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -797,6 +810,40 @@ describe('what all operations share', () => {
   })
 })
 
+describe(SWEEP, () => {
+  it('runs every 15 minutes and leaves what fails to its next run', () => {
+    const { id, ...lambda } = lambdaOf(plain, `dev-${SWEEP}`)
+    expect(lambda).toMatchObject({ Timeout: 600, MemorySize: 256, Handler: `dist/${SWEEP}/index.handler` })
+    expect(lambda.Environment.Variables).toMatchObject({ OPERATIONS: names.join(','), EVENT_BUS_NAME: '<EventBus>' })
+    expect(one(plain, 'AWS::Events::Rule', (it) => it.Name === `dev-${SWEEP}`)).toMatchObject({
+      ScheduleExpression: 'rate(15 minutes)',
+      State: 'ENABLED',
+      Targets: [{ Arn: `<${id}.Arn>` }],
+    })
+    expect(one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
+      MaximumRetryAttempts: 0,
+    })
+  })
+
+  it('may publish outcomes, and besides the ledger nothing else', () => {
+    expect(statementsOf(plain, `dev-${SWEEP}`).map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'ReportOutcomes'])
+  })
+
+  it.each([
+    ['unplanned-sendings', 'UnplannedSendings'],
+    ['vanished-targets', 'VanishedTargets'],
+  ])('has the alarm %s on what it counts', (name, MetricName) => {
+    expect(alarmNamed(plain, `dev-${name}`)).toMatchObject({
+      Namespace: 'SubscriptionOffboarding',
+      MetricName,
+      Dimensions: [{ Name: 'FunctionName', Value: `dev-${SWEEP}` }],
+      Threshold: 0,
+      Statistic: 'Maximum',
+      Period: 900,
+    })
+  })
+})
+
 describe(RENEWAL, () => {
   it('runs on its schedule, for long enough, and again when its time did not suffice', () => {
     for (const [template, stage, rate, days] of [
@@ -816,7 +863,7 @@ describe(RENEWAL, () => {
         ]),
       )
       expect(String(lambda.Environment.Variables.RENEW_WITHIN_DAYS)).toBe(days)
-      const rule = one(template, 'AWS::Events::Rule', (it) => it.ScheduleExpression !== undefined)
+      const rule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${RENEWAL}`)
       expect(rule).toMatchObject({ ScheduleExpression: rate, State: 'ENABLED', Targets: [{ Arn: `<${id}.Arn>` }] })
       expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
         MaximumRetryAttempts: 2,
@@ -849,14 +896,19 @@ describe(RENEWAL, () => {
       },
       {
         Effect: 'Allow',
-        Action: ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:TagResource'],
+        Action: [
+          'secretsmanager:GetSecretValue',
+          'secretsmanager:PutSecretValue',
+          'secretsmanager:UpdateSecretVersionStage',
+          'secretsmanager:TagResource',
+        ],
         Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/user/*`)),
       },
     ])
   })
 
   it.each(['feishu', 'dingtalk'])('has alarms on what it counts (%s)', (vendor) => {
-    for (const metric of ['ReauthorizationRequired', 'Gone', 'Failed'])
+    for (const metric of ['ReauthorizationRequired', 'Gone', 'Failed', 'Stopped'])
       expect(alarmNamed(plain, `dev-${RENEWAL}-${vendor}-${metric}`)).toMatchObject({
         Namespace: 'SubscriptionOffboarding',
         MetricName: metric,
@@ -906,6 +958,7 @@ describe('growing', () => {
       'AWS::CloudWatch::Alarm',
       'AWS::Lambda::Function',
       'AWS::Logs::LogGroup',
+      'AWS::Logs::MetricFilter',
     ])
     expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
   }, 60_000)

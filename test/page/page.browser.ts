@@ -149,7 +149,7 @@ const card = (name: string) =>
 describe('offboardings', () => {
   const offboard = async (detail: unknown) => sendEvent(await connect(processIo(), { local: url }), detail)
 
-  test('go on live, from nothing to what needs somebody', async () => {
+  test('go on live, from nothing to what needs an operator', async () => {
     await page.goto(`${url}/#live`)
     await page.getByText('No offboarding has been heard of yet.').waitFor()
     await offboard(JSON.parse(readFileSync('local/events/offboarding.json', 'utf8')))
@@ -161,7 +161,7 @@ describe('offboardings', () => {
     expect(await drive.locator('td').count()).toBe(0)
     await drive.getByText('feishu-drive-unsubscribe').click()
     await drive.getByRole('row', { name: /doxcnSandbox28 docx waiting/ }).waitFor()
-    await it.getByText('Needs somebody').waitFor()
+    await it.getByText('Needs an operator').waitFor()
     await it.getByText('Make the app (or the user) a manager of the document').waitFor()
     if (process.env.SCREENSHOT) {
       await drive.getByText('feishu-drive-unsubscribe').click()

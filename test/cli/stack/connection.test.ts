@@ -1,14 +1,15 @@
 /** How an operator's command reaches a stack: the local one, told by `npm start`, and a deployed stage. */
 
 import { createServer } from 'node:http'
-import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { processIo } from '../../../cli/io.ts'
 import { close, listen } from '../../../cli/loopback.ts'
 import { connect } from '../../../cli/stack/connection.ts'
+import { useLedger } from '../../../cli/stack/ledger.ts'
 import { operationNames } from '../../../infra/operations.ts'
+import { readRecords } from '../../../lib/ledger/records.ts'
 import { KMS_KEY, run, startLocalStack } from '../operator.ts'
 
 const io = processIo()
@@ -22,13 +23,13 @@ const NAMES = (stage: string) => ({
 const DRIVE = (stage: string) => ({
   functionName: `${stage}-feishu-drive-unsubscribe`,
   queue: `${stage}-feishu-drive-unsubscribe.fifo`,
-  logGroup: `/aws/lambda/${stage}-feishu-drive-unsubscribe`,
 })
 
 test('the stack of "npm start --no-event" is reached with the ordinary clients', async () => {
   const { local, stop } = await startLocalStack('--no-event')
   onTestFinished(stop)
-  const { names, settings, isLocal, speed, variables } = await connect(io, { local })
+  const connection = await connect(io, { local })
+  const { names, settings, isLocal, speed, variables } = connection
   expect(names).toMatchObject(NAMES('local'))
   expect(Object.keys(names.operations)).toHaveLength(operationNames.length)
   expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('local'))
@@ -48,19 +49,15 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
   const entry = { EventBusName: names.bus, Source: names.source, DetailType: 'User Offboarding', Detail }
   await new EventBridgeClient(settings('eventbridge')).send(new PutEventsCommand({ Entries: [entry] }))
 
-  const logs = new CloudWatchLogsClient(settings('logs'))
-  const logGroupName = names.operations['feishu-approval-unsubscribe']?.logGroup
-  const filterPattern = '{ ($.offboardingId = "o-*") || ($.message = "deferred") }'
-  const lines = await vi.waitFor(
+  useLedger(connection)
+  await vi.waitFor(
     async () => {
-      const { events = [] } = await logs.send(new FilterLogEventsCommand({ logGroupName, filterPattern }))
-      const lines = events.map(({ message }) => JSON.parse(message ?? '').message)
-      expect(lines).toContain('finished')
-      return lines
+      const { sendings, history } = await readRecords('o-1')
+      expect(history).toMatchObject([{ operation: 'feishu-approval-unsubscribe', outcome: { outcome: 'changed' } }])
+      expect(sendings).toMatchObject([{ source: 'hr.offboarding', completedAt: expect.any(String) }])
     },
     { timeout: 30_000 },
   )
-  expect(lines).toEqual(['planned', 'finished'])
 }, 120_000)
 
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
@@ -73,7 +70,7 @@ test('a stage is what serverless.yml names, with the parameters it was deployed 
   expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('qa'))
   expect(region).toBe('eu-west-1')
   expect(isLocal).toBe(false)
-  expect(settings('logs')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })
+  expect(settings('dynamodb')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })
 }, 60_000)
 
 test('whatever else answers on the port is no stack', async () => {

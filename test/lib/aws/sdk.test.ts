@@ -175,7 +175,14 @@ describe('without a receipt nothing counts as taken', () => {
     const version = { versionId: 'v'.repeat(32), text: '{}' }
     await expect(putVersion('id', version, 'AWSPENDING')).rejects.toMatchObject({ kind: 'unavailable' })
     answers = [{ body: JSON.stringify({ VersionId: version.versionId }) }]
-    expect(await putVersion('id', version, 'AWSPENDING')).toBe(true)
+    await putVersion('id', version, 'AWSPENDING')
+  })
+
+  test('a label that has moved', async () => {
+    const { moveLabel } = await import('../../../lib/aws/secrets-manager.ts')
+    await expect(moveLabel('id', 'AWSCURRENT', 'old', 'new')).rejects.toMatchObject({ kind: 'unavailable' })
+    answers = [{ body: '{"Name":"id"}' }]
+    expect(await moveLabel('id', 'AWSCURRENT', 'old', 'new')).toBe(true)
   })
 })
 
@@ -185,6 +192,7 @@ describe('a secret', () => {
     ['throttled to the end', { status: 400, body: '{"__type":"ThrottlingException"}' }, 'unavailable'],
     ['answered with a page', { body: '<html>planted</html>' }, 'unavailable'],
     ['cut off', { body: '{"SecretString":"planted"}', fault: 'cut' }, 'unavailable'],
+    ['full', { status: 400, body: '{"__type":"LimitExceededException"}' }, 'unavailable'],
   ])('%s', async (_, answer, kind) => {
     answers = [answer]
     const error = await readVersion().then(

@@ -35,26 +35,36 @@ describe('a batch', () => {
     ])
   })
 
-  test('asks with one call first; a rate limit makes the bucket wait as long as the vendor says', async () => {
+  test('that meets a rate limit makes its bucket wait as long as the vendor says, in any container', async () => {
     harness.sandbox.answer(
       { path: path(1) },
       { status: 429, headers: { 'x-ogw-ratelimit-reset': '58' }, body: { code: 99991400, msg: '' } },
     )
-    expect((await harness.queue(drive, files(1, 2, 3, 4))).failed).toEqual([0, 1, 2, 3])
-    expect(harness.sandbox.requests.filter(({ path }) => path.includes('/files/'))).toHaveLength(1)
-    expect(deferred()).toMatchObject([{ bucket: 'feishu:default', items: 4, waitMs: 58_000, kind: 'rate_limited' }])
+    expect((await harness.queue(drive, files(1, 2, 3, 4))).failed).toEqual([0])
+    expect(deferred()).toMatchObject([{ bucket: 'feishu:default', items: 1, waitMs: 58_000, kind: 'rate_limited' }])
+    await harness.startCold()
+    const calls = harness.sandbox.requests.length
+    expect((await harness.queue(drive, files(5, 6))).failed).toEqual([0, 1])
+    expect(harness.sandbox.requests).toHaveLength(calls)
     // One invisible message holds the whole group back; the others wait behind it.
-    expect(await state(drive)).toEqual(['inFlight', 'visible', 'visible', 'visible'])
+    expect(await state(drive)).toEqual(['inFlight', 'visible'])
+    harness.clock.pass(58_000)
+    expect((await harness.queue(drive, files(5, 6))).failed).toEqual([])
   })
 
-  test('sends at once what still fits into the minute, and then one call that finds out', async () => {
+  test('sends what still fits into the minute, and leaves the rest until the minute is over', async () => {
     await harness.close()
     harness = await startHarness({ speed: 1 })
     expect((await harness.queue(drive, files(1, 2, 3, 4, 5, 6))).failed).toEqual([])
+    await harness.startCold()
     expect((await harness.queue(drive, files(7, 8, 9, 10, 11, 12, 13, 14))).failed).toEqual([4, 5, 6, 7])
-    const refused = harness.sandbox.requests.filter(({ status }) => status === 429)
-    expect(refused).toHaveLength(1)
+    expect(harness.sandbox.requests.filter(({ status }) => status === 429)).toEqual([])
     expect(harness.outcomes()).toHaveLength(10)
+    const waitMs = Number(deferred().at(-1)?.waitMs)
+    expect(waitMs).toBeGreaterThan(59_000)
+    harness.clock.pass(waitMs)
+    expect((await harness.queue(drive, files(11, 12, 13, 14))).failed).toEqual([])
+    expect(harness.sandbox.requests.filter(({ status }) => status === 429)).toEqual([])
   })
 
   test.each([
@@ -80,7 +90,7 @@ describe('a batch', () => {
     expect((await harness.queue(acl, [itemOf(acl)], { bucket: 'feishu:b' })).failed).toEqual([])
   })
 
-  test('of a limit per second ends no earlier than the next may begin', async () => {
+  test('of a limit per second waits for the moment when it may go on', async () => {
     await harness.close()
     harness = await startHarness({ speed: 1 })
     const ding = 'dingtalk-calendar-unsubscribe' as const
@@ -98,7 +108,7 @@ describe('a batch', () => {
     expect(calls.filter(({ status }) => status !== 200)).toEqual([])
     // 20 calls a second make two batches, and 5 % are for what happens on the way.
     const beginsMs = [0, 10, 20, 30, 40].map((index) => (calls[index]?.time ?? 0) - (calls[0]?.time ?? 0))
-    expect(beginsMs).toEqual([0, 525, 1_050, 1_575, 2_100])
+    expect(beginsMs).toEqual([0, 0, 1_050, 1_050, 2_100])
   })
 
   test.each([undefined, '', 'garbage'])('is worked through though its times are told as %j', async (time) => {
@@ -109,7 +119,8 @@ describe('a batch', () => {
     expect([calls(), harness.outcomes().length]).toEqual([2, 2])
 
     harness.sandbox.answer({ path: sampleOf(acl).route }, { ...broken, body: 'down' }, 6)
-    expect((await harness.queue(acl, [itemOf(acl)], { attributes })).failed).toEqual([0])
+    const another = itemOf(acl).replace('event-1', 'event-2')
+    expect((await harness.queue(acl, [another], { attributes })).failed).toEqual([0])
     expect(deferred()).toMatchObject([{ waitMs: 5_000 }])
   })
 
@@ -145,11 +156,10 @@ describe('an item that fails', () => {
 
   test('is parked when it has failed for 5 minutes and the vendor answers its neighbours', async () => {
     harness.sandbox.answer({ path: path(1) }, broken, 6)
-    const batch = await harness.receive(drive, files(1, 2))
-    expect((await batch.deliver()).failed).toEqual([0])
+    expect((await harness.queue(drive, files(1, 2))).failed).toEqual([0])
     harness.clock.pass(6 * MINUTE_MS)
     harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await batch.deliver()).failed).toEqual([])
+    expect((await harness.queue(drive, files(1, 3))).failed).toEqual([])
     const [letter] = await harness.deadLetters()
     expect(letter?.body).toBe(file(1))
     expect(letter?.messageAttributes).toMatchObject({
@@ -160,10 +170,15 @@ describe('an item that fails', () => {
     })
   })
 
-  test('is parked as soon by a container that has not seen it before, if its bucket has moved on since', async () => {
+  test('is parked as soon by a container that has not seen it before', async () => {
+    const batch = await harness.receive(drive, files(1, 2))
     harness.sandbox.answer({ path: path(1) }, broken, 6)
-    const agesMs = [6 * MINUTE_MS, 0]
-    expect((await harness.queue(drive, files(1, 2), { agesMs })).failed).toEqual([])
+    expect((await batch.deliver()).failed).toEqual([0])
+    await harness.startCold()
+    harness.clock.pass(6 * MINUTE_MS)
+    const again = await harness.receive(drive, files(1, 3))
+    harness.sandbox.answer({ path: path(1) }, broken, 6)
+    expect((await again.deliver()).failed).toEqual([])
     expect(await harness.deadLetters()).toHaveLength(1)
   })
 
@@ -173,12 +188,13 @@ describe('an item that fails', () => {
       itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: `sandboxCalendar0${number}=` })
     const fails = (times: number) =>
       harness.sandbox.answer({ path: /sandboxCalendar01/ }, { status: 503, body: { code: 'serviceBusy' } }, times)
-    const batch = await harness.receive(ding, [calendar(1), calendar(2)], { bucket: 'dingtalk:default' })
+    const bucket = 'dingtalk:default'
     fails(6)
-    expect((await batch.deliver()).failed).toEqual([0])
+    expect((await harness.queue(ding, [calendar(1), calendar(2)], { bucket })).failed).toEqual([0])
     harness.clock.pass(6 * MINUTE_MS)
     fails(3)
-    expect((await batch.deliver()).failed).toEqual([])
+    const another = calendar(2).replace('event-1', 'event-2')
+    expect((await harness.queue(ding, [calendar(1), another], { bucket })).failed).toEqual([])
     expect(await harness.deadLetters()).toEqual([])
   })
 
@@ -199,8 +215,12 @@ describe('an item that fails', () => {
   })
 
   test('is parked after 24 hours all the same', async () => {
+    const batch = await harness.receive(drive, files(1))
     harness.sandbox.answer({ path: path(1) }, broken, 3)
-    expect((await harness.queue(drive, files(1), { ageMs: 25 * HOUR_MS })).failed).toEqual([])
+    expect((await batch.deliver()).failed).toEqual([0])
+    harness.clock.pass(25 * HOUR_MS)
+    harness.sandbox.answer({ path: path(1) }, broken, 3)
+    expect((await batch.deliver()).failed).toEqual([])
     expect(await harness.deadLetters()).toHaveLength(1)
   })
 
@@ -230,12 +250,69 @@ describe('an item that fails', () => {
 })
 
 describe('when AWS fails', () => {
-  test('an outcome that could not be published is done again, and nothing is parked before it is told', async () => {
-    harness.bus.fail('error', 200)
+  const calls = () => harness.sandbox.requests.filter(({ path }) => path.includes('/files/')).length
+
+  test('an outcome that could not be published is only published again, later and later; nothing is parked before it is', async () => {
+    harness.bus.fail('error', 3 * 3)
     const forbidden = itemOf(drive, { file_token: 'doxcnSandboxForbidden', file_type: 'docx' })
-    expect((await harness.queue(drive, [file(1), forbidden])).failed).toEqual([0, 1])
+    const batch = await harness.receive(drive, [file(1), forbidden])
+    const waits: unknown[] = []
+    for (const passedMs of [0, 30_000, 60 * MINUTE_MS]) {
+      harness.clock.pass(passedMs)
+      expect((await batch.deliver()).failed).toEqual([0, 1])
+      waits.push(deferred().at(-1)?.waitMs)
+    }
+    expect(waits.map((ms) => Math.round(Number(ms) / 10_000))).toEqual([1, 3, 24])
     expect(await harness.deadLetters()).toEqual([])
     expect(harness.outcomes()).toEqual([])
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(calls()).toBe(2)
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed', 'parked'])
+    expect(await harness.deadLetters()).toHaveLength(1)
+  })
+
+  test('a parked item that comes again after it was announced is tried again', async () => {
+    const batch = await harness.receive(drive, files(1))
+    harness.sandbox.answer({ path: path(1) }, { status: 403, body: { code: 1069603, msg: 'forbidden' } })
+    await batch.deliver()
+    await batch.deliver()
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['parked', 'changed'])
+  })
+
+  test('what is done stays done, whatever is delivered again, to whatever container', async () => {
+    const batch = await harness.receive(drive, files(1, 2))
+    await batch.deliver()
+    await harness.startCold()
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(calls()).toBe(2)
+  })
+
+  test.each<[string, { type: string; status: number }, number]>([
+    ['does not answer', { type: 'InternalServerError', status: 500 }, 5_000],
+    ['throttles', { type: 'ThrottlingException', status: 400 }, 5_000],
+    ['refuses', { type: 'AccessDeniedException', status: 400 }, 4 * MINUTE_MS],
+  ])('a ledger that %s lets everything wait: nothing is called, nothing parked', async (_, fault, waitMs) => {
+    harness.dynamoDb.fail('*', fault, 1_000)
+    expect((await harness.queue(drive, files(1, 2))).failed).toEqual([0, 1])
+    expect(calls()).toBe(0)
+    expect(deferred()).toMatchObject([{ items: 2, waitMs }])
+    expect(await harness.deadLetters()).toEqual([])
+  })
+
+  test('an outcome that could not be written is not published, and worked again', async () => {
+    const batch = await harness.receive(drive, files(1))
+    harness.dynamoDb.fail('PutItem', { type: 'InternalServerError', status: 500 }, 3)
+    expect((await batch.deliver()).failed).toEqual([0])
+    expect(harness.outcomes()).toEqual([])
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(harness.outcomes()).toHaveLength(1)
+  })
+
+  test('a parked item of a dry run leaves no letter', async () => {
+    const item = { ...JSON.parse(itemOf('feishu-calendar-unsubscribe', { open_id: 'ou_nobody' })), dryRun: true }
+    await harness.queue('feishu-calendar-unsubscribe', [JSON.stringify(item)])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['parked'])
+    expect(await harness.deadLetters()).toEqual([])
   })
 
   test('a partly refused PutEvents is completed', async () => {

@@ -9,7 +9,8 @@ const acl = 'feishu-calendar-acl-subscribe' as const
 const leaver = 'test/feishu/user/ou_leaver'
 const custodian = 'test/feishu/user/ou_custodian'
 const TOKEN = '/oauth/v3/token'
-const CLAIM_MS = 30_000
+/** A renewal's lock, and the time until another takes it over. */
+const LOCK_MS = 35_000
 const tokens = {
   accessToken: 'u-expired',
   accessTokenExpiresAt: '2020-01-01T00:00:00Z',
@@ -54,14 +55,14 @@ describe('an expired token', () => {
     const [call] = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
     expect(call?.headers.authorization).toBe(`Bearer ${now.accessToken}`)
     const put = harness.secrets.requests.findIndex(
-      ({ operation, input }) => operation === 'PutSecretValue' && String(input.VersionStages).includes('AWSCURRENT'),
+      ({ operation, input }) => operation === 'UpdateSecretVersionStage' && input.VersionStage === 'AWSCURRENT',
     )
     expect(put).toBeGreaterThan(-1)
     expect(harness.secrets.requests[put]?.at).toBeLessThanOrEqual(call?.time ?? 0)
   })
 
   test('is not used when its successor could not be stored; the successor is kept and stored by the next call', async () => {
-    // Reads go on, the claim gets through, and then the store fails until the caller's time is up.
+    // Reads go on, the lock is taken, and then the store fails until the caller's time is up.
     const first = harness.http(calendar, {}, 9_000)
     await until(() => refreshes().length === 1)
     harness.secrets.fail('PutSecretValue', { type: 'InternalServiceError', status: 500 }, 100)
@@ -135,7 +136,7 @@ describe('many containers', () => {
     await harness.startCold()
   }
 
-  test('while the claim of a dead owner lasts, who cannot wait is told when to come back', async () => {
+  test('while the lock of a dead owner lasts, who cannot wait is told when to come back', async () => {
     await dieRenewing(false)
     const startedAt = Date.now()
     const { status, body } = await harness.http(calendar, {}, 4_000)
@@ -143,20 +144,20 @@ describe('many containers', () => {
     expect(waitedMs).toBeGreaterThan(0)
     expect(waitedMs).toBeLessThan(4_000)
     expect([status, body.kind, body.retryable]).toEqual([503, 'unavailable', true])
-    expect(body.retryAfterMs).toBe(CLAIM_MS - waitedMs)
+    expect(body.retryAfterMs).toBe(LOCK_MS - waitedMs)
     expect(refreshes()).toHaveLength(1)
   })
 
-  test('after the claim has ended another takes over', async () => {
+  test('after the lock has ended another takes over', async () => {
     await dieRenewing(false)
-    harness.clock.pass(CLAIM_MS)
+    harness.clock.pass(LOCK_MS)
     expect((await harness.http(calendar)).body.outcome).toBe('changed')
     expect(refreshes()).toHaveLength(2)
   })
 
   test('when the owner died after the vendor used the refresh token up, the user must consent again, told once', async () => {
     await dieRenewing(true)
-    harness.clock.pass(CLAIM_MS)
+    harness.clock.pass(LOCK_MS)
     const answers = await Promise.all(Array.from({ length: 20 }, () => harness.http(calendar)))
     for (const { status, body } of answers) {
       expect([status, body.kind]).toEqual([409, 'reauthorization_required'])
@@ -173,7 +174,7 @@ describe('many containers', () => {
 
   test('new tokens from an operator end the refusal', async () => {
     await dieRenewing(true)
-    harness.clock.pass(CLAIM_MS)
+    harness.clock.pass(LOCK_MS)
     await harness.http(calendar)
     harness.secrets.seed(leaver, {
       ...tokens,
@@ -277,6 +278,118 @@ describe('the refresh endpoint', () => {
     harness.secrets.seed(leaver, { ...tokens, refreshTokenExpiresAt: '2021-01-01T00:00:00Z' })
     expect((await harness.http(calendar)).body.kind).toBe('reauthorization_required')
     expect(refreshes()).toEqual([])
+  })
+})
+
+describe('the ledger', () => {
+  const versions = (id = leaver) => harness.secrets.secrets.get(id)?.versions.size ?? 0
+  const valid = { ...tokens, accessToken: 'u-sandbox-leaver', accessTokenExpiresAt: '2099-01-01T00:00:00Z' }
+  const fault = { status: 503, body: { code: 20050, error: 'e' } }
+  const stop = () => harness.dynamoDb.fail('*', { type: 'InternalServerError', status: 500 }, 1_000)
+
+  test('is not asked for a valid token', async () => {
+    harness.secrets.seed(leaver, valid)
+    stop()
+    expect((await harness.http(calendar)).status).toBe(200)
+    expect(harness.dynamoDb.requests).toEqual([])
+  })
+
+  test('without it no renewal begins', async () => {
+    stop()
+    expect((await harness.http(calendar)).body.kind).toBe('unavailable')
+    expect(refreshes()).toEqual([])
+    harness.dynamoDb.heal()
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+  })
+
+  test('makes one caller ask during an outage, ever more seldom, and the secret gains no version', async () => {
+    harness.sandbox.answer({ path: TOKEN }, fault, 1_000)
+    const before = versions()
+    for (let minute = 0; minute < 60; minute++) {
+      const { body } = await harness.http(calendar)
+      expect([body.kind, Number(body.retryAfterMs) > 0]).toEqual(['unavailable', true])
+      harness.clock.pass(60_000)
+    }
+    expect(refreshes().length).toBeLessThanOrEqual(20)
+    expect(versions()).toBe(before)
+    await fetch(`${harness.sandbox.url}/_sandbox/answers`, { method: 'DELETE' })
+    harness.clock.pass(600_000)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+  })
+
+  test('lets a new token that is rejected be replaced after 15 minutes, and blames the vendor', async () => {
+    harness.secrets.seed(leaver, { ...valid, accessToken: 'u-revoked' })
+    const rejected = { status: 400, body: { code: 99991668, msg: 'invalid' } }
+    harness.sandbox.answer({ path: sampleOf(calendar).route }, rejected, 1_000)
+    for (let minute = 0; minute < 60; minute++) {
+      const { body } = await harness.http(calendar)
+      expect(body.kind).toBe('unavailable')
+      harness.clock.pass(60_000)
+    }
+    expect(refreshes()).toHaveLength(2)
+    await fetch(`${harness.sandbox.url}/_sandbox/answers`, { method: 'DELETE' })
+    harness.clock.pass(300_000)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(2)
+  })
+
+  test('has a frozen user asked about again after five minutes', async () => {
+    harness.sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 20066, error: 'e' } })
+    for (const laterMs of [0, 299_000]) {
+      harness.clock.pass(laterMs)
+      expect((await harness.http(calendar)).body.kind).toBe('forbidden')
+    }
+    harness.clock.pass(1_000)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+  })
+
+  test('keeps a newer consent from being overwritten by an owner who is late', async () => {
+    harness.sandbox.answer({ path: TOKEN }, { slowMs: 100 })
+    const request = harness.http(calendar)
+    await until(() => refreshes().length === 1)
+    harness.secrets.seed(leaver, valid)
+    expect((await request).body.outcome).toBe('changed')
+    expect(stored()).toEqual(valid)
+  })
+
+  test('who died after the new tokens were in the secret is succeeded by who makes them current', async () => {
+    const first = harness.http(calendar, {}, 9_000)
+    await until(() => refreshes().length === 1)
+    harness.secrets.fail('UpdateSecretVersionStage', { type: 'InternalServiceError', status: 500 }, 1_000)
+    expect((await first).body.kind).toBe('unavailable')
+    expect(harness.log).toContainEqual(expect.objectContaining({ message: 'unstored', secretId: leaver }))
+    harness.secrets.heal()
+    await harness.startCold()
+    harness.clock.pass(LOCK_MS)
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(1)
+  })
+
+  test('a secret that is full is said to be, and is unavailable', async () => {
+    harness.secrets.fail('PutSecretValue', { type: 'LimitExceededException', status: 400 }, 1_000)
+    const request = harness.http(calendar, {}, 9_000)
+    await until(() => refreshes().length === 1)
+    harness.clock.pass(5_500)
+    const { body } = await request
+    expect([body.kind, body.detail]).toEqual(['unavailable', expect.stringContaining('LimitExceededException')])
+    harness.secrets.heal()
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(refreshes()).toHaveLength(1)
+  })
+
+  test('a claim of the version before is waited for, and its label removed', async () => {
+    const [of = ''] = [...(harness.secrets.secrets.get(leaver)?.versions.values() ?? [])]
+      .filter(({ stages }) => stages.has('AWSCURRENT'))
+      .map(({ id }) => id)
+    const endsAtMs = Date.now() + 8_000
+    const SecretString = JSON.stringify({ of, round: 1, expiresAtMs: endsAtMs, nonce: 'n' })
+    harness.secrets.seed(leaver, SecretString, { stages: ['RENEWAL'] })
+    expect((await harness.http(calendar)).body.outcome).toBe('changed')
+    expect(Date.now()).toBeGreaterThanOrEqual(endsAtMs)
+    const labels = [...(harness.secrets.secrets.get(leaver)?.versions.values() ?? [])].flatMap(({ stages }) => [
+      ...stages,
+    ])
+    expect(labels.sort()).toEqual(['AWSCURRENT', 'AWSPREVIOUS', 'RENEWED'])
   })
 })
 

@@ -1,4 +1,5 @@
 /** Every documented code, one test each: what it becomes over HTTP and what the queue does with it. */
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { loadOperations, operationNames } from '../../../infra/operations.ts'
 import type { Kind } from '../../../lib/error.ts'
@@ -73,7 +74,7 @@ const rejections: [string, number | string, string, number][] = [
   ...[99991661, 99991663, 99991664, 99991665, 99991668, 99991671, 99991677].flatMap(
     (code): [string, number, string, number][] => [
       ['feishu-approval-unsubscribe', code, 'misconfigured', 502],
-      ['feishu-calendar-unsubscribe', code, 'reauthorization_required', 409],
+      ['feishu-calendar-unsubscribe', code, 'unavailable', 503],
     ],
   ),
   ['dingtalk-calendar-unsubscribe', 'InvalidAuthentication', 'misconfigured', 502],
@@ -124,7 +125,10 @@ const calls = (name: string) =>
 
 async function expectQueue(name: string, expected: Queue, kind: string, code: string | null): Promise<void> {
   const letters = (await harness.deadLetters()).length
-  const { failed } = await harness.queue(name, [itemOf(name)])
+  // What ended earlier is not called again, and a bucket that was refused waits: each case has its own event and bucket.
+  const eventId = randomUUID()
+  const item = itemOf(name, undefined, eventId)
+  const { failed } = await harness.queue(name, [item], { bucket: `${name}:${eventId}` })
   const [outcome] = harness.outcomes()
   const parked = (await harness.deadLetters()).slice(letters)
   if (expected === 'again') {
@@ -139,12 +143,12 @@ async function expectQueue(name: string, expected: Queue, kind: string, code: st
     outcome: expected === 'finished' ? 'unchanged' : expected,
     operation: name,
     offboardingId: 'hr-1',
-    eventId: 'event-1',
+    eventId,
   })
   if (code !== null) expect(outcome).toMatchObject({ code })
   expect(parked).toHaveLength(expected === 'parked' ? 1 : 0)
   if (expected === 'parked') {
-    expect(parked[0]?.body).toBe(itemOf(name))
+    expect(parked[0]?.body).toBe(item)
     expect(parked[0]?.messageAttributes).toMatchObject({
       kind: { StringValue: kind },
       hint: { StringValue: outcome?.hint },
@@ -189,6 +193,13 @@ describe('a documented code', () => {
 })
 
 describe('a rejected token', () => {
+  // As if the user's token had been issued long ago, and never been rejected.
+  beforeEach(async () => {
+    await harness.startCold()
+    const Key = { pk: { S: 'user#test/feishu/user/ou_leaver' }, sk: { S: 'renewal' } }
+    await harness.dynamoDb.run('DeleteItem', { TableName: 'test-ledger', Key })
+  })
+
   test.each(rejections)('%s: %s renews once, replays once, and then is %s', async (name, code, kind, status) => {
     const before = calls(name)
     answerWith(name, { status: 400, body: failureOf(name, code) })

@@ -62,8 +62,10 @@ describe('whose a user token is, asked by a dry run', () => {
     harness.sandbox.answer({ path: USER_INFO }, { status: 200, body: { code: 20005, msg: 'invalid' } })
     expect((await harness.http(calendar, dryRun(calendar))).body.outcome).toBe('planned')
     expect([requests(USER_INFO).length, requests('/oauth/v3/token').length]).toEqual([2, 1])
+    // Rejected again it is the vendor's fault, not the user's.
     harness.sandbox.answer({ path: USER_INFO }, { status: 200, body: { code: 20005, msg: 'invalid' } }, 2)
-    expect((await harness.http(calendar, dryRun(calendar))).body.kind).toBe('reauthorization_required')
+    expect((await harness.http(calendar, dryRun(calendar))).body.kind).toBe('unavailable')
+    expect(requests('/oauth/v3/token')).toHaveLength(1)
   })
 
   test.each([20008, 20021])('answered with %i for a custodian is forbidden: somebody must take over', async (code) => {

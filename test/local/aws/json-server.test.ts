@@ -1,7 +1,7 @@
 /** Who may call the services on this machine. */
 
 import { expect, onTestFinished, test } from 'vitest'
-import { startCloudWatchLogs } from '../../../local/aws/cloudwatch-logs.ts'
+import { startDynamoDb } from '../../../local/aws/dynamodb.ts'
 import { startEventBus } from '../../../local/aws/event-bus.ts'
 import { startQueues } from '../../../local/aws/queues.ts'
 import { startSecretsManager } from '../../../local/aws/secrets-manager.ts'
@@ -9,7 +9,7 @@ import { statusOf } from './clients.ts'
 
 test.each([
   ['secrets', startSecretsManager],
-  ['logs', startCloudWatchLogs],
+  ['table', () => startDynamoDb({ tables: [] })],
   ['bus', startEventBus],
   ['queues', startQueues],
 ])('the emulated %s do not answer a page of another site', async (_, start) => {

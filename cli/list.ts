@@ -1,0 +1,109 @@
+/** `offboarding list`: offboardings by what has become of them. */
+import { Command, Option } from 'commander'
+import { isSuperseded, listByState, STATES, type State } from '../lib/ledger/records.ts'
+import { printable } from '../lib/schema.ts'
+import { withOptions } from './command.ts'
+import { type Io, log } from './io.ts'
+import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
+import { useLedger } from './stack/ledger.ts'
+import { formatTable, formatTime } from './table.ts'
+
+type Options = ConnectionOptions & { state?: State; dryRun?: boolean; all?: boolean; json?: boolean }
+
+export const listCommand = (io: Io): Command =>
+  withOptions(
+    new Command('list')
+      .summary('list offboardings: what needs an operator, what is open, what has finished')
+      .description(
+        'Lists offboardings with their state and since when: first those that need an operator, then the open ones, longest ' +
+          'first, then those that have finished, latest first. A rejected event needs an operator for 14 days, or until ' +
+          'another event of the same offboarding is planned.',
+      )
+      .addOption(new Option('--state <state>', 'only these; "attention" needs an operator').choices(STATES))
+      .option('--dry-run', 'list dry runs instead')
+      .option('--all', `show every offboarding, not only ${SHOWN} of each state`)
+      .option('--json', 'print every offboarding, as a JSON array'),
+    connectionOptions(),
+  )
+    .addHelpText(
+      'after',
+      `
+Exit code 0: done. 1: the command failed. 2: wrong options.
+
+Examples:
+  npx offboarding list
+  AWS_PROFILE=ops npx offboarding list --state attention --stage prod`,
+    )
+    .action(async (options: Options) => {
+      useLedger(await connect(io, options))
+      await list(io, options)
+    })
+
+/** How many of each state are shown unless more are asked for. */
+const SHOWN = 20
+/** As long as its letter is kept. */
+const REJECTION_MS = 14 * 86_400_000
+
+/** `rejected`: why, if it is an event that was rejected. */
+type Listed = {
+  offboardingId: string | null
+  state: State
+  /** ISO 8601. */
+  since: string
+  isDryRun: boolean
+  rejected: { eventId: string; kind: string; hint: string } | null
+}
+
+async function list(io: Io, { state, dryRun = false, all = false, json = false }: Options): Promise<void> {
+  const most = all || json ? Number.POSITIVE_INFINITY : SHOWN
+  const found = await Promise.all(
+    (state ? [state] : STATES).map(async (one) => ({ state: one, ...(await take(listed(one, dryRun, most), most)) })),
+  )
+  const shown = found.flatMap(({ taken }) => taken)
+  if (json) io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
+  else if (shown.length > 0) io.stdout.write(`${formatList(shown)}\n`)
+  const counts = found.map(({ state, taken, isMore }) => `${isMore ? 'more than ' : ''}${taken.length} ${TEXTS[state]}`)
+  const hint = found.some(({ isMore }) => isMore) ? ' --all shows every one.' : ''
+  log(io, `${dryRun ? 'Dry runs: ' : ''}${counts.join(', ')}.${hint}`)
+}
+
+/** Those in a state, of real runs or of dry runs. */
+async function* listed(state: State, dryRun: boolean, most: number): AsyncGenerator<Listed> {
+  const newestFirst = state === 'finished'
+  // One page more than is shown is seldom needed.
+  const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
+  for await (const one of listByState(state, { newestFirst, ...pages }))
+    if ('dryRun' in one) {
+      if (one.dryRun !== dryRun) continue
+      const { offboardingId, since } = one
+      yield { offboardingId: printable(offboardingId, 256), state, since, isDryRun: dryRun, rejected: null }
+    } else if (!dryRun && Date.parse(one.finishedAt) > Date.now() - REJECTION_MS && !(await isSuperseded(one))) {
+      const { offboardingId, eventId, finishedAt: since, kind } = one
+      const hint = printable(one.hint, 1_000)
+      yield { offboardingId, state, since, isDryRun: false, rejected: { eventId: printable(eventId), kind, hint } }
+    }
+}
+
+/** The first of them, and whether there are more. */
+async function take<Item>(items: AsyncGenerator<Item>, most: number): Promise<{ taken: Item[]; isMore: boolean }> {
+  const taken: Item[] = []
+  for await (const item of items) {
+    if (taken.length >= most) return { taken, isMore: true }
+    taken.push(item)
+  }
+  return { taken, isMore: false }
+}
+
+const TEXTS: Record<State, string> = { attention: 'need an operator', open: 'open', finished: 'finished' }
+
+const formatList = (some: Listed[]): string =>
+  formatTable(
+    ['offboarding', 'state', 'since', 'why'],
+    some.map(({ offboardingId, state, since, rejected }) => [
+      offboardingId ?? '-',
+      state === 'attention' ? 'needs an operator' : state,
+      formatTime(since),
+      rejected ? `rejected event: ${rejected.hint}` : state === 'attention' ? 'something is parked or failed' : '',
+    ]),
+    { rule: true },
+  )

@@ -1,0 +1,144 @@
+/** What became of an offboarding, from the records of the ledger. */
+import { type Records, type RejectionRecord, supersedes, type TargetRecord } from '../../lib/ledger/records.ts'
+import { type Input, printable } from '../../lib/schema.ts'
+import { type Entry, formatTarget, needsOperator, type Row } from './rows.ts'
+
+export type Report = {
+  offboardingId: string
+  isDryRun: boolean
+  /** There are dry runs besides the real ones shown. */
+  hasDryRuns: boolean
+  /** What needs an operator first, then what is open. */
+  rows: Row[]
+  /** Operations that have not planned their targets yet. */
+  unplanned: string[]
+}
+
+type Options = {
+  /** The operations that plan each event. */
+  operations: string[]
+  /** Of dry runs; by default of real ones where there are any. */
+  dryRun?: boolean | undefined
+  /** Only targets of this event. */
+  eventId?: string | undefined
+}
+
+/** Sums up the records, each target once; undefined when nothing is known. A rejection counts until a later event is planned. */
+export function summarize(offboardingId: string, records: Records, options: Options): Report | undefined {
+  const { operations, eventId } = options
+  const isMeant = (one: { eventId: string }) => eventId === undefined || one.eventId === eventId
+  const sendings = records.sendings.filter(isMeant)
+  const targets = records.targets.filter(isMeant)
+  const hasRun = (isDry: boolean) => [...sendings, ...targets].some(({ dryRun }) => dryRun === isDry)
+  const isDryRun = options.dryRun ?? (!hasRun(false) && hasRun(true))
+  const isOfRun = ({ dryRun }: { dryRun: boolean }) => dryRun === isDryRun
+
+  const rejections = records.rejections.filter(
+    (one) => isMeant(one) && !sendings.some((sending) => supersedes(sending, one)),
+  )
+  const meant = new Set(targets.filter(isOfRun).map(({ id }) => id))
+  const rows = [
+    ...rejections.map((one) => rowOf([rejected(one)])),
+    ...[...Map.groupBy(listEntries({ ...records, rejections: [] }, isDryRun), ({ id }) => id)].flatMap(([id, tries]) =>
+      meant.has(id) ? [rowOf(tries)] : [],
+    ),
+  ]
+  if (rows.length === 0 && !sendings.some(isOfRun)) return undefined
+  const order = new Map(rows.map((row) => [row, `${row.operation} ${formatTarget(row)}`]))
+  return {
+    offboardingId: printable(offboardingId, 256),
+    isDryRun,
+    hasDryRuns: !isDryRun && hasRun(true),
+    rows: rows.sort((a, b) => urgencyOf(a) - urgencyOf(b) || ((order.get(a) ?? '') < (order.get(b) ?? '') ? -1 : 1)),
+    unplanned: operations.filter((operation) =>
+      sendings.some((one) => isOfRun(one) && one.completedAt === undefined && !one.planned?.has(operation)),
+    ),
+  }
+}
+
+function rowOf(tries: Try[]): Row {
+  const [{ operation, input }] = tries as [Try]
+  const entries = tries.map(({ entry }) => entry)
+  return { operation, input, history: entries.filter(({ outcome }) => outcome !== 'open'), ...standing(entries) }
+}
+
+/** One try of a target, or a rejected event. */
+type Try = { id: string; operation: string | null; input: Input | null; eventId: string; entry: Entry }
+
+/** Every try in the records of real runs, or of dry runs: those that have ended, the oldest first, then what is open. */
+export function listEntries({ targets, history, rejections }: Records, isDryRun: boolean): Try[] {
+  const ended = new Map<string, Try>()
+  for (const record of [...history, ...targets]) {
+    const { id, operation, outcome, eventId, redrive, dryRun } = record
+    if (!outcome || dryRun !== isDryRun) continue
+    const entry: Entry = {
+      outcome: outcome.outcome,
+      kind: text(outcome.kind),
+      code: text(outcome.code),
+      requestId: text(outcome.requestId),
+      hint: text(outcome.hint),
+      time: printable(outcome.finishedAt),
+      eventId: printable(eventId),
+      redrive,
+    }
+    const key = [id, outcome.finishedAt, eventId, redrive].join()
+    ended.set(key, { id, operation, input: printableInput(record.input), eventId, entry })
+  }
+  return [
+    ...(isDryRun ? [] : rejections.map(rejected)),
+    ...[...ended.values()].sort((a, b) => (a.entry.time < b.entry.time ? -1 : 1)),
+    ...targets.filter(({ isOpen, dryRun }) => isOpen && dryRun === isDryRun).map(open),
+  ]
+}
+
+const open = ({ id, operation, input, lastKind, lastCode, queuedAt, eventId, redrive }: TargetRecord): Try => ({
+  id,
+  operation,
+  input: printableInput(input),
+  eventId,
+  entry: {
+    outcome: 'open',
+    kind: text(lastKind),
+    code: text(lastCode),
+    requestId: null,
+    hint: null,
+    time: queuedAt ?? '',
+    eventId: printable(eventId),
+    redrive,
+  },
+})
+
+const rejected = ({ eventId, kind, hint, finishedAt }: RejectionRecord): Try => ({
+  id: `rejected ${eventId}`,
+  operation: null,
+  input: null,
+  eventId,
+  entry: {
+    outcome: 'rejected',
+    kind: text(kind),
+    code: null,
+    requestId: null,
+    hint: text(hint),
+    time: finishedAt,
+    eventId: printable(eventId),
+    redrive: 0,
+  },
+})
+
+/** The entry whose outcome is the target's. */
+function standing(entries: Entry[]): Entry {
+  const newest = entries.at(-1) as Entry
+  const changed = entries.findLast(({ outcome }) => outcome === 'changed')
+  return changed && ['unchanged', 'gone'].includes(newest.outcome) ? changed : newest
+}
+
+const text = (value: string | null | undefined): string | null => (value ? printable(value, 1_000) : null)
+
+const printableInput = (input: Input): Input =>
+  Object.fromEntries(Object.entries(input).map(([name, value]) => [printable(name), printable(value ?? '', 1_000)]))
+
+const urgencyOf = (row: Row): number => (needsOperator(row) ? 0 : row.outcome === 'open' ? 1 : 2)
+
+/** 0 when everything has ended and nothing needs an operator, else 1. */
+export const getExitCode = ({ rows, unplanned }: Report): number =>
+  unplanned.length > 0 || rows.some((row) => needsOperator(row) || row.outcome === 'open') ? 1 : 0

@@ -1,0 +1,41 @@
+/** What the open targets of an offboarding wait for. */
+import { bucketOf } from '../../lib/handlers/work-item.ts'
+import { type Records, readWait } from '../../lib/ledger/records.ts'
+import type { Operation } from '../../lib/operation.ts'
+import type { Connection } from '../stack/connection.ts'
+import type { Wait } from './progress.ts'
+import type { Report } from './summary.ts'
+
+/** The stack's operations by name. */
+export type Operations = ReadonlyMap<string, Operation>
+
+export async function loadOperations({ names }: Connection): Promise<Operations> {
+  const modules = await Promise.all(Object.keys(names.operations).map((name) => import(`../../functions/${name}.ts`)))
+  return new Map(modules.map(({ operation }) => [operation.name, operation]))
+}
+
+/** A wait that is shorter is not worth a line. */
+const SHORT_WAIT_MS = 1_100
+
+/** Of each operation the longest wait of the buckets that its open targets are in. Dry runs do not wait. */
+export async function readWaits(
+  { targets }: Records,
+  { isDryRun }: Report,
+  operations: Operations,
+  speed: number,
+): Promise<ReadonlyMap<string, Wait>> {
+  const open = isDryRun ? [] : targets.filter(({ isOpen, dryRun }) => isOpen && !dryRun)
+  const waits = new Map<string, Wait>()
+  await Promise.all(
+    [...Map.groupBy(open, ({ operation }) => operation)].flatMap(([name, some]) => {
+      const operation = operations.get(name)
+      if (!operation) return []
+      return [...new Set(some.map(({ input }) => bucketOf(operation, input)))].map(async (bucket) => {
+        const wait = await readWait(name, bucket, operation.pace, speed)
+        if (!wait || wait.untilMs < Date.now() + SHORT_WAIT_MS) return
+        if (wait.untilMs > (waits.get(name)?.untilMs ?? 0)) waits.set(name, wait)
+      })
+    }),
+  )
+  return waits
+}

@@ -1,0 +1,81 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
+/**
+ * The ledger: one table for what every offboarding has become, the renewal of users' tokens and the pace of each bucket.
+ * lib/aws/dynamodb.ts is what the functions ask it with.
+ */
+import { allow, arnOf, type Osls, ref, settings, sub } from './cloudformation.ts'
+
+/** The table, for serverless.yml. */
+export async function ledger(osls: Osls) {
+  const { stage } = await settings(osls)
+  return {
+    Resources: {
+      Ledger: {
+        Type: 'AWS::DynamoDB::Table',
+        Properties: {
+          TableName: `${stage}-ledger`,
+          BillingMode: 'PAY_PER_REQUEST',
+          KeySchema: key('pk', 'sk'),
+          AttributeDefinitions: ['pk', 'sk', 'openIn', 'state', 'since'].map((AttributeName) => ({
+            AttributeName,
+            AttributeType: 'S',
+          })),
+          // The open targets of a sending, consistently: an attribute that ends with the target is its key.
+          LocalSecondaryIndexes: [
+            { IndexName: 'open', KeySchema: key('pk', 'openIn'), Projection: { ProjectionType: 'KEYS_ONLY' } },
+          ],
+          // Sendings by what has become of them and since when.
+          GlobalSecondaryIndexes: [
+            { IndexName: 'state', KeySchema: key('state', 'since'), Projection: { ProjectionType: 'ALL' } },
+          ],
+          SSESpecification: { SSEEnabled: true },
+          PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+          TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+        },
+      },
+    },
+    Outputs: {
+      LedgerTable: { Description: 'What every offboarding has become', Value: ref('Ledger') },
+    },
+  }
+}
+
+const key = (hash: string, range: string) => [
+  { AttributeName: hash, KeyType: 'HASH' },
+  { AttributeName: range, KeyType: 'RANGE' },
+]
+
+const ITEM_ACTIONS = [
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:UpdateItem',
+  'dynamodb:DeleteItem',
+  'dynamodb:Query',
+]
+
+/** Limits a statement to items whose partition keys are like one of these. */
+export const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+
+/** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
+export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
+  allow(
+    'UseLedger',
+    ITEM_ACTIONS,
+    arnOf('Ledger'),
+    forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
+  ),
+  findOpenTargets(),
+]
+
+const findOpenTargets = () =>
+  allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
+
+/** Statements of a role that ends what was left undone: offboardings, and those that are open. */
+export const sweepLedger = () => [
+  allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),
+  findOpenTargets(),
+  allow('FindOpenOffboardings', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('open')),
+]
+
+/** The statement of a role that renews users' tokens, and nothing else in the ledger. */
+export const keepRenewals = () => allow('KeepRenewals', ITEM_ACTIONS, arnOf('Ledger'), forKeys('user#*'))

@@ -1,0 +1,145 @@
+/** The end of sendings and offboardings, and what is needed to find those that never came to it. */
+import { getItem, type Item, queryItems, queryPage, updateItem } from '../aws/dynamodb.ts'
+import { environment } from '../environment.ts'
+import { fingerprint } from '../fingerprint.ts'
+import {
+  getExpiry,
+  getPartition,
+  getSendingKey,
+  getSendingName,
+  getSummaryKey,
+  runOf,
+  type Sending,
+  type Target,
+} from './offboardings.ts'
+
+/** What a sending ended with; the `detail` of its `Completed` event. */
+export type Completion = Sending & {
+  /** The same however often the event is delivered. */
+  completionId: string
+  /** How many targets ended with each outcome. */
+  counts: Record<string, number>
+  /** ISO 8601. */
+  completedAt: string
+}
+
+/** A sending's progress. Times in ISO 8601. */
+export type Header = Sending & { sentAt: string; planned?: Set<string>; completedAt?: string; publishedAt?: string }
+
+/**
+ * Claims the end of a sending: when every operation has planned and no target is open. Returns its completion, to be
+ * published and then passed to `recordPublished`; undefined when the sending goes on, or when its end is claimed already.
+ * With `repeat`, a claim whose event was not published is returned again, with the same `completionId`.
+ */
+export async function completeSending(sending: Sending, { repeat = false } = {}): Promise<Completion | undefined> {
+  if (await hasOpen(sending.offboardingId, getSendingName(sending))) return undefined
+  const { item, atMs } = await getItem(getSendingKey(sending))
+  const header = item as (Item & Header) | undefined
+  if (!header || listUnplanned(header).length > 0) return undefined
+  if (header.publishedAt) {
+    // The event was delivered again, or a parked target came again, after the end.
+    await endSending(sending, header.publishedAt)
+    return undefined
+  }
+  const completedAt = header.completedAt ?? new Date(atMs).toISOString()
+  if (header.completedAt) return repeat ? completionOf(sending, completedAt) : undefined
+  const claim = await updateItem(getSendingKey(sending), {
+    set: { completedAt },
+    when: { completedAt: { exists: false } },
+  })
+  return claim.ok ? completionOf(sending, completedAt) : undefined
+}
+
+/** The operations that have not planned their targets of the sending. */
+export const listUnplanned = ({ planned }: Header): string[] =>
+  environment('OPERATIONS')
+    .split(',')
+    .filter((operation) => !planned?.has(operation))
+
+/** Whether a target is open whose sending's name begins so. */
+async function hasOpen(offboardingId: string, sendingName: string): Promise<boolean> {
+  const { items } = await queryPage({
+    index: 'open',
+    partition: getPartition(offboardingId),
+    sort: { beginsWith: sendingName },
+    limit: 1,
+    consistent: true,
+  })
+  return items.length > 0
+}
+
+async function completionOf(sending: Sending, completedAt: string): Promise<Completion> {
+  const { offboardingId, eventId, redrive, dryRun } = sending
+  const counts: Record<string, number> = {}
+  for await (const { outcome } of listTargets(offboardingId, getSendingName(sending)))
+    counts[outcome] = (counts[outcome] ?? 0) + 1
+  const completionId = fingerprint('completed', offboardingId, getSendingName(sending))
+  return { completionId, offboardingId, eventId, redrive, dryRun, counts, completedAt }
+}
+
+type TargetItem = Item & {
+  operation: string
+  input: string
+  outcome: string
+  finishedAt: string
+  queuedAt?: string
+  openIn?: string
+}
+
+const listTargets = (offboardingId: string, sendingName: string) =>
+  queryItems({
+    partition: getPartition(offboardingId),
+    sort: { beginsWith: `target#${sendingName}` },
+    consistent: true,
+  }) as AsyncGenerator<TargetItem>
+
+/** The completion's event is on the bus: the sending needs nothing any more, and its offboarding's state is settled. */
+export const recordPublished = (completion: Completion): Promise<void> => endSending(completion, completion.completedAt)
+
+/** Nothing follows any more: sets the sending's expiry and its offboarding's state. */
+export async function endSending(sending: Sending, publishedAt: string): Promise<void> {
+  await updateItem(getSendingKey(sending), { set: { publishedAt, expiresAt: getExpiry(Date.parse(publishedAt)) } })
+  await settleSummary(sending)
+}
+
+/** Sets the offboarding's state by the newest outcome of each of its targets, unless a sending is or gets under way. */
+async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> {
+  const key = getSummaryKey({ offboardingId, dryRun })
+  const { item, atMs } = await getItem(key)
+  if (!item || (await hasOpen(offboardingId, `${runOf(dryRun)}#`))) return
+  const newest = new Map<string, TargetItem>()
+  for await (const target of listTargets(offboardingId, `${runOf(dryRun)}#`)) {
+    const name = `${target.operation} ${target.input}`
+    if (target.finishedAt > (newest.get(name)?.finishedAt ?? '')) newest.set(name, target)
+  }
+  const needsOperator = [...newest.values()].some(({ outcome }) => outcome === 'parked' || outcome === 'failed')
+  await updateItem(key, {
+    set: {
+      state: needsOperator ? 'attention' : 'finished',
+      since: new Date(atMs).toISOString(),
+      expiresAt: getExpiry(atMs),
+    },
+    when: { version: item.version as number },
+  })
+}
+
+/** Offboardings that have been open since `until` (ISO 8601) or longer, the oldest first. */
+export const listOpen = (until: string) =>
+  queryItems({ index: 'state', partition: 'open', sort: { between: ['0', until] } }) as AsyncGenerator<
+    Item & Pick<Sending, 'offboardingId' | 'dryRun'>
+  >
+
+/** The offboarding's sendings, of real ones or of dry runs. */
+export const listSendings = ({ offboardingId, dryRun }: Pick<Sending, 'offboardingId' | 'dryRun'>) =>
+  queryItems({
+    partition: getPartition(offboardingId),
+    sort: { beginsWith: `sending#${runOf(dryRun)}#` },
+  }) as AsyncGenerator<Item & Header>
+
+/** The sending's open targets that were queued before `before`. ISO 8601. */
+export async function* listOlder(sending: Header, before: string): AsyncGenerator<Target> {
+  const { offboardingId, eventId, redrive, dryRun } = sending
+  for await (const { openIn, queuedAt, operation, input } of listTargets(offboardingId, getSendingName(sending)))
+    if (openIn && (queuedAt ?? sending.sentAt) < before)
+      yield { offboardingId, eventId, redrive, dryRun, operation, input: JSON.parse(input) }
+}

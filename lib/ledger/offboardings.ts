@@ -1,0 +1,200 @@
+/**
+ * What every offboarding has become: each target of each sending, from queued to its outcome.
+ *
+ * - A *sending* is one event, or one redrive of letters of that event. Its targets are known by event id, operation, input
+ *   and redrive number, so planning twice, replays and new message ids add nothing.
+ * - A target is `open` until it has an outcome. One that is done (`changed`, `unchanged`, `gone`, `planned`) stays as it is;
+ *   a parked one may be tried again.
+ * - When all operations have planned and no target is open, one conditional write claims the sending's end.
+ * - Every step is one conditional write that can be repeated. An item gets its expiry when it has ended, never before.
+ */
+
+import { awsNowMs } from '../aws/clock.ts'
+import { getItem, type Item, type Key, putNewItem, updateItem } from '../aws/dynamodb.ts'
+import type { OutcomeDetail } from '../aws/eventbridge.ts'
+import { environmentNumber } from '../environment.ts'
+import { fingerprint } from '../fingerprint.ts'
+import type { Input } from '../schema.ts'
+
+/** One event, or one redrive of it. `redrive` is 0 for the event itself. */
+export type Sending = { offboardingId: string; eventId: string; redrive: number; dryRun: boolean }
+
+/** One target of a sending. */
+export type Target = Sending & { operation: string; input: Input }
+
+/** Where a sending came from. `sentBy` is the caller of an HTTP request; times in ISO 8601. */
+export type Origin = { source: string; sentAt: string; sentBy?: string | undefined }
+
+/** Of an ended target: what its outcome event says, without what names it. */
+export type Outcome = Pick<
+  OutcomeDetail,
+  'outcome' | 'kind' | 'code' | 'requestId' | 'hint' | 'attempts' | 'finishedAt'
+>
+
+const DONE = ['changed', 'unchanged', 'gone', 'planned']
+const DAY_S = 24 * 60 * 60
+/** Planning writes this many targets at a time. */
+const WRITES_AT_ONCE = 25
+
+/** `real#EVENT_ID#00`: sorts a sending's items together, and real sendings apart from dry runs. */
+export const getSendingName = ({ eventId, redrive, dryRun }: Sending): string =>
+  `${runOf(dryRun)}#${eventId}#${String(redrive).padStart(2, '0')}`
+
+export const runOf = (dryRun: boolean): 'dry-run' | 'real' => (dryRun ? 'dry-run' : 'real')
+export const getPartition = (offboardingId: string): string => `offboarding#${offboardingId}`
+
+/** The item with an offboarding's state, one for its real sendings and one for its dry runs. */
+export const getSummaryKey = ({ offboardingId, dryRun }: Pick<Sending, 'offboardingId' | 'dryRun'>): Key => ({
+  pk: getPartition(offboardingId),
+  sk: `summary#${runOf(dryRun)}`,
+})
+
+/** The item with a sending's progress. */
+export const getSendingKey = (sending: Sending): Key => ({
+  pk: getPartition(sending.offboardingId),
+  sk: `sending#${getSendingName(sending)}`,
+})
+
+const getTargetKey = (target: Target): Key => ({
+  pk: getPartition(target.offboardingId),
+  sk: `target#${getSendingName(target)}#${target.operation}#${fingerprint(target.input)}`,
+})
+
+/** When what ends at `atMs` may be deleted. Epoch seconds. */
+export const getExpiry = (atMs: number) => Math.floor(atMs / 1_000) + environmentNumber('LEDGER_RETENTION_DAYS') * DAY_S
+
+/**
+ * Opens the sending and its offboarding: neither is finished from now on. `version` counts the openings, so that whoever
+ * settles the offboarding's state meanwhile does not overlook this one.
+ */
+export async function openSending(
+  sending: Sending,
+  origin: Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string },
+): Promise<void> {
+  const { offboardingId, eventId, redrive, dryRun } = sending
+  await updateItem(getSendingKey(sending), {
+    setOnce: { offboardingId, eventId, redrive, dryRun, ...origin },
+    remove: ['expiresAt'],
+  })
+  await updateItem(getSummaryKey(sending), {
+    set: { offboardingId, dryRun, state: 'open', since: origin.sentAt },
+    add: { version: 1 },
+    remove: ['expiresAt'],
+  })
+}
+
+/** Writes the targets as queued, those that exist already excepted. */
+export async function queueTargets(targets: Target[], queuedAt: string): Promise<void> {
+  for (let from = 0; from < targets.length; from += WRITES_AT_ONCE)
+    await Promise.all(
+      targets
+        .slice(from, from + WRITES_AT_ONCE)
+        .map((target) =>
+          putNewItem({ ...getTargetKey(target), ...attributesOf(target), openIn: getSendingName(target), queuedAt }),
+        ),
+    )
+}
+
+const attributesOf = ({ operation, input, dryRun, eventId, redrive }: Target) => ({
+  operation,
+  input: JSON.stringify(input),
+  dryRun,
+  eventId,
+  redrive,
+})
+
+/** The operation has queued all its targets of the sending. */
+export async function recordPlanned(sending: Sending, operation: string): Promise<void> {
+  await updateItem(getSendingKey(sending), { add: { planned: new Set([operation]) } })
+}
+
+/** What the ledger knows of a target; undefined when it was never written. */
+export type Known = {
+  /** Missing while the target is open. */
+  outcome?: Outcome
+  /** It is not called again: it is done, or parked and its event is not published yet. */
+  isDone: boolean
+}
+
+/** Reads what is known of a target. */
+export async function readTarget(target: Target): Promise<Known | undefined> {
+  const { item } = await getItem(getTargetKey(target))
+  return item && knownOf(item)
+}
+
+function knownOf(item: Item): Known {
+  const { outcome, isAnnounced } = item as Item & { outcome?: string; isAnnounced?: boolean }
+  return {
+    ...(outcome !== undefined && { outcome: outcomeOf(item) }),
+    isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
+  }
+}
+
+const OUTCOME_FIELDS = ['outcome', 'kind', 'code', 'requestId', 'hint', 'attempts', 'finishedAt'] as const
+
+/** The outcome in the item of a target or of its history. */
+export const outcomeOf = (item: Item): Outcome =>
+  Object.fromEntries(
+    OUTCOME_FIELDS.flatMap((field) => (item[field] === undefined ? [] : [[field, item[field]]])),
+  ) as Outcome
+
+/** How long a target has been failing, and how long alone: each time while the vendor answered others. Milliseconds. */
+export type Failing = { failingMs: number; failingAloneMs: number }
+
+/**
+ * Records a failed try. A parked target that comes again is open again. `isAlone`: the vendor answered others of the bucket
+ * in the same batch. Times are AWS's.
+ */
+export async function recordFailure(
+  target: Target,
+  { kind, code }: Pick<Outcome, 'kind' | 'code'>,
+  isAlone: boolean,
+): Promise<Failing> {
+  const nowMs = awsNowMs()
+  const { item } = await updateItem(getTargetKey(target), {
+    set: { ...attributesOf(target), lastKind: kind, lastCode: code },
+    setOnce: {
+      firstFailedAtMs: nowMs,
+      ...(isAlone && { failedAloneAtMs: nowMs }),
+      openIn: getSendingName(target),
+    },
+    remove: ['expiresAt', 'isAnnounced', ...(isAlone ? [] : ['failedAloneAtMs'])],
+    when: NOT_DONE,
+  })
+  const { firstFailedAtMs = nowMs, failedAloneAtMs = nowMs } = { ...item } as Record<string, number>
+  return { failingMs: nowMs - firstFailedAtMs, failingAloneMs: nowMs - failedAloneAtMs }
+}
+
+const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
+
+/**
+ * Writes what a target ended as, and an entry of its history. Returns the outcome that stands: that of an earlier try where
+ * it was done already. Makes the target's item where planning could not. Repeat it with the outcome that stands when it
+ * failed.
+ */
+export async function recordOutcome<Ended extends { finishedAt: string }>(
+  target: Target,
+  outcome: Ended,
+): Promise<Ended | Outcome> {
+  const expiresAt = getExpiry(Date.parse(outcome.finishedAt))
+  const [written] = await Promise.all([
+    updateItem(getTargetKey(target), {
+      set: { ...attributesOf(target), ...outcome, expiresAt },
+      remove: ['openIn', 'firstFailedAtMs', 'failedAloneAtMs', 'isAnnounced'],
+      when: NOT_DONE,
+    }),
+    putNewItem({
+      pk: getPartition(target.offboardingId),
+      sk: `history#${target.operation}#${fingerprint(target.input)}#${outcome.finishedAt}#${getSendingName(target)}`,
+      ...attributesOf(target),
+      ...outcome,
+      expiresAt,
+    }),
+  ])
+  return written.ok || !written.item ? outcome : outcomeOf(written.item)
+}
+
+/** The parked target's event is published: if the target comes again, it is tried again. */
+export async function recordAnnounced(target: Target): Promise<void> {
+  await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
+}

@@ -1,0 +1,137 @@
+/** What the ledger has of offboardings, as it is read by operators: one query page after another, and no scan. */
+import { awsNowMs } from '../aws/clock.ts'
+import { type Item, queryItems } from '../aws/dynamodb.ts'
+import type { Input } from '../schema.ts'
+import { type Pace, readBucket, reserve } from './buckets.ts'
+import type { Header } from './completion.ts'
+import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
+import type { Rejection } from './rejections.ts'
+
+/** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */
+export type TargetRecord = Target & {
+  id: string
+  /** It has no outcome yet, or is tried again. */
+  isOpen: boolean
+  queuedAt?: string | undefined
+  /** The error of its last failed try. */
+  lastKind?: string | undefined
+  lastCode?: string | undefined
+  outcome?: Outcome | undefined
+}
+
+/** A try that ended; written once. */
+export type HistoryRecord = Target & { id: string; outcome: Outcome }
+
+export type SendingRecord = Header & Origin
+export type RejectionRecord = Rejection & Origin
+
+/** Everything that is known of an offboarding, of real sendings and of dry runs. */
+export type Records = {
+  sendings: SendingRecord[]
+  targets: TargetRecord[]
+  history: HistoryRecord[]
+  rejections: RejectionRecord[]
+}
+
+/**
+ * Reads what is known of an offboarding, as the last writes left it. Without an id: events that were rejected and name no
+ * offboarding. `history: false` leaves out the history, which is half of the items.
+ */
+export async function readRecords(offboardingId: string | null, { history = true } = {}): Promise<Records> {
+  const records: Records = { sendings: [], targets: [], history: [], rejections: [] }
+  const partition = getPartition(offboardingId ?? '-')
+  // The history sorts before everything else.
+  const sort = history ? undefined : ({ between: ['rejected', 'target~'] } as { between: [string, string] })
+  for await (const item of unexpired(queryItems({ partition, ...(sort && { sort }), consistent: true }))) {
+    const [type, ...parts] = item.sk.split('#')
+    if (type === 'sending') records.sendings.push(item as Item & SendingRecord)
+    if (type === 'rejected') records.rejections.push(item as Item & RejectionRecord)
+    if (type === 'target') records.targets.push(targetOf(item, parts.at(-1)))
+    if (type === 'history') records.history.push({ ...targetOf(item, parts[1]), outcome: outcomeOf(item) })
+  }
+  return records
+}
+
+type Stored = Sending & { [name in 'operation' | 'input']: string } & {
+  [name in 'openIn' | 'queuedAt' | 'lastKind' | 'lastCode' | 'outcome']?: string
+}
+
+function targetOf(item: Item, inputHash = ''): TargetRecord {
+  const { operation, input, eventId, redrive, dryRun, openIn, queuedAt, lastKind, lastCode, outcome } = item as Item &
+    Stored
+  return {
+    offboardingId: item.pk.slice(getPartition('').length),
+    eventId,
+    redrive,
+    dryRun,
+    operation,
+    input: JSON.parse(input) as Input,
+    id: `${operation}#${inputHash}`,
+    isOpen: openIn !== undefined || outcome === undefined,
+    queuedAt,
+    lastKind,
+    lastCode,
+    ...(outcome !== undefined && { outcome: outcomeOf(item) }),
+  }
+}
+
+/** `attention`: something needs an operator. */
+export const STATES = ['attention', 'open', 'finished'] as const
+export type State = (typeof STATES)[number]
+
+/** An offboarding's state and since when; one for its real sendings and one for its dry runs. `since` in ISO 8601. */
+export type Summary = { offboardingId: string; dryRun: boolean; state: State; since: string }
+
+/** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
+export async function* listByState(
+  state: State,
+  /** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
+  { from = '0', to = '9', newestFirst = false, pageSize }: ListOptions = {},
+): AsyncGenerator<Summary | RejectionRecord> {
+  const items = queryItems({
+    index: 'state',
+    partition: state,
+    sort: { between: [from, to] },
+    forward: !newestFirst,
+    ...(pageSize !== undefined && { limit: pageSize }),
+  })
+  yield* unexpired(items) as AsyncGenerator<Item & (Summary | RejectionRecord)>
+}
+
+/** Whether an event of the same offboarding has been planned since. */
+export async function isSuperseded(rejection: RejectionRecord): Promise<boolean> {
+  const { offboardingId } = rejection
+  if (offboardingId === null) return false
+  const sendings = queryItems({ partition: getPartition(offboardingId), sort: { beginsWith: 'sending#' } })
+  for await (const sending of sendings as AsyncGenerator<Item & SendingRecord>)
+    if (supersedes(sending, rejection)) return true
+  return false
+}
+
+/** Whether the sending is an event that was sent after the rejected one; redrives and HTTP calls are none. */
+export const supersedes = ({ source, redrive, sentAt }: SendingRecord, rejection: RejectionRecord): boolean =>
+  redrive === 0 && source !== 'http' && Date.parse(sentAt) >= Date.parse(rejection.sentAt)
+
+export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
+
+/** DynamoDB deletes hours after an item has expired. */
+async function* unexpired(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
+  const nowS = awsNowMs() / 1_000
+  for await (const item of items) if (Number(item.expiresAt ?? nowS + 1) > nowS) yield item
+}
+
+/**
+ * When a call of the bucket may be sent, if not now, and whether the bucket is held until then. Epoch milliseconds.
+ * `speed`: how much faster than documented the windows of its limits pass.
+ */
+export async function readWait(
+  operation: string,
+  bucketName: string,
+  pace: Pace,
+  speed: number,
+): Promise<{ untilMs: number; isHeld: boolean } | undefined> {
+  const bucket = await readBucket(operation, bucketName)
+  const nowMs = awsNowMs()
+  const { retryAtMs: untilMs } = reserve(bucket, pace, 1, nowMs, speed)
+  return untilMs === undefined ? undefined : { untilMs, isHeld: (bucket.heldUntilMs ?? 0) > nowMs }
+}

@@ -1,0 +1,120 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { compileTemplate, type Resource, type Template } from '../../infra/compile.ts'
+
+let template: Template
+beforeAll(async () => {
+  template = await compileTemplate({ stage: 'prod' })
+}, 120_000)
+
+const ofType = (type: string) => Object.values(template.Resources).filter(({ Type }) => Type === type)
+
+it('is one encrypted table, on demand, that can be restored to any moment and forgets what has expired', () => {
+  const [table, ...others] = ofType('AWS::DynamoDB::Table')
+  expect(others).toEqual([])
+  expect(table?.Properties).toEqual({
+    TableName: 'prod-ledger',
+    BillingMode: 'PAY_PER_REQUEST',
+    SSESpecification: { SSEEnabled: true },
+    PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+    KeySchema: key('pk', 'sk'),
+    LocalSecondaryIndexes: [
+      { IndexName: 'open', KeySchema: key('pk', 'openIn'), Projection: { ProjectionType: 'KEYS_ONLY' } },
+    ],
+    GlobalSecondaryIndexes: [
+      { IndexName: 'state', KeySchema: key('state', 'since'), Projection: { ProjectionType: 'ALL' } },
+    ],
+    AttributeDefinitions: ['pk', 'sk', 'openIn', 'state', 'since'].map((AttributeName) => ({
+      AttributeName,
+      AttributeType: 'S',
+    })),
+  })
+})
+
+const key = (hash: string, range: string) => [
+  { AttributeName: hash, KeyType: 'HASH' },
+  { AttributeName: range, KeyType: 'RANGE' },
+]
+
+it('is named to every function', () => {
+  const functions = ofType('AWS::Lambda::Function')
+  expect(functions.length).toBeGreaterThan(5)
+  for (const { Properties } of functions)
+    expect(Properties).toHaveProperty('Environment.Variables.LEDGER_TABLE', { Ref: 'Ledger' })
+})
+
+type Statement = { Sid: string; Effect: string; Action: string | string[]; Resource: unknown; Condition?: object }
+
+/** What a function's role may do with DynamoDB. */
+function statementsOf(name: string): Statement[] {
+  const role = template.Resources[roleId(name)]
+  const policies = role?.Properties?.Policies as { PolicyDocument: { Statement: Statement[] } }[]
+  return policies
+    .flatMap(({ PolicyDocument }) => PolicyDocument.Statement)
+    .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('dynamodb:')))
+}
+const roleId = (name: string) => `${name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Role`
+
+const ITEM_ACTIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'].map((action) => `dynamodb:${action}`)
+const limitedTo = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+
+describe('may be used by', () => {
+  it.each([
+    ['feishu-calendar-unsubscribe', ['user#*']],
+    ['feishu-calendar-acl-subscribe', ['user#*']],
+    ['feishu-approval-unsubscribe', []],
+    ['feishu-drive-unsubscribe', ['user#*']],
+    ['dingtalk-calendar-unsubscribe', ['user#*']],
+  ])('%s for offboardings, its own buckets and %j', (operation, users) => {
+    expect(statementsOf(operation)).toEqual([
+      {
+        Sid: 'UseLedger',
+        Effect: 'Allow',
+        Action: ITEM_ACTIONS,
+        Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
+        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, ...users),
+      },
+      {
+        Sid: 'FindOpenTargets',
+        Effect: 'Allow',
+        Action: 'dynamodb:Query',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+        Resource: { 'Fn::Sub': '${Ledger.Arn}/index/open' },
+        Condition: limitedTo('offboarding#*'),
+      },
+    ])
+  })
+
+  it('user-token-renewal for renewals alone', () => {
+    expect(statementsOf('user-token-renewal')).toEqual([
+      {
+        Sid: 'KeepRenewals',
+        Effect: 'Allow',
+        Action: ITEM_ACTIONS,
+        Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
+        Condition: limitedTo('user#*'),
+      },
+    ])
+  })
+
+  it('offboarding-sweep for offboardings, and to find the open ones', () => {
+    expect(
+      statementsOf('offboarding-sweep').map(({ Action, Resource, Condition }) => [Action, Resource, Condition]),
+    ).toEqual([
+      [ITEM_ACTIONS, { 'Fn::GetAtt': ['Ledger', 'Arn'] }, limitedTo('offboarding#*')],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/state' }, limitedTo('open')],
+    ])
+  })
+
+  it('no function in any other way', () => {
+    const roles = ofType('AWS::IAM::Role')
+    const allowed = JSON.stringify(roles).match(/dynamodb:\w+/g) ?? []
+    expect([...new Set(allowed)].sort()).toEqual([...ITEM_ACTIONS, 'dynamodb:LeadingKeys'].sort())
+    expect(roles.flatMap(namesLedger)).toHaveLength(roles.length)
+  })
+})
+
+const namesLedger = (role: Resource) => (JSON.stringify(role).includes('Ledger') ? [role] : [])

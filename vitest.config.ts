@@ -11,6 +11,8 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const ALL = 'test/**/*.test.ts'
 /** Simulations and property runs of more than two seconds. */
 const LONG = 'test/**/*.long.test.ts'
+/** What runs with more in the suite `long`. */
+const SIZED = ['test/cli/list.test.ts', 'test/functions/user-token-renewal.test.ts']
 /** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
@@ -23,6 +25,12 @@ const WHOLE = [
   'test/local/*.test.ts',
   'test/local/aws/lambda.test.ts',
 ]
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    size: { users: number; due: number; offboardings: number }
+  }
+}
 
 export default defineConfig({
   // As scripts/build.ts does.
@@ -45,16 +53,16 @@ export default defineConfig({
           isolate: false,
           include: WHOLE,
           exclude: [LONG],
-          provide: { company: { users: 1_000, due: 70 } },
+          provide: { size: { users: 1_000, due: 70, offboardings: 6_000 } },
         },
       },
       {
         extends: true,
         test: {
           name: 'long',
-          include: [LONG, 'test/functions/user-token-renewal.test.ts'],
+          include: [LONG, ...SIZED],
           testTimeout: 300_000,
-          provide: { company: { users: 10_000, due: 300 } },
+          provide: { size: { users: 10_000, due: 300, offboardings: 10_000 } },
         },
       },
     ],

@@ -230,6 +230,8 @@ export async function startHarness({
     clock,
     sandbox,
     startCold,
+    /** AWS's clients, which wait on the machine's own time for a random while, try again at once. */
+    retryAwsAtOnce: () => void random.mockReturnValue(0),
     containers,
     bus,
     dynamoDb,

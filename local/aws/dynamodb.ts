@@ -25,8 +25,21 @@ const TABLE_PROPERTIES = [
   'BillingMode',
 ]
 
-/** Starts the service with its tables. Any signature will do. */
+/** Starts the service, which makes its tables when it is first asked for one. Any signature will do. */
 export async function startDynamoDb({ tables, port }: DynamoDbOptions): Promise<DynamoDb> {
+  let made: Promise<DynamoDb['run']> | undefined
+  const run: DynamoDb['run'] = async (operation, input) => {
+    made ??= createTables(tables)
+    return (await made)(operation, input)
+  }
+  const service = await startAwsJson(
+    Object.fromEntries(OPERATIONS.map((operation) => [operation, (input: object) => run(operation, input)])),
+    port === undefined ? {} : { port },
+  )
+  return { ...service, run }
+}
+
+async function createTables(tables: DynamoDbOptions['tables']): Promise<DynamoDb['run']> {
   const run = createDynamoDb()
   for (const { name, properties } of tables) {
     const wanted = Object.entries(properties).filter(([property]) => TABLE_PROPERTIES.includes(property))
@@ -35,11 +48,7 @@ export async function startDynamoDb({ tables, port }: DynamoDbOptions): Promise<
       ((await run('DescribeTable', { TableName: name })).Table as { TableStatus: string }).TableStatus === 'ACTIVE'
     while (!(await isActive())) await new Promise(setImmediate)
   }
-  const service = await startAwsJson(
-    Object.fromEntries(OPERATIONS.map((operation) => [operation, (input: object) => run(operation, input)])),
-    port === undefined ? {} : { port },
-  )
-  return { ...service, run }
+  return run
 }
 
 type Write = { TableName?: string; Key?: object; Item?: Record<string, unknown> }

@@ -1,6 +1,6 @@
 /**
  * DynamoDB for the simulation: one table in memory that knows the requests which lib/aws/dynamodb.ts sends, and no others.
- * test/local/simulation/table.test.ts compares it with dynalite.
+ * test/local/simulation/table.long.test.ts compares it with dynalite.
  */
 import type { AttributeValue, QueryInput, UpdateItemInput } from '@aws-sdk/client-dynamodb'
 import { AwsError } from '../aws/json-server.ts'

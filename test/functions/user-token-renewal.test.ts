@@ -13,14 +13,8 @@ const SPACING_MS = 65
 /** Of a run's time, kept back at its end: no renewal is begun in it. */
 const LAST_MS = 40_000
 /** A large company in the suite `long`. */
-const { users: USERS, due: DUE } = inject('company')
+const { users: USERS, due: DUE } = inject('size')
 const at = (ms: number) => new Date(Date.now() + ms).toISOString()
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    company: { users: number; due: number }
-  }
-}
 
 let harness: Harness
 afterEach(() => harness.close())

@@ -50,7 +50,7 @@ test.each<[string, () => object | undefined]>([
   ['a file of infra/', () => write('infra/wiring.ts', '// more\n')],
   ['a new file of infra/', () => write('infra/new.cjs', '')],
   ['a new function', () => write('functions/new.ts', '')],
-  ['the stage', () => ({ stage: 'qa' })],
+  ['the stage', () => ({ stage: 'uncompiled' })],
   ['a parameter', () => ({ params: { source: 'hr.other' } })],
 ])('another is compiled for %s', async (_, change) => {
   expect(await outcome(change())).toBe('compiled')

@@ -253,6 +253,7 @@ describe('when AWS fails', () => {
   const calls = () => harness.sandbox.requests.filter(({ path }) => path.includes('/files/')).length
 
   test('an outcome that could not be published is only published again, later and later; nothing is parked before it is', async () => {
+    harness.retryAwsAtOnce()
     harness.bus.fail('error', 3 * 3)
     const forbidden = itemOf(drive, { file_token: 'doxcnSandboxForbidden', file_type: 'docx' })
     const batch = await harness.receive(drive, [file(1), forbidden])
@@ -292,6 +293,7 @@ describe('when AWS fails', () => {
     ['throttles', { type: 'ThrottlingException', status: 400 }, 5_000],
     ['refuses', { type: 'AccessDeniedException', status: 400 }, 4 * MINUTE_MS],
   ])('a ledger that %s lets everything wait: nothing is called, nothing parked', async (_, fault, waitMs) => {
+    harness.retryAwsAtOnce()
     harness.dynamoDb.fail('*', fault, 1_000)
     expect((await harness.queue(drive, files(1, 2))).failed).toEqual([0, 1])
     expect(calls()).toBe(0)

@@ -63,6 +63,7 @@ describe('an expired token', () => {
 
   test('is not used when its successor could not be stored; the successor is kept and stored by the next call', async () => {
     // Reads go on, the lock is taken, and then the store fails until the caller's time is up.
+    harness.retryAwsAtOnce()
     const first = harness.http(calendar, {}, 9_000)
     await until(() => refreshes().length === 1)
     harness.secrets.fail('PutSecretValue', { type: 'InternalServiceError', status: 500 }, 100)
@@ -109,15 +110,15 @@ describe('an expired token', () => {
 })
 
 describe('many containers', () => {
-  test('20 of them with one expired token refresh it once, and all succeed', async () => {
-    const containers = harness.containers(calendar, 20)
-    const callAll = (event?: object) => Promise.all(Array.from({ length: 20 }, () => containers.request(event)))
+  test('eight of them with one expired token refresh it once, and all succeed', async () => {
+    const containers = harness.containers(calendar, 8)
+    const callAll = (event?: object) => Promise.all(Array.from({ length: 8 }, () => containers.request(event)))
     const started = await callAll({ queryStringParameters: {} })
     expect(new Set(started.map(({ status }) => status))).toEqual(new Set([400]))
     // The first call of AWS costs most: twenty at once on one machine would be what is measured.
     await callAll({ queryStringParameters: { open_id: 'ou_unknown' } })
     const answers = await callAll()
-    expect(containers.started()).toBe(20)
+    expect(containers.started()).toBe(8)
     await containers.close()
     expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([])
     expect(refreshes()).toHaveLength(1)
@@ -353,6 +354,7 @@ describe('the ledger', () => {
   })
 
   test('who died after the new tokens were in the secret is succeeded by who makes them current', async () => {
+    harness.retryAwsAtOnce()
     const first = harness.http(calendar, {}, 9_000)
     await until(() => refreshes().length === 1)
     harness.secrets.fail('UpdateSecretVersionStage', { type: 'InternalServiceError', status: 500 }, 1_000)
@@ -366,6 +368,7 @@ describe('the ledger', () => {
   })
 
   test('a secret that is full is said to be, and is unavailable', async () => {
+    harness.retryAwsAtOnce()
     harness.secrets.fail('PutSecretValue', { type: 'LimitExceededException', status: 400 }, 1_000)
     const request = harness.http(calendar, {}, 9_000)
     await until(() => refreshes().length === 1)

@@ -12,7 +12,7 @@ const ALL = 'test/**/*.test.ts'
 /** Simulations and property runs of more than two seconds. */
 const LONG = 'test/**/*.long.test.ts'
 /** What runs with more in the suite `long`. */
-const SIZED = ['test/cli/list.test.ts', 'test/functions/user-token-renewal.test.ts']
+const SIZED = ['test/functions/user-token-renewal.test.ts']
 /** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
@@ -28,7 +28,7 @@ const WHOLE = [
 
 declare module 'vitest' {
   interface ProvidedContext {
-    size: { users: number; due: number; offboardings: number }
+    size: { users: number; due: number }
   }
 }
 
@@ -53,7 +53,7 @@ export default defineConfig({
           isolate: false,
           include: WHOLE,
           exclude: [LONG],
-          provide: { size: { users: 1_000, due: 70, offboardings: 6_000 } },
+          provide: { size: { users: 1_000, due: 70 } },
         },
       },
       {
@@ -62,7 +62,7 @@ export default defineConfig({
           name: 'long',
           include: [LONG, ...SIZED],
           testTimeout: 300_000,
-          provide: { size: { users: 10_000, due: 300, offboardings: 10_000 } },
+          provide: { size: { users: 10_000, due: 300 } },
         },
       },
     ],

@@ -300,12 +300,14 @@ const SWEEP_ALARMS = {
 
 /** One key for what people read later: log groups and the topic. */
 export async function logs(osls: Osls) {
-  const { stage, service } = await settings(osls)
+  const { stage, service, checked } = await settings(osls)
   const functions = await functionsOf(osls)
   return {
     Resources: {
       ObservabilityKey: {
         Type: 'AWS::KMS::Key',
+        // Without it, nothing kept in the log groups can be read.
+        ...checked.removal,
         Properties: {
           Description: `Log groups and alarm topic of ${service}, stage ${stage}`,
           EnableKeyRotation: true,
@@ -343,7 +345,7 @@ export async function logs(osls: Osls) {
     extensions: Object.fromEntries(
       [...Object.keys(functions).map((key) => `${oslsId(key)}LogGroup`), 'HttpApiLogGroup'].map((id) => [
         id,
-        { Properties: { KmsKeyId: arnOf('ObservabilityKey') } },
+        { ...checked.removal, Properties: { KmsKeyId: arnOf('ObservabilityKey') } },
       ]),
     ),
   }

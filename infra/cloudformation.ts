@@ -23,6 +23,8 @@ export type Checked = {
   renewWithinDays: number
   maxTargetsPerEvent: number
   secretsKmsKeyArn: string
+  /** What becomes of ledger and audit log when the stage is removed. */
+  removal: { DeletionPolicy: string; UpdateReplacePolicy: string }
   logRetentionDays: number
   runbookUrl: string
   alarmEmail: string
@@ -49,7 +51,7 @@ export type Statement = {
   Condition?: object
 }
 
-export type Resource = { Type: string; Properties: Record<string, unknown> }
+export type Resource = { Type: string; DeletionPolicy?: string; Properties: Record<string, unknown> }
 
 export const sub = (text: string) => ({ 'Fn::Sub': text })
 export const ref = (id: string) => ({ Ref: id })

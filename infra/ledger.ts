@@ -7,11 +7,12 @@ import { allow, arnOf, type Osls, ref, settings, sub } from './cloudformation.ts
 
 /** The table, for serverless.yml. */
 export async function ledger(osls: Osls) {
-  const { stage } = await settings(osls)
+  const { stage, checked } = await settings(osls)
   return {
     Resources: {
       Ledger: {
         Type: 'AWS::DynamoDB::Table',
+        ...checked.removal,
         Properties: {
           TableName: `${stage}-ledger`,
           BillingMode: 'PAY_PER_REQUEST',

@@ -84,6 +84,7 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
       /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,
       'the ARN of a key',
     ),
+    removal: (await matching('onRemoval', /^(delete|keep)$/, '"delete" or "keep"')) === 'keep' ? KEEP : DELETE,
     logRetentionDays: Number(
       await matching(
         'logRetentionDays',
@@ -96,6 +97,10 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
     oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
   }
 }
+
+const DELETE = { DeletionPolicy: 'Delete', UpdateReplacePolicy: 'Delete' }
+/** Except on create: what a failed first deploy has made does not stand in the way of the next one. */
+const KEEP = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' }
 
 /** What CloudWatch Logs accepts. https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html */
 const LOG_RETENTION_DAYS = [

@@ -5,7 +5,7 @@ import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
 
 /** The properties of the table that infra/ledger.ts describes. */
 export async function ledgerProperties(): Promise<Record<string, unknown>> {
-  const variables: Record<string, unknown> = { 'sls:stage': 'test' }
+  const variables: Record<string, unknown> = { 'sls:stage': 'test', 'self:custom': { checked: { removal: {} } } }
   const { Resources } = await ledger({ resolveVariable: async (name: string) => variables[name] })
   return Resources.Ledger.Properties
 }

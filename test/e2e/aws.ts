@@ -1,5 +1,6 @@
 /** Calls to the emulated account that no client of the project makes: signed by hand, so that any key and any host will do. */
 import { createHash, createHmac } from 'node:crypto'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
@@ -94,6 +95,7 @@ export async function outputsOf(account: Account, StackName: string): Promise<Re
 export function clientsOf({ url, region, root }: Account, credentials: Keys = root) {
   const settings = { endpoint: url, region, credentials, maxAttempts: 1 }
   return {
+    dynamodb: new DynamoDBClient(settings),
     events: new EventBridgeClient(settings),
     lambda: new LambdaClient(settings),
     secrets: new SecretsManagerClient(settings),

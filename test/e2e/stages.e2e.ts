@@ -2,6 +2,7 @@ import { createSign, generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { DescribeTableCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import { ListQueuesCommand } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -19,6 +20,7 @@ const cloud = inject('cloud')
 const OTHER = 'jwt'
 const stack = `offboarding-${OTHER}`
 const AUDIENCE = 'offboarding'
+const TABLE = `${OTHER}-ledger`
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const stranger = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
@@ -38,12 +40,25 @@ beforeAll(async () => {
   await new Promise<void>((resolve) => issuerServer.listen(0, '127.0.0.1', resolve))
   issuer = `http://127.0.0.1:${(issuerServer.address() as AddressInfo).port}`
   deployer = await createUser(cloud, 'deployer-of-jwt', await deployerPolicy(OTHER))
-  await npmRun({ ...cloud, deployer }, 'deploy', [
-    ...['--stage', OTHER, ...cloud.deployArguments],
-    ...['--param=auth=jwt', `--param=jwtIssuer=${issuer}`, `--param=jwtAudience=${AUDIENCE}`],
-  ])
+  await deploy()
 })
 afterAll(() => issuerServer.close())
+
+const deploy = (...more: string[]) =>
+  npmRun({ ...cloud, deployer }, 'deploy', [
+    ...['--stage', OTHER, ...cloud.deployArguments],
+    ...['--param=auth=jwt', `--param=jwtIssuer=${issuer}`, `--param=jwtAudience=${AUDIENCE}`],
+    ...more,
+  ])
+
+const remove = async () => {
+  const { code, output } = await tryRun('npx', ['osls', 'remove', '--stage', OTHER], {
+    AWS_ENDPOINT_URL: cloud.url,
+    AWS_ACCESS_KEY_ID: deployer.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: deployer.secretAccessKey,
+  })
+  expect([code, output]).toEqual([0, expect.stringMatching(/successfully removed/)])
+}
 
 const operations = await loadOperations()
 const actsAsUser = ({ operation, docs }: Operation) => operation.identity(docs.samples.changed).as === 'user'
@@ -167,14 +182,8 @@ describe('a route that takes bearer tokens', () => {
 
 describe('osls remove', () => {
   it('takes the stage down, and only that stage', async () => {
-    const { code, output } = await tryRun('npx', ['osls', 'remove', '--stage', OTHER], {
-      AWS_ENDPOINT_URL: cloud.url,
-      AWS_ACCESS_KEY_ID: deployer.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: deployer.secretAccessKey,
-    })
-    expect(output).toMatch(/successfully removed/)
-    expect(code).toBe(0)
-    const { lambda, sqs } = clientsOf(cloud)
+    await remove()
+    const { lambda, sqs, dynamodb } = clientsOf(cloud)
     const { Functions = [] } = await lambda.send(new ListFunctionsCommand({}))
     const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({}))
     const left = [
@@ -187,5 +196,39 @@ describe('osls remove', () => {
     await expect(query(cloud, 'iam', { Action: 'ListRoles' })).resolves.not.toMatch(
       new RegExp(`role/subscription-offboarding/${OTHER}/`),
     )
+    await expect(dynamodb.send(new DescribeTableCommand({ TableName: TABLE }))).rejects.toThrow(/not found/i)
   })
+
+  it('keeps ledger and audit log where that is wished; the next deploy of the stage takes them back', async () => {
+    const { dynamodb } = clientsOf(cloud)
+    const logGroups = async () => {
+      const prefix = `/aws/lambda/${OTHER}-`
+      const { text } = await send(cloud, {
+        method: 'POST',
+        path: '/',
+        service: 'logs',
+        keys: cloud.root,
+        headers: { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': 'Logs_20140328.DescribeLogGroups' },
+        body: JSON.stringify({ logGroupNamePrefix: prefix }),
+      })
+      const { logGroups: found } = JSON.parse(text) as { logGroups: { logGroupName: string }[] }
+      return found.map(({ logGroupName }) => logGroupName.slice(prefix.length)).sort()
+    }
+    const all = [...operations.map(({ name }) => name), 'offboarding-sweep', 'user-token-renewal'].sort()
+    const Item = { pk: { S: 'offboarding#kept' }, sk: { S: 'summary#real' } }
+    const kept = async () =>
+      (await dynamodb.send(new GetItemCommand({ TableName: TABLE, Key: Item, ConsistentRead: true }))).Item
+
+    await deploy('--param=onRemoval=keep')
+    await dynamodb.send(new PutItemCommand({ TableName: TABLE, Item }))
+    await remove()
+    expect([await kept(), await logGroups()]).toEqual([Item, all])
+    await deploy('--param=onRemoval=keep')
+    expect([await kept(), await logGroups()]).toEqual([Item, all])
+    expect(await outputsOf(cloud, stack)).toMatchObject({ LedgerTable: TABLE })
+
+    await deploy('--param=onRemoval=delete')
+    await remove()
+    expect(await logGroups()).toEqual([])
+  }, 300_000)
 })

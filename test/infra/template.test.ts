@@ -208,6 +208,7 @@ describe('packaging', () => {
     [['feishuUserSecretPrefix= '], /name of a secret/],
     [['dingtalkAppSecretId=*'], /name of a secret/],
     [['feishuBaseUrl=http://open.feishu.cn'], /https URL/],
+    [['onRemoval=retain'], /onRemoval=….*"delete" or "keep"/],
     [['logRetentionDays=31'], /logRetentionDays=….*one of 1, 3, .*400/],
     [['runbookUrl=https://wiki.example.com/runbook#top'], /without "#"/],
     [['bus=default'], /bus/],

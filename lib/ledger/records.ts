@@ -3,7 +3,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import { type Item, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
 import { type Pace, readBucket, reserve } from './buckets.ts'
-import type { Header } from './completion.ts'
+import { type Header, supersedes } from './completion.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
 import type { Rejection } from './rejections.ts'
 
@@ -22,12 +22,11 @@ export type TargetRecord = Target & {
 /** A try that ended; written once. */
 export type HistoryRecord = Target & { id: string; outcome: Outcome }
 
-export type SendingRecord = Header & Origin
 export type RejectionRecord = Rejection & Origin
 
 /** Everything that is known of an offboarding, of real sendings and of dry runs. */
 export type Records = {
-  sendings: SendingRecord[]
+  sendings: Header[]
   targets: TargetRecord[]
   history: HistoryRecord[]
   rejections: RejectionRecord[]
@@ -44,7 +43,7 @@ export async function readRecords(offboardingId: string | null, { history = true
   const sort = history ? undefined : ({ between: ['rejected', 'target~'] } as { between: [string, string] })
   for await (const item of unexpired(queryItems({ partition, ...(sort && { sort }), consistent: true }))) {
     const [type, ...parts] = item.sk.split('#')
-    if (type === 'sending') records.sendings.push(item as Item & SendingRecord)
+    if (type === 'sending') records.sendings.push(item as Item & Header)
     if (type === 'rejected') records.rejections.push(item as Item & RejectionRecord)
     if (type === 'target') records.targets.push(targetOf(item, parts.at(-1)))
     if (type === 'history') records.history.push({ ...targetOf(item, parts[1]), outcome: outcomeOf(item) })
@@ -103,14 +102,9 @@ export async function isSuperseded(rejection: RejectionRecord): Promise<boolean>
   const { offboardingId } = rejection
   if (offboardingId === null) return false
   const sendings = queryItems({ partition: getPartition(offboardingId), sort: { beginsWith: 'sending#' } })
-  for await (const sending of sendings as AsyncGenerator<Item & SendingRecord>)
-    if (supersedes(sending, rejection)) return true
+  for await (const sending of sendings as AsyncGenerator<Item & Header>) if (supersedes(sending, rejection)) return true
   return false
 }
-
-/** Whether the sending is an event that was sent after the rejected one; redrives and HTTP calls are none. */
-export const supersedes = ({ source, redrive, sentAt }: SendingRecord, rejection: RejectionRecord): boolean =>
-  redrive === 0 && source !== 'http' && Date.parse(sentAt) >= Date.parse(rejection.sentAt)
 
 export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
 

@@ -4,6 +4,7 @@ import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/re
 import { type Input, printable } from '../../lib/schema.ts'
 import { type Entry, formatTarget, needsOperator, type Row } from './rows.ts'
 
+/** An offboarding's targets, as far as they are known. */
 export type Report = {
   offboardingId: string
   isDryRun: boolean

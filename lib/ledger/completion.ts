@@ -1,4 +1,4 @@
-/** The end of sendings and offboardings, and what is needed to find those that never came to it. */
+/** The end of sendings and offboardings, and how the sweep finds those that have not reached it. */
 import { getItem, type Item, queryItems, queryPage, updateItem } from '../aws/dynamodb.ts'
 import { environment } from '../environment.ts'
 import { fingerprint } from '../fingerprint.ts'
@@ -65,7 +65,7 @@ export const supersedes = ({ source, redrive, sentAt }: Header, other: { sentAt:
 export const isReplaced = (sending: Header, sendings: Header[]): boolean =>
   sendings.some((other) => other.sentAt !== sending.sentAt && supersedes(other, sending))
 
-/** Whether a target is open whose sending's name begins so. */
+/** Whether a target is open in a sending whose name begins with `sendingName`. */
 async function hasOpen(offboardingId: string, sendingName: string): Promise<boolean> {
   const { items } = await queryPage({
     index: 'open',
@@ -102,10 +102,10 @@ const listTargets = (offboardingId: string, sendingName: string) =>
     consistent: true,
   }) as AsyncGenerator<TargetItem>
 
-/** The completion's event is on the bus: the sending needs nothing any more, and its offboarding's state is settled. */
+/** The completion's event is on the bus: ends the sending, and sets its offboarding's state. */
 export const recordPublished = (completion: Completion): Promise<void> => endSending(completion, completion.completedAt)
 
-/** Nothing follows any more: sets the sending's expiry and its offboarding's state. */
+/** The sending has ended for good: sets its expiry and its offboarding's state. */
 export async function endSending(sending: Sending, publishedAt: string): Promise<void> {
   await updateItem(getSendingKey(sending), { set: { publishedAt, expiresAt: getExpiry(Date.parse(publishedAt)) } })
   await settleSummary(sending)

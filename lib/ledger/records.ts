@@ -22,6 +22,7 @@ export type TargetRecord = Target & {
 /** A try that ended; written once. */
 export type HistoryRecord = Target & { id: string; outcome: Outcome }
 
+/** An event that was rejected, and where it came from. */
 export type RejectionRecord = Rejection & Origin
 
 /** Everything that is known of an offboarding, of real sendings and of dry runs. */
@@ -84,7 +85,6 @@ export type Summary = { offboardingId: string; dryRun: boolean; state: State; si
 /** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
 export async function* listByState(
   state: State,
-  /** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
   { from = '0', to = '9', newestFirst = false, pageSize }: ListOptions = {},
 ): AsyncGenerator<Summary | RejectionRecord> {
   const items = queryItems({
@@ -106,6 +106,7 @@ export async function isSuperseded(rejection: RejectionRecord): Promise<boolean>
   return false
 }
 
+/** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
 export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
 
 /** DynamoDB deletes hours after an item has expired. */

@@ -1,8 +1,10 @@
 /** What became of an offboarding, from the records of the ledger. */
-import { type Records, type RejectionRecord, supersedes, type TargetRecord } from '../../lib/ledger/records.ts'
+import { isReplaced, supersedes } from '../../lib/ledger/completion.ts'
+import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/records.ts'
 import { type Input, printable } from '../../lib/schema.ts'
 import { type Entry, formatTarget, needsOperator, type Row } from './rows.ts'
 
+/** An offboarding's targets, as far as they are known. */
 export type Report = {
   offboardingId: string
   isDryRun: boolean
@@ -23,7 +25,10 @@ type Options = {
   eventId?: string | undefined
 }
 
-/** Sums up the records, each target once; undefined when nothing is known. A rejection counts until a later event is planned. */
+/**
+ * Sums up the records, each target once; undefined when nothing is known. A rejected event, or one that not every operation
+ * has planned, counts until there is a later event.
+ */
 export function summarize(offboardingId: string, records: Records, options: Options): Report | undefined {
   const { operations, eventId } = options
   const isMeant = (one: { eventId: string }) => eventId === undefined || one.eventId === eventId
@@ -44,15 +49,15 @@ export function summarize(offboardingId: string, records: Records, options: Opti
     ),
   ]
   if (rows.length === 0 && !sendings.some(isOfRun)) return undefined
+  const ofRun = sendings.filter(isOfRun)
+  const unfinished = ofRun.filter((one) => one.completedAt === undefined && !isReplaced(one, ofRun))
   const order = new Map(rows.map((row) => [row, `${row.operation} ${formatTarget(row)}`]))
   return {
     offboardingId: printable(offboardingId, 256),
     isDryRun,
     hasDryRuns: !isDryRun && hasRun(true),
     rows: rows.sort((a, b) => urgencyOf(a) - urgencyOf(b) || ((order.get(a) ?? '') < (order.get(b) ?? '') ? -1 : 1)),
-    unplanned: operations.filter((operation) =>
-      sendings.some((one) => isOfRun(one) && one.completedAt === undefined && !one.planned?.has(operation)),
-    ),
+    unplanned: operations.filter((operation) => unfinished.some(({ planned }) => !planned?.has(operation))),
   }
 }
 

@@ -9,6 +9,7 @@ import type { Report } from './summary.ts'
 /** The stack's operations by name. */
 export type Operations = ReadonlyMap<string, Operation>
 
+/** Loads the contracts of the stack's operations. */
 export async function loadOperations({ names }: Connection): Promise<Operations> {
   const modules = await Promise.all(Object.keys(names.operations).map((name) => import(`../../functions/${name}.ts`)))
   return new Map(modules.map(({ operation }) => [operation.name, operation]))

@@ -1,5 +1,5 @@
 /**
- * DynamoDB: the ledger table. Load it only where the table is needed, because its client is: not for HTTP calls.
+ * DynamoDB: the ledger table. Load it only where the table is needed, not for HTTP calls: its client takes time to load.
  * Every step is one request, so that each can be repeated. A write whose answer is lost is repeated by the SDK and may
  * then find its own item, so compare the item of a refused write with what was written.
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/
@@ -20,19 +20,23 @@ import { marshal, marshalAll, unmarshalAll, type Value } from './attributes.ts'
 import { awsNowMs, learnTime } from './clock.ts'
 import { condition, keyCondition, Names, type Sort, type Update, updateExpression, type When } from './expressions.ts'
 import { callOptions, clientSettings, isPermanent } from './sdk.ts'
+import { misconfigured, unavailable } from './table-errors.ts'
 
 /** Of one call with its attempts. */
 const TIMEOUT_MS = 5_000
 
+/** The primary key of an item. */
 export type Key = { pk: string; sk: string }
+/** An item with its attributes. */
 export type Item = Key & { [attribute: string]: Value | undefined }
 
 /** What a write did. `ok: false`: its condition did not hold; `item` is the item as it is. `atMs` is AWS's time. */
 export type Written = { ok: true; item: Item; atMs: number } | { ok: false; item: Item | undefined; atMs: number }
 
-/** The attributes that each index is asked by; without a name, the table's own key. */
+/** The key attributes of each index. */
 const INDEXES = { open: ['pk', 'openIn'], state: ['state', 'since'] } as const
 
+/** What items to read. */
 export type Query = {
   index?: keyof typeof INDEXES
   /** The value of the partition key: `pk`, or `state` of the index of this name. */
@@ -46,9 +50,10 @@ export type Query = {
   /** `next` of the page before. */
   from?: Key | undefined
 }
+/** `next` is where the next page begins, if there may be one. */
 export type Page = { items: Item[]; next: Key | undefined; atMs: number }
 
-/** A table that an operator's command asks: what its client is made with, and the error that a failed call becomes. */
+/** A table that an operator's command reads: the settings of its client, and the error that a failed call becomes. */
 export type Table = {
   name: string
   settings: DynamoDBClientConfig
@@ -56,15 +61,15 @@ export type Table = {
 }
 
 let given: Table | undefined
-/** Asks this table from now on, not the one that the environment names. */
+/** Uses this table from now on instead of the one that the environment names. */
 export function useTable(table: Table): void {
   given = table
   client = undefined
 }
 
-/** The item as the last write left it, unless `consistent` is false: then perhaps as it was some moments ago. */
-export async function getItem(key: Key, { consistent = true } = {}): Promise<{ item: Item | undefined; atMs: number }> {
-  const command = new GetItemCommand({ TableName: table(), Key: keyOf(key), ConsistentRead: consistent })
+/** The item as the last write left it. */
+export async function getItem(key: Key): Promise<{ item: Item | undefined; atMs: number }> {
+  const command = new GetItemCommand({ TableName: table(), Key: keyOf(key), ConsistentRead: true })
   const { Item } = await call('GetItem', (client) => client.send(command, callOptions(TIMEOUT_MS)))
   return { item: Item && itemOf(Item), atMs: awsNowMs() }
 }
@@ -100,7 +105,7 @@ export async function updateItem(key: Key, { when, ...update }: Update & { when?
   )
 }
 
-/** Deletes an item, also one that does not exist, unless `when` forbids it. The item is only what its key was. */
+/** Deletes an item, also one that does not exist, unless `when` forbids it. The item returned is only its key. */
 export async function deleteItem(key: Key, when?: When): Promise<Written> {
   const names = new Names()
   const command = new DeleteItemCommand({
@@ -167,8 +172,8 @@ async function call<Output>(action: string, send: (client: DynamoDBClient) => Pr
     const { name } = error as Error
     if (name === 'ConditionalCheckFailedException' || error instanceof OperationError) throw error
     if (given) throw given.toError(action, error)
-    if (!isPermanent(error)) throw unavailable(action)
-    throw misconfigured(action, name)
+    if (!isPermanent(error)) throw unavailable(table(), action)
+    throw misconfigured(table(), action, name)
   }
 }
 
@@ -188,24 +193,3 @@ function getClient(): DynamoDBClient {
   )
   return client
 }
-
-const unavailable = (action: string) =>
-  new OperationError('unavailable', {
-    en: `The ledger table "${table()}" did not answer ${action}.`,
-    zh: `台账表 "${table()}" 未应答 ${action}。`,
-  })
-
-const misconfigured = (action: string, reason: string) =>
-  new OperationError(
-    'misconfigured',
-    {
-      en: `The ledger table "${table()}" refused ${action} (${reason}).`,
-      zh: `台账表 "${table()}" 拒绝了 ${action}（${reason}）。`,
-    },
-    {
-      hint: {
-        en: `Check that the table exists and that this function may call dynamodb:${action} on it, then deploy again.`,
-        zh: `请确认该表存在，且本函数有权对其调用 dynamodb:${action}，然后重新部署。`,
-      },
-    },
-  )

@@ -1,4 +1,4 @@
-/** What the errors of Secrets Manager mean for who needs the secret. */
+/** What the errors of Secrets Manager mean for a caller that needs the secret. */
 import { OperationError, type Text } from '../error.ts'
 import { isPermanent } from './sdk.ts'
 
@@ -13,6 +13,7 @@ export function awsError(id: string, error: unknown): OperationError {
   return unavailable(id)
 }
 
+/** Secrets Manager failed or did not answer in time. */
 export const unavailable = (id: string) =>
   new OperationError('unavailable', {
     en: `Secrets Manager did not return secret "${id}".`,
@@ -35,6 +36,7 @@ const full = (id: string) =>
     },
   )
 
+/** The secret is missing, unreadable or of another shape; `en` and `zh` say which. */
 export const misconfigured = (id: string, en: string, zh: string) => {
   const hint: Text = {
     en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,

@@ -23,7 +23,7 @@ import { bucketOf, type WorkItem } from './work-item.ts'
 
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
 
-/** The group of messages that make up for entries of the ledger; no bucket has this name. */
+/** The group of messages from which missing entries of the ledger are made; no bucket has this name. */
 export const LEDGER_GROUP = 'ledger'
 
 /**
@@ -63,7 +63,7 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
   return { planned: targets.length }
 }
 
-/** Makes up for the ledger's entries of an event whose work is queued already. */
+/** Writes the ledger's entries of an event whose work is queued already. */
 export async function enterLate(operation: Operation, event: OffboardingEvent): Promise<void> {
   const detail = parse(offboarding, event.detail)
   const sending = sendingOf(event, detail)
@@ -104,7 +104,7 @@ async function endPlanning(operation: Operation, sending: Sending): Promise<void
   await finishSendings([sending])
 }
 
-/** Whether it succeeded; what failed is in the log. */
+/** Whether `step` succeeded; a failure is logged. */
 async function attempt(operation: Operation, step: () => Promise<void>): Promise<boolean> {
   try {
     await step()
@@ -122,8 +122,8 @@ async function attempt(operation: Operation, step: () => Promise<void>): Promise
 
 /**
  * Every function's rule matches every offboarding event, so that each of them rejects an invalid one. Their dead letters
- * collapse into one by deduplication id. The one that writes the rejection into the ledger announces it, and so does any
- * other while nothing says that it was announced.
+ * collapse into one by deduplication id. The function that writes the rejection into the ledger announces it; see
+ * `recordRejection`.
  */
 async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
   const { kind, message: hint } = error

@@ -11,7 +11,7 @@ import { languageOf, problem } from './problem.ts'
 
 type Event = APIGatewayProxyEventV2 | OffboardingEvent | SQSEvent
 
-/** Kept back from the function's time for telling the caller, or for outcome events, dead letters and deferrals. */
+/** Kept back from the function's time for the answer, or for outcome events, dead letters and deferrals. */
 const HTTP_RESERVE_MS = 1_000
 const QUEUE_RESERVE_MS = 7_000
 

@@ -1,4 +1,4 @@
-/** The messages of one bucket in a batch: what of them may be called, when, and what becomes of those that fail. */
+/** The messages of one bucket in a batch: which of them may be sent to the vendor, when, and what happens to those that fail. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SQSRecord } from 'aws-lambda'
 import { errorFields } from '../audit.ts'
@@ -131,7 +131,7 @@ export async function workBucket(
     if (refusedMs !== undefined) await refuseCalls(name, bucket, refusedMs)
     left.push(...waiting.map(({ record }) => ({ record, waitMs: refusedMs === undefined ? waitMs : 0 })))
   } catch (thrown) {
-    // Whatever the ledger says, it is no reason to park anything.
+    // A failure of the ledger is no reason to park an item.
     const error = toOperationError(thrown)
     const ended = new Set([...done, ...left].map(({ record }) => record).concat(failed.map(({ work }) => work.record)))
     const rest = works.filter(({ record }) => !ended.has(record))

@@ -78,7 +78,7 @@ async function write(one: Done): Promise<Done> {
 async function park(one: Done): Promise<Done> {
   const { record, target, detail } = one
   if (detail.outcome !== 'parked') return one
-  // Before the letter: whoever redrives it finds a target that is tried again.
+  // Before the letter, so that a redrive of it finds a target that may be tried again.
   if (target) await recordAnnounced(target)
   if (!target?.dryRun) {
     const { kind, code, hint, requestId } = detail

@@ -16,7 +16,7 @@ export type Done = { record: SQSRecord; target?: Target; detail: OutcomeDetail; 
 /** To be delivered again; the reason is missing where its turn did not come. */
 export type Left = { record: SQSRecord; waitMs: number; error?: OperationError }
 
-/** SQS deletes a message after 14 days, without a word. One that is nearly as old is parked: redriven, it has 14 more. */
+/** SQS silently deletes a message after 14 days. One that is nearly as old is parked: redriven, it has 14 more. */
 const OUTLIVED_MS = (14 * 24 - 1) * 60 * 60_000
 /** Quick retries are worth staying for; longer waits cost nothing on the queue. */
 const PATIENCE_MS = 900
@@ -72,7 +72,7 @@ export async function workOn(
   }
 }
 
-/** When the message was queued. Where no time is told, it is now: an age of nothing parks nothing. Epoch milliseconds. */
+/** When the message was queued, epoch milliseconds; now if the record does not say, so that nothing is parked for its age. */
 const queuedMs = ({ attributes }: SQSRecord) => Number.parseInt(attributes.SentTimestamp ?? '', 10) || Date.now()
 
 const outlived = () =>

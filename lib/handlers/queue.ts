@@ -32,7 +32,7 @@ export async function work(
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
 
-/** Makes up for entries of the ledger that planning could not write. */
+/** Writes the entries of the ledger that planning could not write. */
 async function enterEvents(operation: Operation, records: SQSRecord[]): Promise<{ done: Done[]; left: Left[] }> {
   const left: Left[] = []
   for (const record of records)

@@ -8,15 +8,15 @@ import { announce } from './completed.ts'
 import { named, parked } from './queue-record.ts'
 
 const MINUTE_MS = 60_000
-/** What is younger may still be under way. */
+/** A younger claim may still be under way. */
 const CLAIM_MS = MINUTE_MS
-/** All operations plan an event within seconds; after an hour one of them must have failed for good. */
+/** All operations plan an event within seconds; after an hour one of them has failed for good. */
 const PLANNING_MS = 60 * MINUTE_MS
 /** SQS keeps no message for longer. */
 const RETENTION_MS = 14 * 24 * 60 * MINUTE_MS
 const AT_ONCE = 10
 
-/** How many completions were announced, targets were found without a message, sendings an operation has not planned. */
+/** How many completions were announced, open targets had lost their message, and sendings were not planned by every operation. */
 export type SweepCounts = { Completed: number; VanishedTargets: number; UnplannedSendings: number }
 
 /** Goes through the open offboardings, the oldest first, while time is left. */

@@ -41,6 +41,7 @@ const PROBE_ROUND_MS = 30_000
 const KEPT_MS = 24 * 60 * 60_000
 const MAX_CONFLICTS = 10
 
+/** A bucket of which nothing is known. */
 export const EMPTY: Bucket = { version: 0, calls: [] }
 
 /** Reserves up to `wanted` calls that will be sent at `atMs`. `speed`: how much faster than documented windows pass. */

@@ -1,4 +1,4 @@
-/** The end of sendings and offboardings, and what is needed to find those that never came to it. */
+/** The end of sendings and offboardings, and how the sweep finds those that have not reached it. */
 import { getItem, type Item, queryItems, queryPage, updateItem } from '../aws/dynamodb.ts'
 import { environment } from '../environment.ts'
 import { fingerprint } from '../fingerprint.ts'
@@ -8,6 +8,7 @@ import {
   getSendingKey,
   getSendingName,
   getSummaryKey,
+  type Origin,
   runOf,
   type Sending,
   type Target,
@@ -24,7 +25,7 @@ export type Completion = Sending & {
 }
 
 /** A sending's progress. Times in ISO 8601. */
-export type Header = Sending & { sentAt: string; planned?: Set<string>; completedAt?: string; publishedAt?: string }
+export type Header = Sending & Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string }
 
 /**
  * Claims the end of a sending: when every operation has planned and no target is open. Returns its completion, to be
@@ -56,7 +57,15 @@ export const listUnplanned = ({ planned }: Header): string[] =>
     .split(',')
     .filter((operation) => !planned?.has(operation))
 
-/** Whether a target is open whose sending's name begins so. */
+/** Whether the sending is an event that was sent after the other one, or with it; redrives and HTTP calls are none. */
+export const supersedes = ({ source, redrive, sentAt }: Header, other: { sentAt: string }): boolean =>
+  redrive === 0 && source !== 'http' && Date.parse(sentAt) >= Date.parse(other.sentAt)
+
+/** Whether a later event among the offboarding's sendings counts in place of this one. */
+export const isReplaced = (sending: Header, sendings: Header[]): boolean =>
+  sendings.some((other) => other.sentAt !== sending.sentAt && supersedes(other, sending))
+
+/** Whether a target is open in a sending whose name begins with `sendingName`. */
 async function hasOpen(offboardingId: string, sendingName: string): Promise<boolean> {
   const { items } = await queryPage({
     index: 'open',
@@ -93,20 +102,27 @@ const listTargets = (offboardingId: string, sendingName: string) =>
     consistent: true,
   }) as AsyncGenerator<TargetItem>
 
-/** The completion's event is on the bus: the sending needs nothing any more, and its offboarding's state is settled. */
+/** The completion's event is on the bus: ends the sending, and sets its offboarding's state. */
 export const recordPublished = (completion: Completion): Promise<void> => endSending(completion, completion.completedAt)
 
-/** Nothing follows any more: sets the sending's expiry and its offboarding's state. */
+/** The sending has ended for good: sets its expiry and its offboarding's state. */
 export async function endSending(sending: Sending, publishedAt: string): Promise<void> {
   await updateItem(getSendingKey(sending), { set: { publishedAt, expiresAt: getExpiry(Date.parse(publishedAt)) } })
   await settleSummary(sending)
 }
 
-/** Sets the offboarding's state by the newest outcome of each of its targets, unless a sending is or gets under way. */
+/**
+ * Sets the offboarding's state by the newest outcome of each of its targets, unless a sending is or gets under way. One that
+ * not every operation has planned is under way until a later event counts in its place.
+ */
 async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> {
   const key = getSummaryKey({ offboardingId, dryRun })
   const { item, atMs } = await getItem(key)
   if (!item || (await hasOpen(offboardingId, `${runOf(dryRun)}#`))) return
+  const sendings: Header[] = []
+  for await (const sending of listSendings({ offboardingId, dryRun })) sendings.push(sending)
+  const isUnderWay = (one: Header) => !one.publishedAt && !(listUnplanned(one).length > 0 && isReplaced(one, sendings))
+  if (sendings.some(isUnderWay)) return
   const newest = new Map<string, TargetItem>()
   for await (const target of listTargets(offboardingId, `${runOf(dryRun)}#`)) {
     const name = `${target.operation} ${target.input}`
@@ -134,6 +150,7 @@ export const listSendings = ({ offboardingId, dryRun }: Pick<Sending, 'offboardi
   queryItems({
     partition: getPartition(offboardingId),
     sort: { beginsWith: `sending#${runOf(dryRun)}#` },
+    consistent: true,
   }) as AsyncGenerator<Item & Header>
 
 /** The sending's open targets that were queued before `before`. ISO 8601. */

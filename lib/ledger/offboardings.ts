@@ -40,7 +40,9 @@ const WRITES_AT_ONCE = 25
 export const getSendingName = ({ eventId, redrive, dryRun }: Sending): string =>
   `${runOf(dryRun)}#${eventId}#${String(redrive).padStart(2, '0')}`
 
+/** How keys name real sendings and dry runs. */
 export const runOf = (dryRun: boolean): 'dry-run' | 'real' => (dryRun ? 'dry-run' : 'real')
+/** The partition key of everything about an offboarding; `-` stands for events that name none. */
 export const getPartition = (offboardingId: string): string => `offboarding#${offboardingId}`
 
 /** The item with an offboarding's state, one for its real sendings and one for its dry runs. */
@@ -64,8 +66,8 @@ const getTargetKey = (target: Target): Key => ({
 export const getExpiry = (atMs: number) => Math.floor(atMs / 1_000) + environmentNumber('LEDGER_RETENTION_DAYS') * DAY_S
 
 /**
- * Opens the sending and its offboarding: neither is finished from now on. `version` counts the openings, so that whoever
- * settles the offboarding's state meanwhile does not overlook this one.
+ * Opens the sending and its offboarding: neither is finished from now on. `version` counts the openings, so that
+ * a concurrent settling of the offboarding's state does not overlook this one.
  */
 export async function openSending(
   sending: Sending,
@@ -83,7 +85,7 @@ export async function openSending(
   })
 }
 
-/** Writes the targets as queued, those that exist already excepted. */
+/** Writes the targets as queued, except those that exist already. */
 export async function queueTargets(targets: Target[], queuedAt: string): Promise<void> {
   for (let from = 0; from < targets.length; from += WRITES_AT_ONCE)
     await Promise.all(
@@ -95,13 +97,7 @@ export async function queueTargets(targets: Target[], queuedAt: string): Promise
     )
 }
 
-const attributesOf = ({ operation, input, dryRun, eventId, redrive }: Target) => ({
-  operation,
-  input: JSON.stringify(input),
-  dryRun,
-  eventId,
-  redrive,
-})
+const attributesOf = ({ offboardingId: _, input, ...target }: Target) => ({ ...target, input: JSON.stringify(input) })
 
 /** The operation has queued all its targets of the sending. */
 export async function recordPlanned(sending: Sending, operation: string): Promise<void> {
@@ -138,7 +134,7 @@ export const outcomeOf = (item: Item): Outcome =>
     OUTCOME_FIELDS.flatMap((field) => (item[field] === undefined ? [] : [[field, item[field]]])),
   ) as Outcome
 
-/** How long a target has been failing, and how long alone: each time while the vendor answered others. Milliseconds. */
+/** How long a target has been failing, and for how long only it, while the vendor answered others. Milliseconds. */
 export type Failing = { failingMs: number; failingAloneMs: number }
 
 /**
@@ -169,8 +165,8 @@ const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
 
 /**
  * Writes what a target ended as, and an entry of its history. Returns the outcome that stands: that of an earlier try where
- * it was done already. Makes the target's item where planning could not. Repeat it with the outcome that stands when it
- * failed.
+ * it was done already. Makes the target's item where planning could not. If it throws, it can be repeated with the same
+ * outcome.
  */
 export async function recordOutcome<Ended extends { finishedAt: string }>(
   target: Target,

@@ -3,7 +3,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import { type Item, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
 import { type Pace, readBucket, reserve } from './buckets.ts'
-import type { Header } from './completion.ts'
+import { type Header, supersedes } from './completion.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
 import type { Rejection } from './rejections.ts'
 
@@ -22,12 +22,12 @@ export type TargetRecord = Target & {
 /** A try that ended; written once. */
 export type HistoryRecord = Target & { id: string; outcome: Outcome }
 
-export type SendingRecord = Header & Origin
+/** An event that was rejected, and where it came from. */
 export type RejectionRecord = Rejection & Origin
 
 /** Everything that is known of an offboarding, of real sendings and of dry runs. */
 export type Records = {
-  sendings: SendingRecord[]
+  sendings: Header[]
   targets: TargetRecord[]
   history: HistoryRecord[]
   rejections: RejectionRecord[]
@@ -44,7 +44,7 @@ export async function readRecords(offboardingId: string | null, { history = true
   const sort = history ? undefined : ({ between: ['rejected', 'target~'] } as { between: [string, string] })
   for await (const item of unexpired(queryItems({ partition, ...(sort && { sort }), consistent: true }))) {
     const [type, ...parts] = item.sk.split('#')
-    if (type === 'sending') records.sendings.push(item as Item & SendingRecord)
+    if (type === 'sending') records.sendings.push(item as Item & Header)
     if (type === 'rejected') records.rejections.push(item as Item & RejectionRecord)
     if (type === 'target') records.targets.push(targetOf(item, parts.at(-1)))
     if (type === 'history') records.history.push({ ...targetOf(item, parts[1]), outcome: outcomeOf(item) })
@@ -85,7 +85,6 @@ export type Summary = { offboardingId: string; dryRun: boolean; state: State; si
 /** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
 export async function* listByState(
   state: State,
-  /** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
   { from = '0', to = '9', newestFirst = false, pageSize }: ListOptions = {},
 ): AsyncGenerator<Summary | RejectionRecord> {
   const items = queryItems({
@@ -103,15 +102,11 @@ export async function isSuperseded(rejection: RejectionRecord): Promise<boolean>
   const { offboardingId } = rejection
   if (offboardingId === null) return false
   const sendings = queryItems({ partition: getPartition(offboardingId), sort: { beginsWith: 'sending#' } })
-  for await (const sending of sendings as AsyncGenerator<Item & SendingRecord>)
-    if (supersedes(sending, rejection)) return true
+  for await (const sending of sendings as AsyncGenerator<Item & Header>) if (supersedes(sending, rejection)) return true
   return false
 }
 
-/** Whether the sending is an event that was sent after the rejected one; redrives and HTTP calls are none. */
-export const supersedes = ({ source, redrive, sentAt }: SendingRecord, rejection: RejectionRecord): boolean =>
-  redrive === 0 && source !== 'http' && Date.parse(sentAt) >= Date.parse(rejection.sentAt)
-
+/** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
 export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
 
 /** DynamoDB deletes hours after an item has expired. */

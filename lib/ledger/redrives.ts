@@ -12,7 +12,7 @@ import {
   type Target,
 } from './offboardings.ts'
 
-/** The number of a sending has two digits. */
+/** A redrive number has two digits. */
 const MOST = 99
 
 /**

@@ -13,12 +13,12 @@ export type Rejection = {
   hint: string
 }
 
-/** Who wants to announce something must have taken it within this time, before another may. */
+/** How long an announcement may take before another function may make it. */
 const ANNOUNCING_MS = 60_000
 
 /**
- * Writes an event's rejection and has it announced once, however many functions reject the event: by the one that writes it,
- * or, when that one came to nothing, by one that comes a minute later. It is listed among what needs an operator.
+ * Writes an event's rejection and calls `announce` once, however many functions reject the event: in the one that writes it,
+ * or, if that one did not finish, in one that comes a minute later. The event is listed among what needs an operator.
  */
 export async function recordRejection(
   rejection: Rejection,

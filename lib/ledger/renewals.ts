@@ -2,11 +2,11 @@
  * Who may renew a user's tokens and when, by one item for each user in the ledger. It says something about one version of
  * the user's secret; about another it says nothing. Times are AWS's, epoch milliseconds.
  *
- * | known of the version                                  | who asks now                                      |
+ * | known of the version                                  | a caller that needs tokens                        |
  * |-------------------------------------------------------|---------------------------------------------------|
- * | somebody has the lock, whatever the version           | waits for the new tokens                          |
- * | the vendor refused it for good                        | is refused too; it is asked again weekly, for a   |
- * |                                                       | frozen user after five minutes                    |
+ * | another caller has the lock, for any version          | waits for the new tokens                          |
+ * | the vendor refused it for good                        | is refused too; the vendor is asked again weekly, |
+ * |                                                       | for a frozen user after five minutes              |
  * | its renewal failed                                    | waits for the next try: seconds, up to ten minutes|
  * | it was renewed a moment ago, and is rejected          | waits: a quarter of an hour, the next time an hour|
  * | none of these                                         | takes the lock and asks the vendor                |
@@ -17,7 +17,7 @@ import { deleteItem, getItem, type Item, type Key, updateItem } from '../aws/dyn
 import type { Kind } from '../error.ts'
 import type { VerdictKind } from '../tokens/refusal.ts'
 
-/** What the item holds, besides its keys. */
+/** What the item contains, besides its keys. */
 export type Renewal = {
   /** Changed by every write, so that a decision is written only over what it was made from. */
   revision: number
@@ -31,13 +31,14 @@ export type Renewal = {
   /** Failures in a row. */
   failures?: number
   retryAtMs?: number
-  /** `kind` is the vendor's last word, until then. */
+  /** `kind` is a verdict, which is not checked again until then. */
   checkAtMs?: number
   /** When these tokens were issued, and how many in a row replaced young ones that the vendor had rejected. */
   renewedAtMs?: number
   rejections?: number
 }
 
+/** What follows from the item for a caller that needs new tokens. */
 export type Standing =
   | { is: 'free' }
   | { is: 'locked' | 'rejected'; waitMs: number }
@@ -58,7 +59,7 @@ const REJECTED_MS = [15 * 60_000, 60 * 60_000] as const
 /** Longer than the second of them, and shorter than an access token lives. */
 const YOUNG_MS = 90 * 60_000
 const DAY_MS = 24 * 60 * 60_000
-/** When a last word is checked. Who is frozen may come back. */
+/** When a verdict is checked again. A frozen user may come back. */
 const CHECK_MS = 7 * DAY_MS
 const FROZEN_CHECK_MS = 5 * 60_000
 /** An item that nothing has changed for so long is of no use. */
@@ -87,7 +88,7 @@ export const backoffMs = (failures: number, askedMs = 0): number =>
 
 const keyOf = (secretId: string): Key => ({ pk: `user#${secretId}`, sk: 'renewal' })
 
-/** What the ledger says; `take` gets the lock if it said `free` and nothing has been written since. */
+/** What is known of `version`; `take` gets the lock, unless something has been written since. */
 export async function look(
   secretId: string,
   version: string,
@@ -128,7 +129,7 @@ async function takeLock(
 export const succeed = (lock: Lock, version: string): Promise<void> =>
   end(lock, { version, renewedAtMs: awsNowMs(), rejections: lock.rejections }, OUTCOME)
 
-/** The renewal failed. Returns how long nobody will ask the vendor again. */
+/** The renewal failed. Returns how long the vendor will not be asked again. */
 export async function failUntilRetry(
   lock: Lock,
   { kind, code, askedMs }: { kind: Kind; code: string | null; askedMs: number | undefined },
@@ -153,7 +154,7 @@ export async function clear(secretId: string): Promise<void> {
   await deleteItem(keyOf(secretId))
 }
 
-/** Whether a last word on the user's tokens may be checked; so it may when the ledger does not know of it. */
+/** Whether a verdict on the user's tokens may be checked again; so it may when the ledger has none. */
 export async function isCheckDue(secretId: string): Promise<boolean> {
   const { item, atMs } = await getItem(keyOf(secretId))
   return ((item && renewalOf(item))?.checkAtMs ?? 0) <= atMs

@@ -6,7 +6,7 @@ import { moveLabel, readVersion } from '../aws/secrets-manager.ts'
 import { busy } from './refusal.ts'
 import { readUser, type User } from './user-secret.ts'
 
-const STAGE = 'RENEWAL'
+const LABEL = 'RENEWAL'
 const POLL_MS = 300
 
 const claim = v.pipe(
@@ -21,11 +21,11 @@ const claim = v.pipe(
  */
 export async function endOldClaim(user: User, of: string, remainingMs: () => number): Promise<void> {
   for (;;) {
-    const version = await readVersion(user.secretId, STAGE)
+    const version = await readVersion(user.secretId, LABEL)
     if (!version) return
     const { success, output } = v.safeParse(claim, version.text)
     const heldMs = success && output.of === of && !output.verdict ? output.expiresAtMs - awsNowMs() : 0
-    if (heldMs <= 0) return void (await moveLabel(user.secretId, STAGE, version.versionId))
+    if (heldMs <= 0) return void (await moveLabel(user.secretId, LABEL, version.versionId))
     const isReplaced = (await readUser(user)).versionId !== of
     if (isReplaced || remainingMs() < POLL_MS) throw busy(isReplaced ? 1_000 : heldMs)
     await sleep(POLL_MS)

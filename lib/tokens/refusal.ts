@@ -4,11 +4,13 @@ import { REJECTED_MS } from './cache.ts'
 import { grantAgain, type User } from './user-secret.ts'
 
 const VERDICTS = ['reauthorization_required', 'not_found', 'forbidden'] as const
+/** The kinds that end a user's tokens for good, or until the user is unfrozen. */
 export type VerdictKind = (typeof VERDICTS)[number]
 /** The kind that `error` is a verdict of; undefined when the vendor may say something else the next time. */
 export const verdictOf = ({ kind, final }: OperationError): VerdictKind | undefined =>
   final ? VERDICTS.find((verdict) => verdict === kind) : undefined
 
+/** Another caller is renewing the tokens. */
 export const busy = (retryAfterMs: number) =>
   new OperationError(
     'unavailable',
@@ -71,6 +73,7 @@ const REFUSALS: Record<VerdictKind, Text & { hint?: Text }> = {
   },
 }
 
+/** The error of a verdict; `cause` is the vendor's answer, where it was asked just now. */
 export function refusal(
   { secretId, authorizeCommand }: User,
   kind: VerdictKind,
@@ -93,6 +96,7 @@ export function refusal(
   )
 }
 
+/** The access token has ended, and the vendor gave no refresh token. */
 export const withoutRefreshToken = ({ secretId, authorizeCommand, renewalNeeds }: User) => {
   const again = grantAgain(authorizeCommand)
   return new OperationError(

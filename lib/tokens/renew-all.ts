@@ -35,7 +35,7 @@ const ALIKE = 10
 const RENEWAL_MS = 30_000
 const DAY_MS = 24 * 60 * 60_000
 
-/** The metric of each state; what is in one of the last four waits for somebody. */
+/** The metric of each state; a user in one of the last four needs an operator. */
 const METRICS = {
   active: 'Renewed',
   'not-renewable': 'NotRenewable',

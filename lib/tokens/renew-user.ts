@@ -4,8 +4,8 @@
  * A refresh token may be good for one use only: two containers that renew at once would log the user out. So a renewal is
  * guarded by the ledger (lib/ledger/renewals.ts), without which none begins.
  *
- * - Who does not get the lock waits for the new tokens, or, short of time, fails as `unavailable` and says when to come back.
- * - While a renewal fails, one container asks the vendor and all others are told when the next try is.
+ * - A caller that does not get the lock waits for the new tokens, or, short of time, fails as `unavailable` with the time to retry.
+ * - While a renewal fails, one container asks the vendor and all others fail with the time of the next try.
  * - What the vendor refuses for good, by its documents, is kept as a verdict on that version.
  * - New tokens are stored before they are used, and only in place of those that they replace. Stored tokens are never
  *   deleted, whatever fails.
@@ -30,7 +30,7 @@ const RENEWAL_MS = 7_000
 const ANSWER_MS = 3_000
 
 /**
- * Renews the tokens seen, or waits for who is renewing them, and returns what is then stored. `isRejected`: the vendor
+ * Renews the tokens seen, or waits for the caller that is renewing them, and returns what is then stored. `isRejected`: the vendor
  * refuses the access token before its end. Throws `reauthorization_required`, `not_found` when the person is gone,
  * `forbidden` when frozen, `unavailable` when the vendor or the ledger fails or there is no time to wait.
  */

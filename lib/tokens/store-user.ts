@@ -7,17 +7,17 @@ import { fingerprint } from '../fingerprint.ts'
 import { isRenewable, readUser, type Seen, tagsOf, type User, type UserSecret } from './user-secret.ts'
 
 /** The label of tokens from their renewal on. They are current once AWSCURRENT has come to them, and used only then. */
-const STAGE = 'RENEWED'
+const LABEL = 'RENEWED'
 const WAIT_MS = 300
 /** Kept back from the caller's time for the call that the token is for. */
 export const RESERVE_MS = 2_000
 /** What another call's tokens may take of a caller's time. */
 const LEFTOVER_MS = 1_000
 
-type Renewed = { user: User; of: string; secret: UserSecret }
+type Leftover = { user: User; of: string; secret: UserSecret }
 
 /** Renewed tokens that could not be stored yet, by the secret and the version they replace. */
-const unstored = new Map<string, Renewed>()
+const unstored = new Map<string, Leftover>()
 const keyOf = (user: User, of: string) => `${user.secretId} ${of}`
 
 /** What this container still has to store in place of the version `of`. */
@@ -42,7 +42,7 @@ export async function storeUser(user: User, of: string, secret: UserSecret, rema
   const versionId = versionIdOf(of, text)
   for (;;) {
     try {
-      await putVersion(user.secretId, { versionId, text }, STAGE)
+      await putVersion(user.secretId, { versionId, text }, LABEL)
       const current = await makeCurrent(user, of, { secret, versionId })
       unstored.delete(key)
       return current
@@ -60,7 +60,7 @@ export async function storeUser(user: User, of: string, secret: UserSecret, rema
 
 /** Tokens that a renewal of the version `of` left behind when it was cut off before they were current. */
 export async function findUnfinished(user: User, of: string): Promise<string | undefined> {
-  const version = await readVersion(user.secretId, STAGE)
+  const version = await readVersion(user.secretId, LABEL)
   return version && version.versionId === versionIdOf(of, version.text) ? version.text : undefined
 }
 

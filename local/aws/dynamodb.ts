@@ -16,7 +16,7 @@ export type DynamoDb = AwsJsonService & {
 
 const OPERATIONS = ['DescribeTable', 'GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query', 'Scan'] as const
 
-/** What dynalite is told of a table; the rest, such as encryption and expiry, it does not have. */
+/** The properties that dynalite has; others, such as encryption and expiry, it does not have. */
 const TABLE_PROPERTIES = [
   'AttributeDefinitions',
   'KeySchema',

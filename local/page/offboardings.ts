@@ -1,4 +1,4 @@
-/** Offboardings as a browser shows them, read from the ledger while somebody watches. */
+/** Offboardings as a browser shows them, read from the ledger while a page is open. */
 import type { Wait } from '../../cli/progress/progress.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import { summarize } from '../../cli/progress/summary.ts'

@@ -65,7 +65,7 @@ export async function startLedgerStack(operations = [DRIVE, APPROVAL]) {
     url,
     ledger,
     write,
-    /** Plans a sending of one event with targets by operation; all operations plan unless told. */
+    /** Plans a sending of one event with targets by operation; all operations plan unless `planned` names some. */
     plan: (
       one: Partial<Sending>,
       targets: Record<string, Input[]>,

@@ -113,6 +113,17 @@ test('what has not ended is exit code 1: open targets, and operations that have 
   expect((await summary())[0]).toBe(0)
 })
 
+test('a later event counts in place of one that a function did not plan; an HTTP call does not', async () => {
+  const first = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
+  await stack.end(first, file('a'))
+  await stack.plan({ offboardingId: id, eventId: 'call' }, {}, { source: 'http' })
+  expect(await summary()).toEqual([1, `1 target: 1 changed. Not planned yet: ${APPROVAL}`])
+  await stack.plan({ offboardingId: id, eventId: 'redriven' }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
+  expect((await summary())[0]).toBe(1)
+  await stack.plan({ offboardingId: id, eventId: 'again' }, {})
+  expect((await summary())[1]).not.toContain('Not planned yet')
+})
+
 test('an operation that the stack did not have when the sending ended is not missing', async () => {
   const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
   await stack.end(sending, file('a'))

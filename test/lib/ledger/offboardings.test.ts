@@ -1,7 +1,14 @@
 /** Sendings, targets and completions in a DynamoDB of their own. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { getItem, type Item, queryItems } from '../../../lib/aws/dynamodb.ts'
-import { completeSending, listOlder, listOpen, listSendings, recordPublished } from '../../../lib/ledger/completion.ts'
+import {
+  completeSending,
+  endSending,
+  listOlder,
+  listOpen,
+  listSendings,
+  recordPublished,
+} from '../../../lib/ledger/completion.ts'
 import {
   getPartition,
   getSendingKey,
@@ -229,6 +236,33 @@ describe('an offboarding', () => {
     expect((await headerOf(sending))?.expiresAt).toBeUndefined()
     await finish(sending)
     expect((await itemsOf(sending)).filter(({ expiresAt }) => expiresAt === undefined)).toEqual([])
+    expect(await summaryOf(sending)).toMatchObject({ state: 'finished' })
+  })
+
+  test('is open while the end of one of its sendings is not published, whatever ends besides', async () => {
+    const sending = newSending()
+    await plan(sending)
+    const claim = await completeSending(sending)
+    const other = { ...sending, eventId: 'event-2' }
+    await plan(other)
+    await finish(other)
+    expect(await summaryOf(sending)).toMatchObject({ state: 'open' })
+    if (claim) await recordPublished(claim)
+    expect(await summaryOf(sending)).toMatchObject({ state: 'finished' })
+  })
+
+  test('is open while a function has not planned it, until a later event has ended in its place', async () => {
+    const sending = newSending()
+    await plan(sending, [], ['one'])
+    const later = { ...sending, eventId: 'event-2' }
+    const LATER = '2026-11-27T10:05:00.000Z'
+    await openSending(later, { source: 'http', sentAt: LATER, publishedAt: LATER })
+    await endSending(later, LATER)
+    expect(await summaryOf(sending)).toMatchObject({ state: 'open' })
+    const again = { ...sending, eventId: 'event-3' }
+    await openSending(again, { ...ORIGIN, sentAt: LATER })
+    for (const operation of ['one', 'two']) await recordPlanned(again, operation)
+    await finish(again)
     expect(await summaryOf(sending)).toMatchObject({ state: 'finished' })
   })
 

@@ -103,8 +103,8 @@ const sort = fc.oneof(
 
 const steps = {
   put: fc.record({ key, values }).map((given) => () => putNewItem({ ...unique(given), ...given.key })),
-  update: fc.record({ key, set: values, once: fc.record({ first: single }), added, when }).map((given) => () => {
-    const { openIn, ...set } = given.set
+  update: fc.record({ key, values, once: fc.record({ first: single }), added, when }).map((given) => () => {
+    const { openIn, ...set } = unique(given)
     return updateItem(given.key, {
       set: { ...set, openIn },
       setOnce: given.once,
@@ -114,7 +114,7 @@ const steps = {
     })
   }),
   delete: fc.record({ key, when }).map((given) => () => deleteItem(given.key, given.when as When | undefined)),
-  get: fc.record({ key, consistent: fc.boolean() }).map((given) => () => getItem(given.key, given)),
+  get: key.map((given) => () => getItem(given)),
   query: fc
     .record({
       index: fc.constantFrom(undefined, 'open', 'state'),

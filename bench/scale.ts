@@ -18,7 +18,7 @@ and writes docs/scale.json and docs/scale.svg.
 `
 
 /** How long things take in the simulation. Assumptions, not measurements. Milliseconds. */
-const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5 }
+const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5, wayJitterMs: 50 }
 
 /** AWS list prices in US dollars, us-east-1, without free tiers: the pricing pages of each service. */
 const PRICES = {

@@ -148,6 +148,30 @@ describe('in the ledger', () => {
     expect(await first?.reserveCalls(NAME, 'own', DRIVE, 4)).toMatchObject({ granted: 2 })
   })
 
+  test('calls whose turn comes within a second are reserved ahead, for then, in the same one write', async () => {
+    const container = await startContainer()
+    const reserveTen = (pace: Pace) => container.reserveCalls(NAME, `ahead ${pace.perMinute}`, pace, 10)
+    const [first, second] = [await reserveTen(DINGTALK), await reserveTen(DINGTALK)]
+    const before = ledger.requests.length
+    const [third, fourth] = [await reserveTen(DINGTALK), await reserveTen(DINGTALK)]
+    expect(ledger.requests.slice(before).map(({ operation }) => operation)).toEqual(['UpdateItem', 'UpdateItem'])
+    expect([third, fourth]).toMatchObject([
+      { granted: 10, sendAtMs: first.sendAtMs + 1_050 },
+      { granted: 10, sendAtMs: second.sendAtMs + 1_050 },
+    ])
+    // All of the second after next: too long to stay for.
+    expect(await reserveTen(DINGTALK)).toMatchObject({ granted: 0 })
+    await reserveTen(DRIVE)
+    expect(await reserveTen(DRIVE)).toMatchObject({ granted: 0 })
+  })
+
+  test('calls that were sent late count from then, in any container', async () => {
+    const [one, other] = [await startContainer(), await startContainer()]
+    const { sendAtMs } = await one.reserveCalls(NAME, 'late', DINGTALK, 20)
+    await one.moveCalls(NAME, 'late', sendAtMs, sendAtMs + 30)
+    expect(await other.reserveCalls(NAME, 'late', DINGTALK, 1)).toMatchObject({ sendAtMs: sendAtMs + 1_080 })
+  })
+
   test('a refusal and a hold are known to all, until they end or the bucket is released', async () => {
     const [one, other] = [await startContainer(), await startContainer()]
     expect(await other.reserveCalls(NAME, 'refused', DRIVE, 1)).toMatchObject({ granted: 1 })

@@ -35,15 +35,12 @@ export type Bucket = {
 /** Calls that may be sent at the time asked for; when more may be, if not all; and the bucket with them counted. */
 export type Reservation = { granted: number; retryAtMs: number | undefined; bucket: Bucket }
 
-/**
- * Windows slide, and last longer than the vendor's: one call may take that much longer to arrive than another. The margin
- * cannot be smaller than that for a limit that is always used up, so 50 ms cost a limit per second 5 % of its time.
- */
+/** Windows slide, and last longer than the vendor's by as much as one call may take longer to arrive than another. */
 const WINDOWS_MS = { perSecond: 1_050, perMinute: 60_600 } as const
 const LIMITS = Object.keys(WINDOWS_MS) as (keyof typeof WINDOWS_MS)[]
 /** Calls are reserved for a moment so far ahead: until then the reservation is written. */
 const LEAD_MS = 20
-/** Or for one that is at most so far ahead: visibility, which longer waits are left to, counts in whole seconds. */
+/** Or for one at most so far ahead. Longer waits are left to the queue, which counts in whole seconds. */
 const AHEAD_MS = 1_200
 /** How long others wait for the outcome of a probe. */
 const PROBE_ROUND_MS = 30_000
@@ -88,10 +85,11 @@ const longestMs = (pace: Pace): number =>
 function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: number) {
   const counting = calls.filter(([sentAtMs]) => atMs - sentAtMs < windowMs)
   const left = limit - counting.reduce((sum, [, count]) => sum + count, 0)
+  const oldestMs = Math.min(...counting.map(([sentAtMs]) => sentAtMs))
   return {
     left,
     nextAtMs: (granted: number): number =>
-      granted < left ? atMs : Math.min(atMs, ...counting.map(([sentAtMs]) => sentAtMs)) + windowMs,
+      granted < left ? atMs : (granted > 0 ? Math.min(atMs, oldestMs) : oldestMs) + windowMs,
   }
 }
 
@@ -139,7 +137,7 @@ export async function reserveCalls(
     const laterMs = soon.granted === 0 ? soon.retryAtMs : undefined
     const isNear = laterMs !== undefined && laterMs - nowMs <= AHEAD_MS
     const { granted, sendAtMs, retryAtMs, bucket: next } = isNear ? at(laterMs) : soon
-    return { next, result: { granted, sendAtMs, waitMs: retryAtMs === undefined ? undefined : retryAtMs - nowMs } }
+    return { next, result: { granted, sendAtMs, waitMs: retryAtMs && retryAtMs - nowMs } }
   })
 }
 

@@ -43,6 +43,7 @@ describe('of a batch are sent', () => {
     ['one when the hold has ended', DRIVE, setHold(EMPTY, NOW), 10, 1, 30_000],
     ['none while another probes', DRIVE, reserve(setHold(EMPTY, NOW), DRIVE, 10, NOW).bucket, 10, 0, 30_000],
     ['all when it is released', DRIVE, setHold(setHold(EMPTY, NOW + 60_000), undefined), 10, 10, undefined],
+    ['none before calls that are reserved ahead leave', DINGTALK, sent([-500, 20]), 10, 0, 1_550],
     ['all that another clock ahead of this one leaves', DRIVE, sent([-400, 4]), 10, 6, 60_600],
   ])('%s', (_, pace, bucket, wanted, granted, waitMs) => {
     const reservation = reserve(bucket, pace, wanted, NOW)

@@ -126,7 +126,7 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
       await clear(consent.secretId).catch((error: OperationError) =>
         log(
           io,
-          `What the ledger has noted of the tokens before could not be deleted: ${error.message} It does no harm.`,
+          `The ledger's entry about the previous tokens could not be deleted: ${error.message} This does no harm.`,
         ),
       )
       return secret

@@ -173,6 +173,15 @@ describe('a granted consent', () => {
     expect(await ledger.run('GetItem', { TableName: LEDGER, Key })).toEqual({})
   })
 
+  test('is kept although the ledger cannot forget what it knows of the tokens before', async () => {
+    ledger.fail('*', { type: 'InternalServerError', status: 500 }, 100)
+    const run = await authorize(DINGTALK.args)
+    await open(await redirectOf(await run.pageUrl))
+    const { code, stderr } = await run.ended
+    expect([code, stderr]).toEqual([0, expect.stringContaining('This does no harm.')])
+    expectStored(DINGTALK.prefix + DINGTALK.id, sandbox.state.tokens.dingtalk.access, DINGTALK.id)
+  })
+
   test.each([
     ['exists', undefined, 'gets a new version'],
     ['is scheduled for deletion', Date.now() + 86_400_000, 'will be restored'],

@@ -960,7 +960,6 @@ describe('growing', () => {
       'AWS::CloudWatch::Alarm',
       'AWS::Lambda::Function',
       'AWS::Logs::LogGroup',
-      'AWS::Logs::MetricFilter',
     ])
     expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
   }, 60_000)

@@ -147,6 +147,9 @@ describe.each(cases)('$fault $name, its call $index', ({ index, fault }) => {
     expect(last).toBe(isLost ? 409 : 200)
     expect(state()).toBe(isLost ? 'reauthorization-required' : 'active')
     expect(requests).toHaveLength(isAskedTwice({ index, fault }) ? 2 : 1)
+    // A lock of 30 s and five more, by a clock that AWS gives in whole seconds.
+    const [first = 0, second = first + 35_000] = requests
+    expect(Math.abs(second - first - 35_000)).toBeLessThan(3_000)
     if (fault.startsWith('killed') && !isLost) expect(answers).toEqual([200, 200, 200])
   })
 

@@ -48,7 +48,8 @@ async function start(calendars: number, fault: (path: string, elapsedMs: number)
   }
   simulation.deliver(ACL, event)
   const versions = () => simulation.store.secrets.get(SECRET)?.versions.size ?? 0
-  return { simulation, requests, versions, ids, startedAtMs }
+  const state = () => simulation.store.secrets.get(SECRET)?.tags.get('token-state')
+  return { simulation, requests, versions, state, ids, startedAtMs }
 }
 
 const http = (calendarId: string) => ({
@@ -62,7 +63,7 @@ const http = (calendarId: string) => ({
 
 test('an outage of a day costs no version, few requests and nobody their consent', async () => {
   const down: VendorFault = { fault: 'answer', status: 503, body: { error: 'temporarily_unavailable' } }
-  const { simulation, requests, versions, ids, startedAtMs } = await start(10, (path, elapsedMs) =>
+  const { simulation, requests, versions, state, ids, startedAtMs } = await start(10, (path, elapsedMs) =>
     path === '/oauth/v3/token' && elapsedMs < 24 * HOUR_MS ? down : undefined,
   )
   const elapsedMs = () => simulation.clock.nowMs - startedAtMs
@@ -92,17 +93,19 @@ test('an outage of a day costs no version, few requests and nobody their consent
     24 * HOUR_MS + 15 * MINUTE_MS,
   )
   expect(versions()).toBe(before + 1)
+  expect(state()).toBe('active')
 })
 
 test('600 calendars while the vendor rejects every user token take two renewals in an hour, and are all done after it', async () => {
   const rejected: VendorFault = { fault: 'answer', status: 400, body: { code: 99991668, msg: 'invalid' } }
-  const { simulation, requests, versions } = await start(600, (path, elapsedMs) =>
+  const { simulation, requests, versions, state } = await start(600, (path, elapsedMs) =>
     path.includes('/calendar/') && elapsedMs < 2 * HOUR_MS ? rejected : undefined,
   )
   const before = versions()
   await simulation.finish()
   expect(requests.filter((atMs) => atMs < HOUR_MS).length).toBeLessThanOrEqual(2)
   expect(versions()).toBe(before + requests.length)
+  expect(state()).toBe('active')
   expect(simulation.outcomes).toHaveLength(600)
   expect(new Set(simulation.outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['changed']))
 })

@@ -29,8 +29,7 @@ function table(heads: string[], rows: RowResult[]): string {
     row.label,
     times(row.init.median),
     times(row.first.median),
-    // A batch ends when its pace allows the next, however fast it was.
-    row.batch ? '–' : `${times(row.warm.median)}, ${times(row.warm.p99)}`,
+    `${times(row.warm.median)}, ${times(row.warm.p99)}`,
     row.call ? times(row.call.median) : '–',
     times(row.rss.median),
     kilobytes(row.bundleBytes),

@@ -42,11 +42,12 @@ const ROWS: Row[] = [
   { name: 'floor', label: 'hand-written: Secrets Manager client, undici', event: httpEvent(APPROVAL) },
   ...names.map((name) => ({ name, label: name, event: httpEvent(name) })),
   ...names.map((name) => ({ name, label: `${name}, batch of 10`, event: batch(name, 10), batch: true })),
+  { name: 'table', label: "the table's round trips for a batch of 10", event: {} },
   { name: 'feishu-sdk', label: '@larksuiteoapi/node-sdk', event: httpEvent(APPROVAL) },
   { name: 'dingtalk-sdk', label: '@alicloud/dingtalk, deep import', event: httpEvent(DINGTALK) },
 ]
 
-const makesCall = ({ name, batch }: Row) => !batch && name !== 'empty'
+const makesCall = ({ name, batch }: Row) => !batch && name !== 'empty' && name !== 'table'
 
 function installPeers(): void {
   const made = markOf(path.join(peers, 'node_modules'), path.join(peers, 'package-lock.json'))
@@ -63,7 +64,7 @@ async function taskRootWithAll(): Promise<string> {
   for (const name of names) await symlink(path.join(root, 'dist', name), path.join(taskRoot, name))
   const inPeers = (name: string) => path.join(peers, `${name}.mjs`)
   // By the rules of our own functions.
-  await bundleAll([inPeers('floor')], taskRoot)
+  await bundleAll([inPeers('floor'), path.join(import.meta.dirname, 'table.ts')], taskRoot)
   // As a project bundles them.
   await build({
     bundle: true,

@@ -16,6 +16,10 @@ export type OperationResult = {
   invocations: number
   sqsRequests: number
   eventsPut: number
+  /** Request units of the ledger. */
+  tableReads: number
+  tableWrites: number
+  /** Of all requests; what the ledger keeps afterwards is not in it. */
   usdPer1000Leavers: number
 }
 
@@ -25,6 +29,9 @@ export type Scenario = {
   tenants: number
   targets: number
   invocationsPerLeaver: number
+  ledgerBytesPerLeaver: number
+  /** Of what the ledger keeps until it expires, point-in-time recovery included. */
+  storageUsdPer1000Leavers: number
   usdPer1000Leavers: number
   operations: OperationResult[]
 }

@@ -4,7 +4,8 @@ import { parseArgs } from 'node:util'
 import { CommandError, runCommand, say, UsageError } from '../cli/command.ts'
 import type { Operation } from '../lib/operation.ts'
 import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
-import { ENV, makeCompany, simulatedOperations, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
+import type { Table } from '../local/simulation/table.ts'
+import { ENV, makeCompany, PER_LEAVER, simulatedOperations, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
 import { plotOf, type Scenario } from './scale-plot.ts'
 
 const HELP = `Plans and executes mass leaves with the functions' own code on a virtual clock, against both vendors' documented limits,
@@ -17,8 +18,11 @@ and writes docs/scale.json and docs/scale.svg.
   npm run bench:scale -- --leavers 100 --tenants 1 --print
 `
 
-/** How long things take in the simulation. Assumptions, not measurements. Milliseconds. */
-const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5 }
+/**
+ * How long things take in the simulation. Assumptions, not measurements. Milliseconds: AWS half as much less or more, a
+ * call's way to the vendor up to 50 ms longer.
+ */
+const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5, wayJitterMs: 50 }
 
 /** AWS list prices in US dollars, us-east-1, without free tiers: the pricing pages of each service. */
 const PRICES = {
@@ -30,7 +34,16 @@ const PRICES = {
   logsPerGb: 0.5,
   dynamoDbPerReadUnit: 0.125 / 1e6,
   dynamoDbPerWriteUnit: 0.625 / 1e6,
+  /** The table's copy for point-in-time recovery costs 0.2 of it. */
+  dynamoDbPerGbMonth: 0.25 + 0.2,
 }
+
+/** For each item of the table and of an index, beside what it says. */
+const ITEM_BYTES = 100
+const MONTH_DAYS = 30
+
+/** What one tenant's documents can be ended of within the 14 days that SQS keeps a message. */
+const MAX_FILES_PER_TENANT = 190_000
 
 /** The people a scenario has. A leaver beyond them is one of them again, with the same number of calls. */
 const PEOPLE = 100
@@ -64,6 +77,21 @@ const costOf = (counts: Counts): number =>
   counts.tableReads * PRICES.dynamoDbPerReadUnit +
   counts.tableWrites * PRICES.dynamoDbPerWriteUnit
 
+/** What the ledger holds once all has ended. The index of open targets is empty then. */
+function storedBytes({ items }: Table): number {
+  const sizes = [...items.values()].flatMap((partition) =>
+    [...partition.values()].map((item) => {
+      const bytes = Object.entries(item).reduce(
+        (sum, [name, { N, ...value }]) =>
+          sum + name.length + (N ? N.length / 2 + 1 : Buffer.byteLength(String(Object.values(value)))),
+        ITEM_BYTES,
+      )
+      return item.state && item.since ? 2 * bytes : bytes
+    }),
+  )
+  return sizes.reduce((sum, bytes) => sum + bytes, 0)
+}
+
 const round = (value: number, digits = 3): number => Number(value.toPrecision(digits))
 
 async function simulate(leavers: number, tenants: number): Promise<Scenario> {
@@ -79,10 +107,12 @@ async function simulate(leavers: number, tenants: number): Promise<Scenario> {
     latencies: LATENCIES,
     planners,
   })
-  for (let index = 0; index < leavers; index++) simulation.offboard(company.event(index), `event-${index}`)
+  const withFiles = Math.min(leavers, (tenants * MAX_FILES_PER_TENANT) / PER_LEAVER.files)
+  for (let index = 0; index < leavers; index++)
+    simulation.offboard(company.event(index, { hasFiles: index < withFiles }), `event-${index}`)
   await simulation.finish()
 
-  const expected = leavers * TARGETS_PER_LEAVER
+  const expected = leavers * TARGETS_PER_LEAVER - (leavers - withFiles) * PER_LEAVER.files
   const distinct = new Set(
     simulation.outcomes.map(({ eventId, operation, input }) => JSON.stringify([eventId, operation, input])),
   )
@@ -117,12 +147,17 @@ async function simulate(leavers: number, tenants: number): Promise<Scenario> {
     }
   })
   const sum = (field: 'invocations' | 'usdPer1000Leavers') => operations.reduce((total, row) => total + row[field], 0)
+  const bytes = storedBytes(simulation.table)
+  const storageUsd = (bytes / 1e9) * (Number(ENV.LEDGER_RETENTION_DAYS) / MONTH_DAYS) * PRICES.dynamoDbPerGbMonth
+  const storageUsdPer1000Leavers = round((storageUsd / leavers) * 1_000)
   return {
     leavers,
     tenants,
     targets: expected,
     invocationsPerLeaver: round(sum('invocations') / leavers, 4),
-    usdPer1000Leavers: round(sum('usdPer1000Leavers')),
+    ledgerBytesPerLeaver: Math.round(bytes / leavers),
+    storageUsdPer1000Leavers,
+    usdPer1000Leavers: round(sum('usdPer1000Leavers') + storageUsdPer1000Leavers),
     operations,
   }
 }

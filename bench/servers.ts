@@ -1,5 +1,8 @@
-/** What the measured functions talk to: the AWS pieces of `local/`, and both vendors answering success as fast as Node can. */
-import { createServer } from 'node:http'
+/**
+ * What the measured functions talk to: the AWS pieces of `local/`, and the ledger's table and both vendors, which answer
+ * success as fast as Node can.
+ */
+import { createServer, type IncomingMessage } from 'node:http'
 import { close, listen } from '../cli/loopback.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
@@ -15,10 +18,19 @@ const ANSWERS: [prefix: string, answer: object][] = [
 const DONE = { code: 0, msg: 'success', data: {} }
 
 /** The sandbox would do, but its bookkeeping is shared by all who call it and so would flatter every ratio. */
-async function startVendors() {
+const startVendors = () =>
+  startAnswering((request) => ANSWERS.find(([prefix]) => request.url?.startsWith(prefix))?.[1] ?? DONE)
+
+/** A table in which nothing is known, every write succeeds, and each sending has one more open target. */
+const startTable = () =>
+  startAnswering(({ headers }) =>
+    String(headers['x-amz-target']).endsWith('.Query') ? { Items: [{ pk: { S: 'open' }, sk: { S: 'open' } }] } : {},
+  )
+
+async function startAnswering(answer: (request: IncomingMessage) => object) {
   const server = createServer((request, response) => {
     request.resume().on('end', () => {
-      const body = JSON.stringify(ANSWERS.find(([prefix]) => request.url?.startsWith(prefix))?.[1] ?? DONE)
+      const body = JSON.stringify(answer(request))
       const headers = { 'content-type': 'application/json', 'content-length': body.length, 'x-tt-logid': 'bench' }
       response.writeHead(200, headers).end(body)
     })
@@ -38,6 +50,7 @@ export async function startServers() {
   const vendors = await startVendors()
   const secrets = await startSecretsManager({ secrets: sampleSecrets(sampleWorld(), IDS) })
   const bus = await startEventBus()
+  const table = await startTable()
   const env = {
     ...IDS,
     AWS_REGION: 'ap-southeast-1',
@@ -46,6 +59,11 @@ export async function startServers() {
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
     EVENT_BUS_NAME: 'default',
+    AWS_ENDPOINT_URL_DYNAMODB: table.url,
+    LEDGER_TABLE: 'bench',
+    LEDGER_RETENTION_DAYS: '400',
+    // A batch is measured, not the wait for its turn.
+    LIMIT_SPEED: 'Infinity',
     WORK_QUEUE_URL: `${vendors.url}/not-reached`,
     DEAD_LETTER_QUEUE_URL: `${vendors.url}/not-reached`,
     FEISHU_BASE_URL: vendors.url,
@@ -53,7 +71,7 @@ export async function startServers() {
     DINGTALK_BASE_URL: vendors.url,
   }
   const close = async () => {
-    for (const it of [vendors, secrets, bus]) await it.close()
+    for (const it of [vendors, secrets, bus, table]) await it.close()
   }
   return { env, vendorUrl: vendors.url, close }
 }

@@ -18,11 +18,8 @@ export const MAX_BACKOFF_MS = 4 * 60_000
 const POISONED_MS = 5 * 60_000
 /** An item that fails like everything around it waits this long for the vendor before it is parked. */
 const EXHAUSTED_MS = 24 * 60 * 60_000
-/** Visibility counts in whole seconds, so the rest of a limit per second is slept through. */
-const SHORT_WAIT_MS = 1_100
-
-/** Calls that are sent so much later than they were reserved, because a token had to be fetched first, count from then. */
-const LATE_MS = 40
+/** Calls that are sent this much later than reserved, as when a token had to be fetched first, count from when they were. */
+const LATE_MS = 5
 
 type Failed = { work: Work; error: OperationError }
 
@@ -47,34 +44,32 @@ export async function workBucket(
   let failed: Failed[] = []
   /** Calls that are reserved and not sent yet. */
   let reserved = 0
-  let reservedAtMs = 0
-  let sentAtMs = 0
+  let sendAtMs = 0
   let waitMs = 0
   /** How long the vendor asks to wait. */
   let refusedMs: number | undefined
   let vendorAnswers = false
 
   const reserve = async (wanted: number) => {
-    const { granted, atMs, waitMs: nextMs = 0 } = await reserveCalls(name, bucket, pace, wanted)
+    const { granted, waitMs: nextMs = 0, ...reservation } = await reserveCalls(name, bucket, pace, wanted)
     reserved += granted
-    reservedAtMs = atMs
+    sendAtMs = reservation.sendAtMs
     waitMs = granted === wanted ? 0 : nextMs
   }
 
-  const onSend = () => {
-    sentAtMs = awsNowMs()
-  }
-
   const beforeRepeat = async () => {
-    const { granted, waitMs: retryAfterMs } = await reserveCalls(name, bucket, pace, 1)
+    const { granted, waitMs: retryAfterMs, ...reservation } = await reserveCalls(name, bucket, pace, 1)
     if (granted === 0) throw new OperationError('rate_limited', NO_CALL_LEFT, { retryAfterMs })
+    await sleepUntil(reservation.sendAtMs)
   }
 
-  const attemptAll = async (some: Work[]) => {
+  /** `onSend`: called with each when its call is sent, or will not be. */
+  const attemptAll = async (some: Work[], onSend: (work: Work) => void = () => {}) => {
     await Promise.all(
       some.map(async (work) => {
         const beganAtMs = Date.now()
-        const result = await workOn(operation, work, { remainingMs, onSend, beforeRepeat })
+        const result = await workOn(operation, work, { remainingMs, onSend: () => onSend(work), beforeRepeat })
+        onSend(work)
         if (!(result instanceof OperationError)) {
           // What ended without a call says nothing about the vendor.
           vendorAnswers ||= result.attempts > 0
@@ -88,20 +83,30 @@ export async function workBucket(
     )
   }
 
+  /** Tries them at the moment that is reserved for them. When one is sent late, all count from then. */
+  const attemptReserved = async (some: Work[]) => {
+    await sleepUntil(sendAtMs)
+    const unsent = new Set(some)
+    const allSent = Promise.withResolvers<number>()
+    const onSend = (work: Work) => {
+      unsent.delete(work)
+      if (unsent.size === 0) allSent.resolve(awsNowMs())
+    }
+    const recordLate = async (sentAtMs: number) => {
+      if (sentAtMs - sendAtMs > LATE_MS) await moveCalls(name, bucket, sendAtMs, sentAtMs)
+    }
+    await Promise.all([attemptAll(some, onSend), allSent.promise.then(recordLate)])
+  }
+
   /** Tries them as the bucket's pace allows. Returns those whose turn did not come. */
   const inPace = async (some: Work[]): Promise<Work[]> => {
     const waiting = [...some]
     while (waiting.length > 0 && refusedMs === undefined && remainingMs() >= ITEM_MS) {
       if (reserved === 0) await reserve(waiting.length)
-      if (reserved === 0) {
-        if (waitMs > SHORT_WAIT_MS) break
-        await sleep(waitMs)
-        continue
-      }
+      if (reserved === 0) break
       const now = waiting.splice(0, reserved)
       reserved -= now.length
-      await attemptAll(now)
-      if (sentAtMs - reservedAtMs > LATE_MS) await moveCalls(name, bucket, reservedAtMs, sentAtMs)
+      await attemptReserved(now)
     }
     return waiting
   }
@@ -150,6 +155,11 @@ export async function workBucket(
   }
   await Promise.all(failed.map(settle))
   return { done, left }
+}
+
+/** By AWS's clock, and never sooner. */
+async function sleepUntil(atMs: number): Promise<void> {
+  for (let leftMs = atMs - awsNowMs(); leftMs > 0; leftMs = atMs - awsNowMs()) await sleep(Math.ceil(leftMs))
 }
 
 const NO_CALL_LEFT = {

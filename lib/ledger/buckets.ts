@@ -1,12 +1,14 @@
 /**
  * How many calls of a bucket may be sent, by what its item in the ledger says of the last window. One conditional write
- * reserves a whole batch before it is sent, so that no two batches count on the same room.
+ * reserves a whole batch before it is sent, so that no two batches count on the same room. It names the moment at which
+ * they are sent, so that how long the write takes makes no difference to how evenly they arrive.
  *
  * | known of the bucket                       | sent                                                  |
  * |-------------------------------------------|-------------------------------------------------------|
  * | nothing                                   | the batch, as far as every limit allows               |
  * | calls within the last window              | what every limit has left                             |
- * | no limit has anything left                | nothing, until the oldest of those calls leaves       |
+ * | no limit has anything left                | nothing, until the oldest of those calls leaves; when |
+ * |                                           | that is about a second ahead, reserved for then       |
  * | the vendor refused and named a time       | nothing until then; then as if nothing were known     |
  * | held until a time to come                 | nothing                                               |
  * | held until now                            | one call, the probe; the others a round later         |
@@ -33,9 +35,13 @@ export type Bucket = {
 /** Calls that may be sent at the time asked for; when more may be, if not all; and the bucket with them counted. */
 export type Reservation = { granted: number; retryAtMs: number | undefined; bucket: Bucket }
 
-/** Windows slide, and last longer than the vendor's, because calls do not arrive as evenly as they are sent. */
+/** Windows slide, and last longer than the vendor's by as much as one call may take longer to arrive than another. */
 const WINDOWS_MS = { perSecond: 1_050, perMinute: 60_600 } as const
 const LIMITS = Object.keys(WINDOWS_MS) as (keyof typeof WINDOWS_MS)[]
+/** Calls are reserved for a moment so far ahead: until then the reservation is written. */
+const LEAD_MS = 20
+/** Or for one at most so far ahead. Longer waits are left to the queue, which counts in whole seconds. */
+const AHEAD_MS = 1_200
 /** How long others wait for the outcome of a probe. */
 const PROBE_ROUND_MS = 30_000
 const KEPT_MS = 24 * 60 * 60_000
@@ -80,10 +86,11 @@ const longestMs = (pace: Pace): number =>
 function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: number) {
   const counting = calls.filter(([sentAtMs]) => atMs - sentAtMs < windowMs)
   const left = limit - counting.reduce((sum, [, count]) => sum + count, 0)
+  const oldestMs = Math.min(...counting.map(([sentAtMs]) => sentAtMs))
   return {
     left,
     nextAtMs: (granted: number): number =>
-      granted < left ? atMs : Math.min(atMs, ...counting.map(([sentAtMs]) => sentAtMs)) + windowMs,
+      granted < left ? atMs : (granted > 0 ? Math.min(atMs, oldestMs) : oldestMs) + windowMs,
   }
 }
 
@@ -118,19 +125,24 @@ export const readBucket = async (operation: string, name: string): Promise<Bucke
 const seen = new Map<string, Bucket>()
 
 /**
- * Reserves up to `wanted` calls of a bucket in the ledger, to be sent at `atMs`, which is now. `waitMs`: how long until more may be sent,
- * when not all may. Throws `unavailable` when the table does not answer: then nothing may be sent.
+ * Reserves up to `wanted` calls of a bucket in the ledger, to be sent at `sendAtMs` by AWS's clock and not before. That is
+ * as soon as any may be sent; `granted` is 0 when that is more than about a second ahead. `waitMs`: how long until more may be
+ * sent, when not all may. Throws `unavailable` when the table does not answer: then nothing may be sent.
  */
 export async function reserveCalls(
   operation: string,
   name: string,
   pace: Pace,
   wanted: number,
-): Promise<{ granted: number; atMs: number; waitMs: number | undefined }> {
+): Promise<{ granted: number; sendAtMs: number; waitMs: number | undefined }> {
   return change(operation, name, (bucket) => {
-    const atMs = awsNowMs()
-    const { granted, retryAtMs, bucket: next } = reserve(bucket, pace, wanted, atMs, limitSpeed())
-    return { next, result: { granted, atMs, waitMs: retryAtMs === undefined ? undefined : retryAtMs - atMs } }
+    const nowMs = awsNowMs()
+    const at = (sendAtMs: number) => ({ sendAtMs, ...reserve(bucket, pace, wanted, sendAtMs, limitSpeed()) })
+    const soon = at(nowMs + LEAD_MS)
+    const laterMs = soon.granted === 0 ? soon.retryAtMs : undefined
+    const isNear = laterMs !== undefined && laterMs - nowMs <= AHEAD_MS
+    const { granted, sendAtMs, retryAtMs, bucket: next } = isNear ? at(laterMs) : soon
+    return { next, result: { granted, sendAtMs, waitMs: retryAtMs && retryAtMs - nowMs } }
   })
 }
 

@@ -17,10 +17,17 @@ import { randomFrom } from './random.ts'
 import { Table } from './table.ts'
 
 /**
- * How long things take. Milliseconds. With a `jitter` from 0 to 1, 0 unless told, by up to this share less or more; but for
- * a call's way to the vendor, since how calls bunch there no pacing can know.
+ * How long things take. Milliseconds. With a `jitter` from 0 to 1, by default 0, they take up to this share less or more,
+ * except for a call's way to the vendor, which takes up to `wayJitterMs` longer, by default 0.
  */
-export type Latencies = { vendorMs: number; awsMs: number; pollMs: number; initMs: number; jitter?: number }
+export type Latencies = {
+  vendorMs: number
+  awsMs: number
+  pollMs: number
+  initMs: number
+  jitter?: number
+  wayJitterMs?: number
+}
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
@@ -126,7 +133,7 @@ export async function startSimulation(options: SimulationOptions) {
   const names = [...operations, ...others]
   const clock = new Clock(START_MS)
   const now = () => clock.nowMs
-  const { jitter = 0 } = latencies
+  const { jitter = 0, wayJitterMs = 0 } = latencies
   const take = (ms: number) => clock.sleep(jitter === 0 ? ms : ms * (1 + jitter * (2 * random() - 1)))
   const vendors: Vendors = startVendors({ world: options.world, speed: 1, now })
   const store = new SecretStore({ region: 'simulated', account: '000000000000', now })
@@ -262,7 +269,7 @@ export async function startSimulation(options: SimulationOptions) {
     const headers = Object.fromEntries(
       Object.entries(request.headers).map(([key, value]) => [key.toLowerCase(), value]),
     )
-    await clock.sleep(latencies.vendorMs / 2)
+    await clock.sleep(latencies.vendorMs / 2 + (wayJitterMs && wayJitterMs * random()))
     const received = vendors.receive({ ...request, url: pathname + search, headers })
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
     const injected = faults.vendor?.(pathname, now(), container)

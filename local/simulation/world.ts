@@ -25,8 +25,8 @@ export const ENV = {
 export type Company = {
   world: World
   secrets: (nowMs: number) => Record<string, unknown>
-  /** The event that offboards leaver `index`. */
-  event: (index: number) => { offboardingId: string }
+  /** The event that offboards leaver `index`, with or without documents. */
+  event: (index: number, options?: { hasFiles?: boolean }) => { offboardingId: string }
 }
 
 /**
@@ -116,7 +116,7 @@ export function makeCompany(people: number, tenants: number): Company {
         world.feishu.users.map(({ openId }) => [`${ENV.FEISHU_USER_SECRET_PREFIX}${openId}`, secretOf(openId, nowMs)]),
       ),
     }),
-    event(index) {
+    event(index, { hasFiles = true } = {}) {
       const person = index % people
       const tenantKey = tenantOf(person)
       return {
@@ -130,10 +130,12 @@ export function makeCompany(people: number, tenants: number): Company {
             calendarIds: numbers(PER_LEAVER.acls).map((n) => `feishu.cn_${person}x${n}@group.calendar.feishu.cn`),
           },
           approvalCodes: numbers(PER_LEAVER.approvals).map((n) => `APPROVAL-${person}-${n}`),
-          files: numbers(PER_LEAVER.files).map((n) => ({
-            fileToken: `doxcn${String(person * PER_LEAVER.files + n).padStart(22, '0')}`,
-            fileType: 'docx',
-          })),
+          ...(hasFiles && {
+            files: numbers(PER_LEAVER.files).map((n) => ({
+              fileToken: `doxcn${String(person * PER_LEAVER.files + n).padStart(22, '0')}`,
+              fileType: 'docx',
+            })),
+          }),
         },
         dingtalk: {
           unionId: `union${person}`,

@@ -43,6 +43,7 @@ describe('of a batch are sent', () => {
     ['one when the hold has ended', DRIVE, setHold(EMPTY, NOW), 10, 1, 30_000],
     ['none while another probes', DRIVE, reserve(setHold(EMPTY, NOW), DRIVE, 10, NOW).bucket, 10, 0, 30_000],
     ['all when it is released', DRIVE, setHold(setHold(EMPTY, NOW + 60_000), undefined), 10, 10, undefined],
+    ['none before calls that are reserved ahead leave', DINGTALK, sent([-500, 20]), 10, 0, 1_550],
     ['all that another clock ahead of this one leaves', DRIVE, sent([-400, 4]), 10, 6, 60_600],
   ])('%s', (_, pace, bucket, wanted, granted, waitMs) => {
     const reservation = reserve(bucket, pace, wanted, NOW)
@@ -146,6 +147,32 @@ describe('in the ledger', () => {
     const operations = ledger.requests.slice(before).map(({ operation }) => operation)
     expect(operations).toEqual(['GetItem', 'UpdateItem', 'UpdateItem'])
     expect(await first?.reserveCalls(NAME, 'own', DRIVE, 4)).toMatchObject({ granted: 2 })
+  })
+
+  test('calls whose turn comes within a second are reserved ahead, for then, in the same one write', async () => {
+    const container = await startContainer()
+    const reserveTen = (pace: Pace) => container.reserveCalls(NAME, `ahead ${pace.perMinute}`, pace, 10)
+    const [first, second] = [await reserveTen(DINGTALK), await reserveTen(DINGTALK)]
+    const before = ledger.requests.length
+    const [third, fourth] = [await reserveTen(DINGTALK), await reserveTen(DINGTALK)]
+    expect(ledger.requests.slice(before).map(({ operation }) => operation)).toEqual(['UpdateItem', 'UpdateItem'])
+    expect([third, fourth]).toMatchObject([
+      { granted: 10, sendAtMs: first.sendAtMs + 1_050 },
+      { granted: 10, sendAtMs: second.sendAtMs + 1_050 },
+    ])
+    // All of the second after next: too long to stay for.
+    expect(await reserveTen(DINGTALK)).toMatchObject({ granted: 0 })
+    await reserveTen(DRIVE)
+    expect(await reserveTen(DRIVE)).toMatchObject({ granted: 0 })
+  })
+
+  test('calls that were sent late count from then, in any container', async () => {
+    const [one, other] = [await startContainer(), await startContainer()]
+    const { sendAtMs } = await one.reserveCalls(NAME, 'late', DRIVE, 10)
+    await one.moveCalls(NAME, 'late', sendAtMs, sendAtMs + 5_000)
+    const { granted, waitMs } = await other.reserveCalls(NAME, 'late', DRIVE, 1)
+    expect(granted).toBe(0)
+    expect(waitMs).toBeGreaterThan(64_000)
   })
 
   test('a refusal and a hold are known to all, until they end or the bucket is released', async () => {

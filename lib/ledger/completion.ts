@@ -8,6 +8,7 @@ import {
   getSendingKey,
   getSendingName,
   getSummaryKey,
+  type Origin,
   runOf,
   type Sending,
   type Target,
@@ -32,7 +33,8 @@ export type Header = Sending & { sentAt: string; planned?: Set<string>; complete
  * With `repeat`, a claim whose event was not published is returned again, with the same `completionId`.
  */
 export async function completeSending(sending: Sending, { repeat = false } = {}): Promise<Completion | undefined> {
-  if (await hasOpen(sending.offboardingId, getSendingName(sending))) return undefined
+  const isOpen = () => hasOpen(sending.offboardingId, getSendingName(sending))
+  if (await isOpen()) return undefined
   const { item, atMs } = await getItem(getSendingKey(sending))
   const header = item as (Item & Header) | undefined
   if (!header || listUnplanned(header).length > 0) return undefined
@@ -41,11 +43,14 @@ export async function completeSending(sending: Sending, { repeat = false } = {})
     await endSending(sending, header.publishedAt)
     return undefined
   }
+  // An operation may have planned since: its targets are written before it says so.
+  if (await isOpen()) return undefined
   const completedAt = header.completedAt ?? new Date(atMs).toISOString()
   if (header.completedAt) return repeat ? completionOf(sending, completedAt) : undefined
   const claim = await updateItem(getSendingKey(sending), {
     set: { completedAt },
-    when: { completedAt: { exists: false } },
+    // A redrive that adds targets takes `planned` away meanwhile.
+    when: { completedAt: { exists: false }, planned: { exists: true } },
   })
   return claim.ok ? completionOf(sending, completedAt) : undefined
 }
@@ -106,7 +111,7 @@ export async function endSending(sending: Sending, publishedAt: string): Promise
 async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> {
   const key = getSummaryKey({ offboardingId, dryRun })
   const { item, atMs } = await getItem(key)
-  if (!item || (await hasOpen(offboardingId, `${runOf(dryRun)}#`))) return
+  if (!item || (await isUnderWay({ offboardingId, dryRun }))) return
   const newest = new Map<string, TargetItem>()
   for await (const target of listTargets(offboardingId, `${runOf(dryRun)}#`)) {
     const name = `${target.operation} ${target.input}`
@@ -123,6 +128,20 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
   })
 }
 
+/**
+ * Whether a sending of the offboarding has not ended, be it that its end is claimed and not announced, or a target is open.
+ * One that an operation has never planned counts no more when a later event has ended.
+ */
+async function isUnderWay(offboarding: Pick<Sending, 'offboardingId' | 'dryRun'>): Promise<boolean> {
+  const headers: (Header & Origin)[] = []
+  for await (const header of listSendings(offboarding)) headers.push(header)
+  const events = headers.filter(({ publishedAt, redrive, source }) => publishedAt && redrive === 0 && source !== 'http')
+  const lastEndedMs = Math.max(...events.map(({ sentAt }) => Date.parse(sentAt)))
+  const isSuperseded = (one: Header) => listUnplanned(one).length > 0 && Date.parse(one.sentAt) < lastEndedMs
+  if (headers.some((one) => !one.publishedAt && !isSuperseded(one))) return true
+  return hasOpen(offboarding.offboardingId, `${runOf(offboarding.dryRun)}#`)
+}
+
 /** Offboardings that have been open since `until` (ISO 8601) or longer, the oldest first. */
 export const listOpen = (until: string) =>
   queryItems({ index: 'state', partition: 'open', sort: { between: ['0', until] } }) as AsyncGenerator<
@@ -134,7 +153,8 @@ export const listSendings = ({ offboardingId, dryRun }: Pick<Sending, 'offboardi
   queryItems({
     partition: getPartition(offboardingId),
     sort: { beginsWith: `sending#${runOf(dryRun)}#` },
-  }) as AsyncGenerator<Item & Header>
+    consistent: true,
+  }) as AsyncGenerator<Item & Header & Origin>
 
 /** The sending's open targets that were queued before `before`. ISO 8601. */
 export async function* listOlder(sending: Header, before: string): AsyncGenerator<Target> {

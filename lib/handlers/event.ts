@@ -45,7 +45,7 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
   const sending = sendingOf(event, detail)
   const targets = listTargets(operation, event, detail)
   const plannedAt = new Date().toISOString()
-  const isEntered = await attempt(operation, () => enter(event, targets, sending))
+  const isEntered = await attempt(operation, () => enter(event, targets, sending, plannedAt))
   await sendWork(targets.map((target) => messageOf(operation, target, plannedAt)))
   if (!isEntered || !(await attempt(operation, () => endPlanning(operation, sending))))
     await sendWork([
@@ -67,7 +67,7 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
 export async function enterLate(operation: Operation, event: OffboardingEvent): Promise<void> {
   const detail = parse(offboarding, event.detail)
   const sending = sendingOf(event, detail)
-  await enter(event, listTargets(operation, event, detail), sending)
+  await enter(event, listTargets(operation, event, detail), sending, new Date().toISOString())
   await endPlanning(operation, sending)
 }
 
@@ -94,9 +94,10 @@ function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt
   }
 }
 
-async function enter(event: OffboardingEvent, targets: Target[], sending: Sending): Promise<void> {
+/** `queuedAt` is now: the event may be an old one that is replayed, and its time is whatever its sender says. */
+async function enter(event: OffboardingEvent, targets: Target[], sending: Sending, queuedAt: string): Promise<void> {
   await openSending(sending, originOf(event))
-  await queueTargets(targets, event.time)
+  await queueTargets(targets, queuedAt)
 }
 
 async function endPlanning(operation: Operation, sending: Sending): Promise<void> {

@@ -72,12 +72,20 @@ export async function openSending(
   origin: Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string },
 ): Promise<void> {
   const { offboardingId, eventId, redrive, dryRun } = sending
+  const { sentAt } = origin
+  const nowMs = awsNowMs()
   await updateItem(getSendingKey(sending), {
     setOnce: { offboardingId, eventId, redrive, dryRun, ...origin },
     remove: ['expiresAt'],
   })
   await updateItem(getSummaryKey(sending), {
-    set: { offboardingId, dryRun, state: 'open', since: origin.sentAt },
+    // The sender of an event may date it as it likes; the sweep looks for what has been open for a while.
+    set: {
+      offboardingId,
+      dryRun,
+      state: 'open',
+      since: Date.parse(sentAt) > nowMs ? new Date(nowMs).toISOString() : sentAt,
+    },
     add: { version: 1 },
     remove: ['expiresAt'],
   })

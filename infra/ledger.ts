@@ -46,13 +46,9 @@ const key = (hash: string, range: string) => [
   { AttributeName: range, KeyType: 'RANGE' },
 ]
 
-const ITEM_ACTIONS = [
-  'dynamodb:GetItem',
-  'dynamodb:PutItem',
-  'dynamodb:UpdateItem',
-  'dynamodb:DeleteItem',
-  'dynamodb:Query',
-]
+/** No function deletes: what has ended expires. */
+const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
+const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
 
 /** Limits a statement to items whose partition keys are like one of these. */
 export const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
@@ -79,4 +75,4 @@ export const sweepLedger = () => [
 ]
 
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */
-export const keepRenewals = () => allow('KeepRenewals', ITEM_ACTIONS, arnOf('Ledger'), forKeys('user#*'))
+export const keepRenewals = () => allow('KeepRenewals', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys('user#*'))

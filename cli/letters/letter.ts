@@ -1,7 +1,6 @@
 /** A letter: a message that was set aside, read as what it is, why it was, and what sending it again means. */
 import type { Message } from '@aws-sdk/client-sqs'
 import * as v from 'valibot'
-import { fingerprint } from '../../lib/fingerprint.ts'
 import { bucketOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
@@ -35,7 +34,7 @@ type BusEvent = { id?: unknown; source?: unknown; 'detail-type'?: unknown; detai
 
 /** What sending a letter again comes to, or why it cannot be. */
 export type Redrive =
-  | { queue: string; item: WorkItem; group: string; deduplicationId: string }
+  | { queue: string; item: WorkItem; group: string }
   | { event: { id: string; detail: unknown } }
   | { refused: string }
 
@@ -125,7 +124,7 @@ export function contentOf(message: Message): Content {
   return { text: body }
 }
 
-/** What sending it again comes to. A new deduplication id, but the same for the same letter: sent twice, it adds nothing. */
+/** What sending it again comes to. */
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
   const content = contentOf(message)
   if ('item' in content) {
@@ -137,12 +136,7 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
     const issues = issuesOf(schema, content.item)
     if (issues.length > 0) return { refused: `is no valid item: ${issues.map(([field, { en }]) => `${field} ${en}`)}` }
     const item = v.parse(schema, content.item)
-    return {
-      queue,
-      item,
-      group: bucketOf(operation, item.input),
-      deduplicationId: fingerprint(message.MessageId, 'redriven'),
-    }
+    return { queue, item, group: bucketOf(operation, item.input) }
   }
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event

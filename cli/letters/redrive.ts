@@ -2,6 +2,7 @@
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { Command } from 'commander'
 import { batchesOf } from '../../lib/aws/batch.ts'
+import { fingerprint } from '../../lib/fingerprint.ts'
 import { openRedrive } from '../../lib/ledger/redrives.ts'
 import { CommandError, nameOf, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
@@ -164,17 +165,17 @@ async function* send(
   }
 }
 
-/** Sends ten at most. Returns by index why some could not be. */
+/** Sends ten at most, a letter once in each redrive. Returns by index why some could not be. */
 async function sendBatch(
   client: SQSClient,
   QueueUrl: string,
   batch: Sendable<ToQueue>[],
 ): Promise<Map<number, string>> {
-  const Entries = batch.map(({ way }, index) => ({
+  const Entries = batch.map(({ message, way }, index) => ({
     Id: String(index),
     MessageBody: JSON.stringify(way.item),
     MessageGroupId: way.group,
-    MessageDeduplicationId: way.deduplicationId,
+    MessageDeduplicationId: fingerprint(message.MessageId, 'redriven', way.item.redrive),
   }))
   const { Failed = [] } = await client
     .send(new SendMessageBatchCommand({ QueueUrl, Entries }))

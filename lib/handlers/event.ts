@@ -23,6 +23,11 @@ import { bucketOf, type WorkItem } from './work-item.ts'
 
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
 
+/** Kept back from planning for queueing its work, with a write of the ledger that is under way. */
+const QUEUEING_MS = 15_000
+/** What is needed to note in the ledger that all is planned, or to have that noted later. */
+const ENDING_MS = 8_000
+
 /** The group of messages from which missing entries of the ledger are made; no bucket has this name. */
 export const LEDGER_GROUP = 'ledger'
 
@@ -31,9 +36,14 @@ export const LEDGER_GROUP = 'ledger'
  * before it is queued. The same event delivered again adds nothing. An event that is invalid, selects nothing or too much is
  * rejected whole: a dead letter, no item.
  *
- * While the ledger cannot be written the work is queued all the same, and the event behind it, so that its entries follow.
+ * While the ledger cannot be written, or not in time, the work is queued all the same, and the event behind it, so that its
+ * entries follow.
  */
-export async function plan(operation: Operation, event: OffboardingEvent): Promise<{ planned: number }> {
+export async function plan(
+  operation: Operation,
+  event: OffboardingEvent,
+  remainingMs: () => number,
+): Promise<{ planned: number }> {
   let detail: Offboarding
   try {
     detail = withinTargets(parse(offboarding, event.detail), environmentNumber('MAX_TARGETS_PER_EVENT'))
@@ -45,9 +55,12 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
   const sending = sendingOf(event, detail)
   const targets = listTargets(operation, event, detail)
   const plannedAt = new Date().toISOString()
-  const isEntered = await attempt(operation, () => enter(event, targets, sending))
+  const enteringMs = () => remainingMs() - QUEUEING_MS
+  const isEntered = await attempt(operation, () => enter(event, targets, sending, { queuedAt: plannedAt, enteringMs }))
   await sendWork(targets.map((target) => messageOf(operation, target, plannedAt)))
-  if (!isEntered || !(await attempt(operation, () => endPlanning(operation, sending))))
+  const isEnded =
+    isEntered && remainingMs() >= ENDING_MS && (await attempt(operation, () => endPlanning(operation, sending)))
+  if (!isEnded)
     await sendWork([
       { body: bodyOf(event), group: LEDGER_GROUP, deduplicationId: fingerprint(event.id, LEDGER_GROUP, plannedAt) },
     ])
@@ -64,10 +77,17 @@ export async function plan(operation: Operation, event: OffboardingEvent): Promi
 }
 
 /** Writes the ledger's entries of an event whose work is queued already. */
-export async function enterLate(operation: Operation, event: OffboardingEvent): Promise<void> {
+export async function enterLate(
+  operation: Operation,
+  event: OffboardingEvent,
+  remainingMs: () => number,
+): Promise<void> {
   const detail = parse(offboarding, event.detail)
   const sending = sendingOf(event, detail)
-  await enter(event, listTargets(operation, event, detail), sending)
+  await enter(event, listTargets(operation, event, detail), sending, {
+    queuedAt: new Date().toISOString(),
+    enteringMs: () => remainingMs() - ENDING_MS,
+  })
   await endPlanning(operation, sending)
 }
 
@@ -94,10 +114,20 @@ function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt
   }
 }
 
-async function enter(event: OffboardingEvent, targets: Target[], sending: Sending): Promise<void> {
+/** `queuedAt` is now: the event may be an old one that is replayed, and its time is whatever its sender says. */
+async function enter(
+  event: OffboardingEvent,
+  targets: Target[],
+  sending: Sending,
+  { queuedAt, enteringMs }: { queuedAt: string; enteringMs: () => number },
+): Promise<void> {
   await openSending(sending, originOf(event))
-  await queueTargets(targets, event.time)
+  await queueTargets(targets, queuedAt, () => {
+    if (enteringMs() <= 0) throw new OperationError('unavailable', SLOW)
+  })
 }
+
+const SLOW = { en: 'The ledger was too slow for all targets.', zh: '台账写入过慢，未能及时写入全部对象。' }
 
 async function endPlanning(operation: Operation, sending: Sending): Promise<void> {
   await recordPlanned(sending, operation.name)

@@ -34,7 +34,7 @@ export function lambda<I extends Input>(contract: Operation<I>) {
       if (isHttp(event)) return answer(operation, event, context.awsRequestId, () => left() - HTTP_RESERVE_MS)
       const { plan, work } = await import('./asynchronous.ts')
       if ('Records' in event) return work(operation, event, () => left() - QUEUE_RESERVE_MS)
-      if (event['detail-type'] === OFFBOARDING) return plan(operation, event)
+      if (event['detail-type'] === OFFBOARDING) return plan(operation, event, left)
       throw new OperationError('invalid_request', { en: 'Not an event of this function.', zh: '不是本函数的事件。' })
     })
 }

@@ -23,7 +23,9 @@ export async function work(
 ): Promise<SQSBatchResponse> {
   const worked = await Promise.all(
     [...Map.groupBy(Records, bucketName)].map(([bucket, records]) =>
-      bucket === LEDGER_GROUP ? enterEvents(operation, records) : workBucket(operation, bucket, records, remainingMs),
+      bucket === LEDGER_GROUP
+        ? enterEvents(operation, records, remainingMs)
+        : workBucket(operation, bucket, records, remainingMs),
     ),
   )
   const done = worked.flatMap((bucket) => bucket.done)
@@ -33,11 +35,15 @@ export async function work(
 }
 
 /** Writes the entries of the ledger that planning could not write. */
-async function enterEvents(operation: Operation, records: SQSRecord[]): Promise<{ done: Done[]; left: Left[] }> {
+async function enterEvents(
+  operation: Operation,
+  records: SQSRecord[],
+  remainingMs: () => number,
+): Promise<{ done: Done[]; left: Left[] }> {
   const left: Left[] = []
   for (const record of records)
     try {
-      await enterLate(operation, JSON.parse(record.body))
+      await enterLate(operation, JSON.parse(record.body), remainingMs)
     } catch (thrown) {
       const error = toOperationError(thrown)
       left.push({ record, waitMs: ledgerWaitMs(error), error })

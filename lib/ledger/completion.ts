@@ -33,7 +33,8 @@ export type Header = Sending & Origin & { planned?: Set<string>; completedAt?: s
  * With `repeat`, a claim whose event was not published is returned again, with the same `completionId`.
  */
 export async function completeSending(sending: Sending, { repeat = false } = {}): Promise<Completion | undefined> {
-  if (await hasOpen(sending.offboardingId, getSendingName(sending))) return undefined
+  const isOpen = () => hasOpen(sending.offboardingId, getSendingName(sending))
+  if (await isOpen()) return undefined
   const { item, atMs } = await getItem(getSendingKey(sending))
   const header = item as (Item & Header) | undefined
   if (!header || listUnplanned(header).length > 0) return undefined
@@ -42,11 +43,14 @@ export async function completeSending(sending: Sending, { repeat = false } = {})
     await endSending(sending, header.publishedAt)
     return undefined
   }
+  // An operation may have planned since: its targets are written before it says so.
+  if (await isOpen()) return undefined
   const completedAt = header.completedAt ?? new Date(atMs).toISOString()
   if (header.completedAt) return repeat ? completionOf(sending, completedAt) : undefined
   const claim = await updateItem(getSendingKey(sending), {
     set: { completedAt },
-    when: { completedAt: { exists: false } },
+    // A redrive that adds targets takes `planned` away meanwhile.
+    when: { completedAt: { exists: false }, planned: { exists: true } },
   })
   return claim.ok ? completionOf(sending, completedAt) : undefined
 }
@@ -118,11 +122,7 @@ export async function endSending(sending: Sending, publishedAt: string): Promise
 async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> {
   const key = getSummaryKey({ offboardingId, dryRun })
   const { item, atMs } = await getItem(key)
-  if (!item || (await hasOpen(offboardingId, `${runOf(dryRun)}#`))) return
-  const sendings: Header[] = []
-  for await (const sending of listSendings({ offboardingId, dryRun })) sendings.push(sending)
-  const isUnderWay = (one: Header) => !one.publishedAt && !(listUnplanned(one).length > 0 && isReplaced(one, sendings))
-  if (sendings.some(isUnderWay)) return
+  if (!item || (await isUnderWay({ offboardingId, dryRun }))) return
   const newest = new Map<string, TargetItem>()
   for await (const target of listTargets(offboardingId, `${runOf(dryRun)}#`)) {
     const name = `${target.operation} ${target.input}`
@@ -137,6 +137,19 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
     },
     when: { version: item.version as number },
   })
+}
+
+/**
+ * Whether a sending of the offboarding has not ended, be it that its end is claimed and not announced, or a target is open.
+ * One that an operation has never planned counts no more when a later event has ended.
+ */
+async function isUnderWay(offboarding: Pick<Sending, 'offboardingId' | 'dryRun'>): Promise<boolean> {
+  const sendings: Header[] = []
+  for await (const sending of listSendings(offboarding)) sendings.push(sending)
+  const ended = sendings.filter(({ publishedAt }) => publishedAt)
+  if (sendings.some((one) => !one.publishedAt && !(listUnplanned(one).length > 0 && isReplaced(one, ended))))
+    return true
+  return hasOpen(offboarding.offboardingId, `${runOf(offboarding.dryRun)}#`)
 }
 
 /** Offboardings that have been open since `until` (ISO 8601) or longer, the oldest first. */

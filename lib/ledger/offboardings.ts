@@ -66,28 +66,30 @@ const getTargetKey = (target: Target): Key => ({
 export const getExpiry = (atMs: number) => Math.floor(atMs / 1_000) + environmentNumber('LEDGER_RETENTION_DAYS') * DAY_S
 
 /**
- * Opens the sending and its offboarding: neither is finished from now on. `version` counts the openings, so that
- * a concurrent settling of the offboarding's state does not overlook this one.
+ * Opens the sending and its offboarding: neither is finished from now on, whatever date the sender gave it. `version` counts
+ * the openings, so that a concurrent settling of the offboarding's state does not overlook this one.
  */
 export async function openSending(
   sending: Sending,
   origin: Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string },
 ): Promise<void> {
   const { offboardingId, eventId, redrive, dryRun } = sending
+  const now = new Date(awsNowMs()).toISOString()
   await updateItem(getSendingKey(sending), {
     setOnce: { offboardingId, eventId, redrive, dryRun, ...origin },
     remove: ['expiresAt'],
   })
   await updateItem(getSummaryKey(sending), {
-    set: { offboardingId, dryRun, state: 'open', since: origin.sentAt },
+    set: { offboardingId, dryRun, state: 'open', since: origin.sentAt < now ? origin.sentAt : now },
     add: { version: 1 },
     remove: ['expiresAt'],
   })
 }
 
-/** Writes the targets as queued, except those that exist already. */
-export async function queueTargets(targets: Target[], queuedAt: string): Promise<void> {
-  for (let from = 0; from < targets.length; from += WRITES_AT_ONCE)
+/** Writes the targets as queued, except those that exist already. What `beforeSome` throws ends it before the next ones. */
+export async function queueTargets(targets: Target[], queuedAt: string, beforeSome = () => {}): Promise<void> {
+  for (let from = 0; from < targets.length; from += WRITES_AT_ONCE) {
+    beforeSome()
     await Promise.all(
       targets
         .slice(from, from + WRITES_AT_ONCE)
@@ -95,6 +97,7 @@ export async function queueTargets(targets: Target[], queuedAt: string): Promise
           putNewItem({ ...getTargetKey(target), ...attributesOf(target), openIn: getSendingName(target), queuedAt }),
         ),
     )
+  }
 }
 
 const attributesOf = ({ offboardingId: _, input, ...target }: Target) => ({ ...target, input: JSON.stringify(input) })
@@ -115,10 +118,7 @@ export type Known = {
 /** Reads what is known of a target. */
 export async function readTarget(target: Target): Promise<Known | undefined> {
   const { item } = await getItem(getTargetKey(target))
-  return item && knownOf(item)
-}
-
-function knownOf(item: Item): Known {
+  if (!item) return undefined
   const { outcome, isAnnounced } = item as Item & { outcome?: string; isAnnounced?: boolean }
   return {
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),

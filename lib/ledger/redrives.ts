@@ -33,7 +33,7 @@ export async function openRedrive(
   })
   const { redrive: last = 0, completedAt } = { ...(items[0] as Partial<Header> | undefined) }
   const isUnderWay = completedAt === undefined && targets.every(({ redrive }) => redrive < last)
-  const redrive = isUnderWay ? last : last + 1
+  const redrive = isUnderWay && (await join({ offboardingId, eventId, redrive: last, dryRun })) ? last : last + 1
   if (redrive > MOST) return undefined
   const sending = { offboardingId, eventId, redrive, dryRun }
   const sentAt = new Date(awsNowMs()).toISOString()
@@ -45,3 +45,7 @@ export async function openRedrive(
   await updateItem(getSendingKey(sending), { add: { planned: new Set(operations) } })
   return redrive
 }
+
+/** Keeps the sending from ending until it is planned again. False when it has ended. */
+const join = async (sending: Sending): Promise<boolean> =>
+  (await updateItem(getSendingKey(sending), { remove: ['planned'], when: { completedAt: { exists: false } } })).ok

@@ -29,7 +29,7 @@ export type Users = {
 /** Renewals begun a minute at the most: the vendors' token endpoints allow 1000 a minute. */
 const SPACING_MS = 65
 const SIDE_BY_SIDE = 8
-/** A run whose first so many renewals fail alike stops: it is not the users. */
+/** A run stops when the first so many renewals that the vendor was asked for fail alike: it is not the users. */
 const ALIKE = 10
 /** One renewal with its tries. */
 const RENEWAL_MS = 30_000
@@ -46,8 +46,11 @@ const METRICS = {
 
 type Counts = Record<(typeof METRICS)[TokenState] | 'Failed' | 'Unfinished' | 'Stopped', number>
 type Due = { id: string; endsAtMs: number; owner: string | undefined }
-/** `end` is the same for renewals that failed alike, and missing where one succeeded. */
-type Renewed = { state?: TokenState; secret?: UserSecret; end?: string }
+/**
+ * `end` is the same for renewals that failed alike, and missing where one succeeded. `isUnasked`: what is stored says that no
+ * renewal is possible.
+ */
+type Renewed = { state?: TokenState; secret?: UserSecret; end?: string; isUnasked?: boolean }
 
 /**
  * Renews every user's tokens whose refresh token ends within `withinDays`, the most urgent first, and goes on after a
@@ -85,7 +88,6 @@ export async function renewAll(
     else if (endsAtMs < Date.now() + withinDays * DAY_MS) due.push(user)
   }
   due.sort((a, b) => a.endsAtMs - b.endsAtMs)
-  const begun = new Set(due.slice(0, ALIKE))
   due.push(...checks)
 
   const ends: (string | undefined)[] = []
@@ -108,7 +110,7 @@ export async function renewAll(
         (await tagOwner(next.id, userId, renewed.secret, ownerOf, budgetMs()))
       const state = isOther ? 'wrong-owner' : renewed.state
       counts[state ? METRICS[state] : 'Failed']++
-      if (begun.has(next)) ends.push(renewed.end)
+      if (!renewed.isUnasked && !checks.includes(next)) ends.push(renewed.end)
     }
   }
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, renewNext))
@@ -136,11 +138,12 @@ async function renew(id: string, user: User, withinDays: number, remainingMs: ()
       ...errorFields(error),
       ...(error !== thrown && { stack: framesOf(thrown) }),
     })
-    const end = `${error.kind} ${error.upstream?.code}`
-    if (error.kind === 'not_found' && error.final) return { state: 'gone', end }
-    if (error.kind !== 'reauthorization_required' || !error.final) return { end }
+    const isUnasked = !error.upstream && ['reauthorization_required', 'not_found', 'forbidden'].includes(error.kind)
+    const failed = { end: `${error.kind} ${error.upstream?.code}`, isUnasked }
+    if (error.kind === 'not_found' && error.final) return { state: 'gone', ...failed }
+    if (error.kind !== 'reauthorization_required' || !error.final) return failed
     await tagSecret(id, { [TAGS.state]: 'reauthorization-required' }).catch(() => {})
-    return { state: 'reauthorization-required', end }
+    return { state: 'reauthorization-required', ...failed }
   }
 }
 

@@ -383,6 +383,24 @@ describe('redrive', () => {
     expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#real#event-1#01'])
   })
 
+  test('a letter that could not be removed is sent again once what it became has ended', async () => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    faults.DeleteMessageBatch = ({ Entries = [] }) => ({
+      Failed: Entries.map(({ Id }) => ({ Id, Code: 'InternalError', SenderFault: false })),
+    })
+    await run('redrive', '--all', '--yes')
+    await ledger.run('UpdateItem', {
+      TableName: 'ledger',
+      Key: { pk: { S: 'offboarding#hr-1' }, sk: { S: 'sending#real#event-1#01' } },
+      UpdateExpression: 'SET completedAt = :at',
+      ExpressionAttributeValues: { ':at': { S: new Date().toISOString() } },
+    })
+    faults = {}
+    expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+    // Each sending that waits for the target has a message for it.
+    expect((await itemsOn(`${DRIVE}.fifo`)).map(({ redrive }) => redrive).sort()).toEqual([1, 2])
+  })
+
   test('is a sending of its own in the ledger, with every operation planned; a redrive of it is the next', async () => {
     await put(driveItem('doxcn1'), FORBIDDEN)
     await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn2')), offboardingId: 'hr-2' }), FORBIDDEN)

@@ -1,7 +1,7 @@
 /** The sweep, on a ledger as killed functions leave it. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
-import { type Harness, startHarness } from '../harness.ts'
+import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -87,6 +87,22 @@ test('goes on with the others when one fails', async () => {
   harness.bus.fail('error', 3)
   expect(await sweep()).toMatchObject({ Completed: 0 })
   expect(harness.log).toContainEqual(expect.objectContaining({ message: 'failed', operation: 'offboarding-sweep' }))
+  harness.clock.pass(2 * MINUTE_MS)
+  expect(await sweep()).toMatchObject({ Completed: 1 })
+})
+
+test('gives up nothing that was queued when an old event was replayed', async () => {
+  const event = offboardingEvent({ offboardingId: 'hr-1', feishu: { approvalCodes: ['A'] } })
+  const time = new Date(Date.now() - 20 * 24 * HOUR_MS).toISOString()
+  await harness.invoke('feishu-approval-unsubscribe', { ...event, time })
+  expect(await sweep()).toMatchObject({ VanishedTargets: 0 })
+  expect(harness.outcomes()).toEqual([])
+})
+
+test('finds what an event began that its sender dated tomorrow', async () => {
+  const at = new Date(Date.now() + 24 * HOUR_MS).toISOString()
+  await ledger.openSending(SENDING, { source: 'hr.offboarding', sentAt: at })
+  for (const operation of operationNames) await ledger.recordPlanned(SENDING, operation)
   harness.clock.pass(2 * MINUTE_MS)
   expect(await sweep()).toMatchObject({ Completed: 1 })
 })

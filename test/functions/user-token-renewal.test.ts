@@ -303,3 +303,22 @@ test('nothing secret is logged', async () => {
   const told = JSON.stringify(harness.log)
   for (const secret of ['ur-0', 'u-0', 'sandbox-app-secret']) expect(told).not.toContain(secret)
 })
+
+test('many whose refresh tokens have ended, of whom the vendor is not asked, stop no run', async () => {
+  for (let n = 0; n < 20; n++) {
+    const endsAt = at(-DAY_MS)
+    harness.secrets.seed(
+      `${PREFIX}ou_ended${n}`,
+      {
+        accessToken: `u-ended-${n}`,
+        accessTokenExpiresAt: at(-2 * DAY_MS),
+        refreshToken: `ur-ended-${n}`,
+        refreshTokenExpiresAt: endsAt,
+      },
+      { tags: { 'refresh-token-expires-at': endsAt, 'token-state': 'active' } },
+    )
+  }
+  seed(5, 5)
+  await run()
+  expect(counts('feishu')).toMatchObject({ Renewed: 5, ReauthorizationRequired: 20, Stopped: 0 })
+})

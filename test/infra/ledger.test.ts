@@ -55,7 +55,9 @@ function statementsOf(name: string): Statement[] {
 }
 const roleId = (name: string) => `${name.replace(/(^|-)(\w)/g, (_, __, letter: string) => letter.toUpperCase())}Role`
 
-const ITEM_ACTIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'].map((action) => `dynamodb:${action}`)
+/** None of them deletes. */
+const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
+const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
 const limitedTo = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
 
 describe('may be used by', () => {
@@ -90,7 +92,7 @@ describe('may be used by', () => {
       {
         Sid: 'KeepRenewals',
         Effect: 'Allow',
-        Action: ITEM_ACTIONS,
+        Action: RENEWAL_ACTIONS,
         Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
         Condition: limitedTo('user#*'),
       },

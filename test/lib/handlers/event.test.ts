@@ -1,5 +1,5 @@
 /** The EventBridge entrance: what becomes an item, what is refused, what a repetition adds. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Harness, offboardingEvent, startHarness } from '../../harness.ts'
 
 const approval = 'feishu-approval-unsubscribe' as const
@@ -39,4 +39,20 @@ describe('an event', () => {
     await harness.invoke(approval, whole)
     expect(await harness.waiting(approval)).toHaveLength(49)
   })
+})
+
+test('a large event is planned in time while the ledger is slow, and entered later', async () => {
+  await harness.close()
+  harness = await startHarness()
+  const { requests } = harness.dynamoDb
+  const begunAtMs = Date.now()
+  const slow = vi.spyOn(requests, 'push').mockImplementation(() => {
+    harness.clock.pass(100)
+    return requests.length
+  })
+  expect(await harness.invoke(approval, event(300))).toEqual({ planned: 299 })
+  expect(Date.now() - begunAtMs).toBeLessThan(29_000)
+  slow.mockRestore()
+  const groups = (await harness.waiting(approval)).map(({ messageGroupId }) => messageGroupId)
+  expect(groups).toEqual([...Array(299).fill('feishu:default'), 'ledger'])
 })

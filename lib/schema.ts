@@ -74,9 +74,15 @@ const fieldOf = (issue: v.BaseIssue<unknown>): string =>
     .join('')
     .replace(/^\./, '') || 'input'
 
-/** Text from outside, fit for a log line and a header: no control characters, at most `length` characters. */
+/**
+ * Text from outside, fit for a log line, a header and a key: no control characters, at most `length` characters, and none of
+ * them cut in half.
+ */
 export const printable = (text: string, length = 100): string =>
-  text.replace(/[\p{C}\u2028\u2029]/gu, '').slice(0, length)
+  text
+    .replace(/[\p{C}\u2028\u2029]/gu, '')
+    .slice(0, length)
+    .replace(/[\ud800-\udbff]$/, '')
 
 /** A field that is wrong, and in what way: `feishu.files[0].fileType`, "is required". */
 export type FieldIssue = [field: string, text: Text]

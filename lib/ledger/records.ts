@@ -39,7 +39,7 @@ export type Records = {
  */
 export async function readRecords(offboardingId: string | null, { history = true } = {}): Promise<Records> {
   const records: Records = { sendings: [], targets: [], history: [], rejections: [] }
-  const partition = getPartition(offboardingId ?? '-')
+  const partition = getPartition(offboardingId ?? '')
   // The history sorts before everything else.
   const sort = history ? undefined : ({ between: ['rejected', 'target~'] } as { between: [string, string] })
   for await (const item of unexpired(queryItems({ partition, ...(sort && { sort }), consistent: true }))) {

@@ -25,7 +25,7 @@ export async function recordRejection(
   origin: Origin,
   announce: () => Promise<void>,
 ): Promise<void> {
-  const key = { pk: getPartition(rejection.offboardingId ?? '-'), sk: `rejected#${rejection.eventId}` }
+  const key = { pk: getPartition(rejection.offboardingId ?? ''), sk: `rejected#${rejection.eventId}` }
   const nowMs = awsNowMs()
   const claim = await updateItem(key, {
     set: {

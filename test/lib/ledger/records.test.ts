@@ -15,6 +15,7 @@ import {
 } from '../../../lib/ledger/offboardings.ts'
 import { isSuperseded, type RejectionRecord, readRecords, readWait } from '../../../lib/ledger/records.ts'
 import { openRedrive } from '../../../lib/ledger/redrives.ts'
+import { recordRejection } from '../../../lib/ledger/rejections.ts'
 import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
 import { startLedger } from '../../ledger.ts'
 
@@ -164,4 +165,11 @@ describe('a redrive', () => {
     await updateItem(getSendingKey({ ...sending, redrive: 99 }), { set: { completedAt: AT } })
     expect(await openRedrive(sending, [targetOf(sending)], operations)).toBeUndefined()
   })
+})
+
+test('events that name no offboarding are in the records of none, whatever its id', async () => {
+  const unnamed = { offboardingId: null, eventId: 'unnamed', kind: 'invalid_request', hint: 'h', finishedAt: AT }
+  await recordRejection(unnamed, ORIGIN, async () => {})
+  expect((await readRecords('-')).rejections).toEqual([])
+  expect((await readRecords(null)).rejections).toMatchObject([{ eventId: 'unnamed' }])
 })

@@ -23,3 +23,20 @@ export function learnTime(date: string | undefined, sentAtMs: number): void {
   least = isConsistent ? Math.max(least, leastNow) : leastNow
   most = isConsistent ? Math.min(most, mostNow) : mostNow
 }
+
+type Next = (args: object) => Promise<{ response: unknown }>
+
+/** Learns from every answer that the client gets. */
+export function learnTimeFrom({ middlewareStack }: { middlewareStack: { add: (...args: never[]) => void } }): void {
+  const add = middlewareStack.add as (middleware: (next: Next) => Next, where: object) => void
+  add(
+    (next) => async (args) => {
+      const sentAtMs = Date.now()
+      const result = await next(args)
+      learnTime((result.response as { headers?: Record<string, string> }).headers?.date, sentAtMs)
+      return result
+    },
+    // Around each attempt, and before the answer is read, which throws for a refusal.
+    { step: 'deserialize', priority: 'low' },
+  )
+}

@@ -17,7 +17,7 @@ import {
 import { environment } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { marshal, marshalAll, unmarshalAll, type Value } from './attributes.ts'
-import { awsNowMs, learnTime } from './clock.ts'
+import { awsNowMs, learnTimeFrom } from './clock.ts'
 import { condition, keyCondition, Names, type Sort, type Update, updateExpression, type When } from './expressions.ts'
 import { callOptions, clientSettings, isPermanent } from './sdk.ts'
 import { misconfigured, unavailable } from './table-errors.ts'
@@ -181,15 +181,6 @@ let client: DynamoDBClient | undefined
 function getClient(): DynamoDBClient {
   if (client) return client
   client = new DynamoDBClient(given?.settings ?? clientSettings())
-  client.middlewareStack.add(
-    (next) => async (args) => {
-      const sentAtMs = Date.now()
-      const result = await next(args)
-      learnTime((result.response as { headers?: Record<string, string> }).headers?.date, sentAtMs)
-      return result
-    },
-    // Around each attempt, and before the answer is read, which throws for a refusal.
-    { step: 'deserialize', priority: 'low' },
-  )
+  learnTimeFrom(client)
   return client
 }

@@ -11,6 +11,7 @@ import {
 import * as v from 'valibot'
 import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
+import { learnTimeFrom } from './clock.ts'
 import { callOptions, clientSettings } from './sdk.ts'
 import { awsError, misconfigured, unavailable } from './secret-errors.ts'
 
@@ -19,7 +20,9 @@ const PAGE_SECRETS = 100
 const TIMEOUT_MS = 9_000
 let client: SecretsManagerClient | undefined
 const getClient = () => {
-  client ??= new SecretsManagerClient(clientSettings())
+  if (client) return client
+  client = new SecretsManagerClient(clientSettings())
+  learnTimeFrom(client)
   return client
 }
 const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAtMs: number }>()

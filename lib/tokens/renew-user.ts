@@ -65,7 +65,7 @@ export async function renewUser(
 
 /** Past the end that the vendor gave; an assumed one is the vendor's to confirm. */
 const hasEnded = ({ refreshTokenExpiresAt, refreshTokenEndAssumed }: UserSecret): boolean =>
-  !refreshTokenEndAssumed && Date.parse(refreshTokenExpiresAt ?? '') <= Date.now()
+  !refreshTokenEndAssumed && Date.parse(refreshTokenExpiresAt ?? '') <= awsNowMs()
 
 async function renewAsOwner(
   user: User,

@@ -8,7 +8,9 @@ declare const host: Host
 const MAX_ATTEMPTS = 3
 const RETRY_MS = 100
 
-class Command {
+type Next = (args: object) => Promise<{ response: { headers: { date: string } } }>
+
+export class Command {
   readonly input: object
   constructor(input: object) {
     this.input = input
@@ -16,20 +18,34 @@ class Command {
 }
 
 /** Sends a command as the operation that its class is named after. */
-class Client {
+export class Client {
+  readonly retryMs: number = RETRY_MS
+  #around = (next: Next): Next => next
+  readonly middlewareStack = {
+    add: (around: (next: Next) => Next) => {
+      this.#around = around
+    },
+  }
+
   async send(command: Command): Promise<unknown> {
     const operation = command.constructor.name.replace(/Command$/, '')
     for (let attempts = 1; ; attempts++) {
-      try {
-        return await host.aws(operation, command.input)
-      } catch (error) {
-        const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode: number } }
-        const isTransient = name === 'ThrottlingException' || ($metadata?.httpStatusCode ?? 0) >= 500
-        if (!isTransient || attempts === MAX_ATTEMPTS) throw error
-      }
-      await sleep(Math.random() * RETRY_MS * 2 ** attempts)
+      let answer: PromiseSettledResult<unknown> | undefined
+      await this.#around(async () => {
+        ;[answer] = await Promise.allSettled([host.aws(operation, command.input)])
+        return { response: { headers: { date: host.date() } } }
+      })({})
+      if (answer?.status === 'fulfilled') return answer.value
+      const error: { name?: string; $metadata?: { httpStatusCode: number } } = answer?.reason ?? {}
+      const isTransient =
+        error.name === 'ThrottlingException' || (error.$metadata?.httpStatusCode ?? this.unknownStatus) >= 500
+      if (!isTransient || attempts === MAX_ATTEMPTS) throw error
+      await sleep(Math.random() * this.retryMs * 2 ** attempts)
     }
   }
+
+  /** The status of an error without one. */
+  readonly unknownStatus: number = 0
 }
 
 export class SecretsManagerClient extends Client {}

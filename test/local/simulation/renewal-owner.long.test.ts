@@ -23,7 +23,7 @@ const http = {
 /** One leaver whose access token has ended, and a second pair of tokens: what a new consent would give. */
 async function start(
   faults: Faults,
-  { endedMsAgo = 1_000, unconfirmed = {} as NonNullable<World['unconfirmed']> } = {},
+  { endedMsAgo = 1_000, aheadMs = 0, unconfirmed = {} as NonNullable<World['unconfirmed']> } = {},
 ) {
   const { world, secrets } = makeCompany(1, 1)
   world.unconfirmed = unconfirmed
@@ -49,7 +49,7 @@ async function start(
         if (path === TOKEN) requests.push(nowMs)
         return faults.vendor?.(path, nowMs, container)
       },
-      skewMs: () => (containers.started++ % 2 === 0 ? -SKEW_MS : SKEW_MS),
+      skewMs: () => aheadMs + (containers.started++ % 2 === 0 ? -SKEW_MS : SKEW_MS),
     },
   })
   const { clock, store } = simulation
@@ -197,4 +197,10 @@ test('clocks five minutes apart renew a token once, whichever of them take it fo
   const answers = await clock.run(Promise.all(Array.from({ length: 10 }, callPolitely)))
   expect(new Set(answers)).toEqual(new Set([200]))
   expect(requests).toHaveLength(1)
+})
+
+test('a clock that is hours ahead renews no token that AWS takes for valid', async () => {
+  const { clock, requests, callPolitely } = await start({}, { endedMsAgo: -90 * MINUTE_MS, aheadMs: 540 * MINUTE_MS })
+  for (let calls = 0; calls < 5; calls++) expect(await clock.run(callPolitely())).toBe(200)
+  expect(requests).toEqual([])
 })

@@ -1,5 +1,5 @@
 /** What became of an offboarding, from the records of the ledger. */
-import { isReplaced, supersedes } from '../../lib/ledger/completion.ts'
+import { hasPlanned, isReplaced, supersedes } from '../../lib/ledger/completion.ts'
 import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/records.ts'
 import { type Input, printable } from '../../lib/schema.ts'
 import { type Entry, formatTarget, needsOperator, type Row } from './rows.ts'
@@ -57,7 +57,7 @@ export function summarize(offboardingId: string, records: Records, options: Opti
     isDryRun,
     hasDryRuns: !isDryRun && hasRun(true),
     rows: rows.sort((a, b) => urgencyOf(a) - urgencyOf(b) || ((order.get(a) ?? '') < (order.get(b) ?? '') ? -1 : 1)),
-    unplanned: operations.filter((operation) => unfinished.some(({ planned }) => !planned?.has(operation))),
+    unplanned: operations.filter((operation) => unfinished.some((one) => !hasPlanned(one, operation))),
   }
 }
 

@@ -3,7 +3,7 @@ import type { EventBridgeEvent } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
 import { publish } from '../aws/eventbridge.ts'
 import { bodyOf, type Message, sendDeadLetter, sendWork } from '../aws/sqs.ts'
-import { environmentNumber } from '../environment.ts'
+import { environment, environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import {
@@ -121,7 +121,8 @@ async function enter(
   sending: Sending,
   { queuedAt, enteringMs }: { queuedAt: string; enteringMs: () => number },
 ): Promise<void> {
-  await openSending(sending, originOf(event))
+  const operations = new Set(environment('OPERATIONS').split(','))
+  await openSending(sending, { ...originOf(event), operations })
   await queueTargets(targets, queuedAt, () => {
     if (enteringMs() <= 0) throw new OperationError('unavailable', SLOW)
   })

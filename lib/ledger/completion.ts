@@ -25,7 +25,14 @@ export type Completion = Sending & {
 }
 
 /** A sending's progress. Times in ISO 8601. */
-export type Header = Sending & Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string }
+export type Header = Sending &
+  Origin & {
+    /** Those that were deployed when it was opened: one that came later plans nothing of it. */
+    operations?: Set<string>
+    planned?: Set<string>
+    completedAt?: string
+    publishedAt?: string
+  }
 
 /**
  * Claims the end of a sending: when every operation has planned and no target is open. Returns its completion, to be
@@ -56,10 +63,16 @@ export async function completeSending(sending: Sending, { repeat = false } = {})
 }
 
 /** The operations that have not planned their targets of the sending. */
-export const listUnplanned = ({ planned }: Header): string[] =>
+export const listUnplanned = (sending: Header): string[] =>
   environment('OPERATIONS')
     .split(',')
-    .filter((operation) => !planned?.has(operation))
+    .filter((operation) => !hasPlanned(sending, operation))
+
+/** Whether the operation has planned its targets of the sending, or came too late to have any. */
+export const hasPlanned = (
+  { operations, planned }: Pick<Header, 'operations' | 'planned'>,
+  operation: string,
+): boolean => planned?.has(operation) || operations?.has(operation) === false
 
 /** Whether the sending is an event that was sent after the other one, or with it; redrives and HTTP calls are none. */
 export const supersedes = ({ source, redrive, sentAt }: Header, other: { sentAt: string }): boolean =>

@@ -71,7 +71,7 @@ export const getExpiry = (atMs: number) => Math.floor(atMs / 1_000) + environmen
  */
 export async function openSending(
   sending: Sending,
-  origin: Origin & { planned?: Set<string>; completedAt?: string; publishedAt?: string },
+  origin: Origin & { operations?: Set<string>; planned?: Set<string>; completedAt?: string; publishedAt?: string },
 ): Promise<void> {
   const { offboardingId, eventId, redrive, dryRun } = sending
   const now = new Date(awsNowMs()).toISOString()

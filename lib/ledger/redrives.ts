@@ -37,7 +37,7 @@ export async function openRedrive(
   if (redrive > MOST) return undefined
   const sending = { offboardingId, eventId, redrive, dryRun }
   const sentAt = new Date(awsNowMs()).toISOString()
-  await openSending(sending, { source: 'redrive', sentAt })
+  await openSending(sending, { source: 'redrive', sentAt, operations: new Set(operations) })
   await queueTargets(
     targets.map((target) => ({ ...target, redrive })),
     sentAt,

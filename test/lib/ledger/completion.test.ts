@@ -44,7 +44,6 @@ const OPERATIONS = ['one', 'two']
 let service: DynamoDb
 beforeAll(async () => {
   service = await startLedger()
-  vi.stubEnv('OPERATIONS', OPERATIONS.join())
   vi.stubEnv('LEDGER_RETENTION_DAYS', '400')
 })
 afterAll(() => service.close())
@@ -52,6 +51,7 @@ afterAll(() => service.close())
 let first: Sending
 let count = 0
 beforeEach(() => {
+  vi.stubEnv('OPERATIONS', OPERATIONS.join())
   first = { offboardingId: `hr-${++count}`, eventId: 'event-1', redrive: 0, dryRun: false }
 })
 
@@ -87,6 +87,15 @@ describe('a sending is not ended while a target is open', () => {
     expect(await completeSending(first)).toBeUndefined()
     meanwhile = undefined
   })
+})
+
+test('a sending ends without an operation that was deployed after it was opened', async () => {
+  await openSending(first, { source: 'hr.offboarding', sentAt: AT, operations: new Set(OPERATIONS) })
+  await recordPlanned(first, 'one')
+  vi.stubEnv('OPERATIONS', 'one,two,three')
+  expect(await completeSending(first)).toBeUndefined()
+  await recordPlanned(first, 'two')
+  expect(await completeSending(first)).toMatchObject(first)
 })
 
 describe('an offboarding stays open', () => {

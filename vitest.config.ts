@@ -53,7 +53,7 @@ export default defineConfig({
           isolate: false,
           include: WHOLE,
           exclude: [LONG],
-          provide: { size: { users: 1_000, due: 70 } },
+          provide: { size: { users: 300, due: 60 } },
         },
       },
       {

@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { useTable } from '../../lib/aws/dynamodb.ts'
+import { completeSending, recordPublished } from '../../lib/ledger/completion.ts'
 import {
   type Origin,
   type Outcome,
@@ -126,3 +127,22 @@ export async function startLedgerStack(operations = [DRIVE, APPROVAL]) {
     },
   }
 }
+
+export type LedgerStack = Awaited<ReturnType<typeof startLedgerStack>>
+
+/** A sending with one target, ended and settled. */
+export async function settle(
+  stack: LedgerStack,
+  one: Partial<Sending>,
+  outcome: Partial<Outcome> = {},
+): Promise<Sending> {
+  const sending = await stack.plan(one, { [DRIVE]: [FILE] })
+  await stack.end(sending, FILE, outcome)
+  await stack.write(async () => {
+    const completion = await completeSending(sending)
+    if (completion) await recordPublished(completion)
+  })
+  return sending
+}
+
+const FILE = { file_token: 'a', file_type: 'docx' }

@@ -4,7 +4,7 @@ import { id } from '../schema.ts'
 
 /**
  * `file_token`. A wiki node's token, out of a /wiki/ URL, is not the document's; only those that begin with `wikcn`, `wikus` and
- * the like can be told apart.
+ * the like can be distinguished.
  * https://open.feishu.cn/document/ukTMukTMukTM/uUDN04SN0QjL1QDN/wiki-v2/space-node/get_node
  */
 export const fileToken = v.pipe(

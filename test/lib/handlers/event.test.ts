@@ -45,13 +45,13 @@ test('a large event is planned in time while the ledger is slow, and entered lat
   await harness.close()
   harness = await startHarness()
   const { requests } = harness.dynamoDb
-  const begunAtMs = Date.now()
+  const killedAtMs = Date.now() + 29_000
   const slow = vi.spyOn(requests, 'push').mockImplementation(() => {
     harness.clock.pass(100)
     return requests.length
   })
   expect(await harness.invoke(approval, event(300))).toEqual({ planned: 299 })
-  expect(Date.now() - begunAtMs).toBeLessThan(29_000)
+  expect(Date.now()).toBeLessThan(killedAtMs)
   slow.mockRestore()
   const groups = (await harness.waiting(approval)).map(({ messageGroupId }) => messageGroupId)
   expect(groups).toEqual([...Array(299).fill('feishu:default'), 'ledger'])

@@ -64,6 +64,6 @@ it('finds open targets consistently, and sendings by their state', async () => {
     })
   }
   expect((await queryPage(open)).items).toEqual([])
-  const { items } = await queryPage({ index: 'state', partition: 'open', sort: { beginsWith: '2026' } })
+  const { items } = await queryPage({ index: 'state', partition: 'open', sort: { beginsWith: '2026-11-27T10:00:00Z' } })
   expect(items).toMatchObject([{ pk, planned: new Set(['a']) }])
 })

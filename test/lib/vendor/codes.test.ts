@@ -100,6 +100,8 @@ const unlisted: [string, object, string, number, Queue][] = [
   ['a connection cut in the body', { reset: 'after-headers' }, 'unavailable', 503, 'again'],
 ]
 
+const USERS = ['ou_leaver', 'ou_custodian'].map((openId) => `test/feishu/user/${openId}`)
+
 let harness: Harness
 beforeAll(async () => {
   harness = await startHarness()
@@ -109,6 +111,11 @@ beforeEach(async () => {
   await fetch(`${harness.sandbox.url}/_sandbox/answers`, { method: 'DELETE' })
   harness.log.length = 0
   harness.bus.events.length = 0
+  // A user whose new token was rejected is left alone for a while.
+  for (const user of USERS) {
+    const Key = { pk: { S: `user#${user}` }, sk: { S: 'renewal' } }
+    await harness.dynamoDb.run('DeleteItem', { TableName: 'test-ledger', Key })
+  }
 })
 
 const failureOf = (name: string, code: number | string) =>
@@ -193,12 +200,7 @@ describe('a documented code', () => {
 })
 
 describe('a rejected token', () => {
-  // As if the user's token had been issued long ago, and never been rejected.
-  beforeEach(async () => {
-    await harness.startCold()
-    const Key = { pk: { S: 'user#test/feishu/user/ou_leaver' }, sk: { S: 'renewal' } }
-    await harness.dynamoDb.run('DeleteItem', { TableName: 'test-ledger', Key })
-  })
+  beforeEach(() => harness.startCold())
 
   test.each(rejections)('%s: %s renews once, replays once, and then is %s', async (name, code, kind, status) => {
     const before = calls(name)

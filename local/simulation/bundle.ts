@@ -12,6 +12,7 @@ const STAND_INS: Record<string, string> = {
   '@aws-sdk/client-eventbridge': 'aws.ts',
   '@aws-sdk/client-dynamodb': 'dynamodb.ts',
   undici: 'undici.ts',
+  'node:timers': 'timers.ts',
   'node:timers/promises': 'timers-promises.ts',
 }
 

@@ -1,4 +1,4 @@
-/** What a batch of ten asks of the ledger's table, without the rest: read, reserve, write the outcomes, look for open targets. */
+/** What a batch of ten asks of the ledger's table, without the rest: reserve and read, write the outcomes, look for open targets. */
 import { randomUUID } from 'node:crypto'
 import { reserveCalls } from '../lib/ledger/buckets.ts'
 import { completeSending } from '../lib/ledger/completion.ts'
@@ -14,9 +14,9 @@ export async function handler() {
     operation: OPERATION,
     input: { file_token: `doxcnBench${index}`, file_type: 'docx' },
   }))
-  await Promise.all(targets.map(readTarget))
   const names = targets.map(({ input }) => input.file_token)
-  await reserveCalls(OPERATION, 'bench', { perMinute: BATCH }, { names, isRepeat: false })
+  const reserved = reserveCalls(OPERATION, 'bench', { perMinute: BATCH }, { names, isRepeat: false })
+  await Promise.all([reserved, ...targets.map(readTarget)])
   const finishedAt = new Date().toISOString()
   await Promise.all(targets.map((target) => recordOutcome(target, { outcome: 'changed', attempts: 1, finishedAt })))
   await completeSending(sending)

@@ -1,5 +1,6 @@
 /** The items of one bucket in a batch: which of them may be sent to the vendor, when, and what is kept of how they end. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SQSRecord } from 'aws-lambda'
 import { awsNowMs } from '../aws/clock.ts'
 import { KINDS, OperationError, toOperationError } from '../error.ts'
 import { moveCalls, reserveCalls, settleCalls } from '../ledger/buckets.ts'
@@ -41,13 +42,27 @@ export async function workBucket(
   works: Work[],
   conditions: Conditions,
 ): Promise<Worked> {
-  const worked: Worked = { done: [], failed: [], untried: inTurn(works), left: [], waitMs: 0, bucket: EMPTY }
+  const [dryRuns, real] = partition(inTurn(works), ({ target }) => target.dryRun)
+  const worked: Worked = { done: [], failed: [], untried: real, left: [], waitMs: 0, bucket: EMPTY }
   try {
-    const failedBefore = await readKnown(worked)
-    const [dryRuns, real] = partition(worked.untried, ({ target }) => target.dryRun)
-    worked.untried = real
-    await attempt(operation, name, dryRuns, conditions, worked)
-    await workInPace(operation, name, failedBefore, conditions, worked)
+    // The first calls are reserved meanwhile, though some of the items may turn out to have ended.
+    const [known, first] = await Promise.all([
+      Promise.all(works.map(async (work) => ({ work, ...(await readTarget(work.target)) }))),
+      real.length > 0 ? reserveFor(operation, name, real, conditions) : undefined,
+    ])
+    noteLedger()
+    const ended = new Set<Work>()
+    for (const { work, isDone, outcome } of known)
+      if (isDone && outcome) {
+        ended.add(work)
+        worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
+      }
+    const isOpen = (work: Work) => !ended.has(work)
+    worked.untried = real.filter(isOpen)
+    await attempt(operation, name, dryRuns.filter(isOpen), conditions, worked)
+    const failedBefore = known.filter(({ firstFailedAtMs }) => firstFailedAtMs !== undefined)
+    const records = new Set(failedBefore.map(({ work }) => work.record))
+    await workInPace(operation, name, records, conditions, worked, first)
   } catch (thrown) {
     // A failure of the ledger is no reason to park an item.
     const error = toOperationError(thrown)
@@ -59,52 +74,43 @@ export async function workBucket(
   return worked
 }
 
-/** Finds those that have ended already. Returns the messages of those that have failed before. */
-async function readKnown(worked: Worked): Promise<Set<Work['record']>> {
-  const known = await Promise.all(worked.untried.map(async (work) => ({ work, known: await readTarget(work.target) })))
-  noteLedger()
-  worked.untried = []
-  const failedBefore = new Set<Work['record']>()
-  for (const { work, known: { isDone, outcome, firstFailedAtMs } = {} } of known) {
-    if (firstFailedAtMs !== undefined) failedBefore.add(work.record)
-    if (isDone && outcome) worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
-    else worked.untried.push(work)
-  }
-  return failedBefore
-}
+const reserveFor = (operation: Operation, name: string, some: Work[], { isRepeat }: Conditions) =>
+  reserveCalls(operation.name, name, operation.pace, {
+    names: some.map(nameOf),
+    isRepeat,
+    answeredAtMs: answeredAtMs.get(`${operation.name} ${name}`),
+  })
 
 /** Tries them as the bucket allows, until none is left, the bucket is held, or time is short. */
 async function workInPace(
   operation: Operation,
   name: string,
-  failedBefore: Set<Work['record']>,
+  failedBefore: Set<SQSRecord>,
   conditions: Conditions,
   worked: Worked,
+  first: Awaited<ReturnType<typeof reserveFor>> | undefined,
 ): Promise<void> {
   const { isRepeat, remainingMs } = conditions
-  const key = `${operation.name} ${name}`
+  let reserved = first
   let slowestMs = 0
   while (worked.untried.length > 0 && remainingMs() >= Math.max(ITEM_MS, 2 * slowestMs)) {
-    const wish = { names: worked.untried.map(nameOf), isRepeat, answeredAtMs: answeredAtMs.get(key) }
-    const {
-      granted,
-      isAlone,
-      lost: lostNames,
-      ...reserved
-    } = await reserveCalls(operation.name, name, operation.pace, wish)
-    worked.bucket = reserved.bucket
-    worked.waitMs = reserved.waitMs ?? 0
-    const [taken, untried] = partition(worked.untried, (work) => [...granted, ...lostNames].includes(nameOf(work)))
-    const [given, now] = partition(taken, (work) => lostNames.includes(nameOf(work)))
+    reserved ??= await reserveFor(operation, name, worked.untried, conditions)
+    const { granted, isAlone, lost: lostNames, bucket, sendAtMs, waitMs = 0 } = reserved
+    reserved = undefined
+    worked.bucket = bucket
+    worked.waitMs = waitMs
+    const [given, others] = partition(worked.untried, (work) => lostNames.includes(nameOf(work)))
+    const [now, untried] = partition(others, (work) => granted.includes(nameOf(work)))
     worked.untried = untried
     worked.done.push(...given.map(lost))
-    if (now.length === 0) return
+    if (granted.length === 0) return
+    if (now.length === 0) continue
 
-    const wave = await attempt(operation, name, now, conditions, worked, reserved.sendAtMs)
+    const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
     slowestMs = Math.max(slowestMs, wave.ms)
-    if (wave.answered) answeredAtMs.set(key, awsNowMs())
+    if (wave.answered) answeredAtMs.set(`${operation.name} ${name}`, awsNowMs())
     const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
-    if (wave.failed.length > 0 || succeededAgain || isRepeat || worked.bucket.hold) {
+    if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
       const report = { answered: wave.answered, succeededAgain, failure: failureOf(wave.failed), isRepeat }
       const settled = await settleCalls(operation.name, name, report, now.map(nameOf))
       worked.bucket = settled.bucket

@@ -88,6 +88,7 @@ export async function startHarness({
     started = await startQueues()
     const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
     for (const queue of [...operationNames, 'dead-letter']) await started.create(`${queue}.fifo`, fifo)
+    for (const queue of operationNames) await started.create(`${queue}-retry`, { VisibilityTimeout: 180 })
     return started
   }
   const variables = (name: string) => ({
@@ -102,6 +103,7 @@ export async function startHarness({
     ...(started && {
       AWS_ENDPOINT_URL_SQS: started.url,
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
+      RETRY_QUEUE_URL: started.queueUrl(`${name}-retry`),
       DEAD_LETTER_QUEUE_URL: started.queueUrl('dead-letter.fifo'),
     }),
     ...env,
@@ -163,16 +165,17 @@ export async function startHarness({
       agesMs = bodies.map((): number => ageMs),
       sentMsAgo = 0,
       attributes = {} as Record<string, string | undefined>,
+      isRepeat = false,
     } = {},
   ) => {
     const queues = await startQueuesOnce()
-    const QueueUrl = queues.queueUrl(`${name}.fifo`)
+    const queueName = `${name}${isRepeat ? '-retry' : '.fifo'}`
+    const QueueUrl = queues.queueUrl(queueName)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
     for (const MessageBody of bodies) {
       const MessageGroupId = randomUUID()
-      await queues.client.send(
-        new SendMessageCommand({ QueueUrl, MessageBody, MessageGroupId, MessageDeduplicationId: MessageGroupId }),
-      )
+      const group = isRepeat ? {} : { MessageGroupId, MessageDeduplicationId: MessageGroupId }
+      await queues.client.send(new SendMessageCommand({ QueueUrl, MessageBody, ...group }))
     }
     const { Messages = [] } = await queues.client.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
@@ -185,14 +188,14 @@ export async function startHarness({
       body: Body,
       attributes: {
         ...Attributes,
-        MessageGroupId: bucket,
+        ...(!isRepeat && { MessageGroupId: bucket }),
         SentTimestamp,
         ApproximateFirstReceiveTimestamp: String(now - (agesMs[bodies.indexOf(Body)] ?? 0)),
         ...attributes,
       },
       messageAttributes: {},
       eventSource: 'aws:sqs',
-      eventSourceARN: queues.queueArn(`${name}.fifo`),
+      eventSourceARN: queues.queueArn(queueName),
       awsRegion: 'ap-southeast-1',
     })).sort((a, b) => bodies.indexOf(a.body) - bodies.indexOf(b.body))
     /** The indices of what was reported as failed. */
@@ -245,8 +248,9 @@ export async function startHarness({
     http,
     queue,
     receive,
-    /** What is left on the operation's queue. */
+    /** What is left on the operation's FIFO queue, and what has stepped aside to its second queue. */
     waiting: async (name: string) => (await startQueuesOnce()).messages(`${name}.fifo`),
+    aside: async (name: string) => (await startQueuesOnce()).messages(`${name}-retry`),
     deadLetters: async () => (await startQueuesOnce()).messages('dead-letter.fifo'),
     outcomes: () =>
       bus.events.flatMap(({ event }) =>

@@ -5,7 +5,7 @@ import { Progress, type Wait } from '../../cli/progress/progress.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import type { Report } from '../../cli/progress/summary.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
-import { holdCalls } from '../../lib/ledger/buckets.ts'
+import { settleCalls } from '../../lib/ledger/buckets.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Input } from '../../lib/schema.ts'
 import { APPROVAL, DRIVE, startLedgerStack } from './ledger-stack.ts'
@@ -103,7 +103,7 @@ test('what has not ended is exit code 1: open targets, and operations that have 
   const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
   await stack.end(sending, file('a'))
   const target = { ...sending, operation: DRIVE, input: file('b') }
-  await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }, false))
+  await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }))
   const { code, lines } = await report(id)
   expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not planned yet: ${APPROVAL}`])
   expect(lines[2]).toMatch(/ b docx +open \(unavailable\) +500 +\S+Z +-$/)
@@ -320,7 +320,16 @@ describe('--follow', () => {
 
   test('shows what is planned, what waits and what ends, then the report', async () => {
     const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
-    await stack.write(() => holdCalls(DRIVE, 'feishu:default', 600_000))
+    const failure = {
+      kind: 'quota_exhausted',
+      scope: 'bucket',
+      code: '1',
+      requestId: null,
+      hint: 'Wait.',
+      calls: 1,
+    } as const
+    const held = { answered: false, succeededAgain: false, isRepeat: false, failure }
+    await stack.write(async () => void (await settleCalls(DRIVE, 'feishu:default', held, [])))
     const steps = [
       () => stack.end(sending, file('a')),
       () => stack.plan({ offboardingId: id }, {}, { planned: [APPROVAL] }),

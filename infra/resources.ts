@@ -267,7 +267,10 @@ export async function offboardingSweep(osls: Osls) {
       role: `${idOf(SWEEP)}Role`,
       timeout: 600,
       memorySize: 256,
-      environment: { OPERATIONS: namesOf(operations) },
+      environment: {
+        OPERATIONS: namesOf(operations),
+        STRANDED_QUEUE_URLS: { 'Fn::Join': [',', STRANDED_QUEUES.map(ref)] },
+      },
       events: [{ schedule: { name: `${stage}-${SWEEP}`, rate: ['rate(15 minutes)'] } }],
       // The next run does what this one could not.
       maximumRetryAttempts: 0,
@@ -276,7 +279,9 @@ export async function offboardingSweep(osls: Osls) {
   }
 }
 
-/** Its role: offboardings alone, and outcome events. */
+const STRANDED_QUEUES = ['StrandedWorkQueue', 'StrandedRetriesQueue']
+
+/** Its role: offboardings alone, what SQS gave up, and what becomes of it. */
 export async function offboardingSweepRole(osls: Osls) {
   const all = await settings(osls)
   return {
@@ -286,6 +291,8 @@ export async function offboardingSweepRole(osls: Osls) {
         [
           ...baseStatements(`${all.stage}-${SWEEP}`, all.checked),
           ...sweepLedger(),
+          allow('TakeStranded', ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], STRANDED_QUEUES.map(arnOf)),
+          allow('GiveUp', 'sqs:SendMessage', arnOf('DeadLetterQueue')),
           allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
         ],
         all,

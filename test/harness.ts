@@ -87,7 +87,8 @@ export async function startHarness({
     if (started) return started
     started = await startQueues()
     const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-    for (const queue of [...operationNames, 'dead-letter']) await started.create(`${queue}.fifo`, fifo)
+    for (const queue of [...operationNames, 'dead-letter', 'stranded']) await started.create(`${queue}.fifo`, fifo)
+    await started.create('stranded')
     return started
   }
   const variables = (name: string) => ({
@@ -103,6 +104,7 @@ export async function startHarness({
       AWS_ENDPOINT_URL_SQS: started.url,
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
       DEAD_LETTER_QUEUE_URL: started.queueUrl('dead-letter.fifo'),
+      STRANDED_QUEUE_URLS: [started.queueUrl('stranded.fifo'), started.queueUrl('stranded')].join(','),
     }),
     ...env,
   })
@@ -236,6 +238,8 @@ export async function startHarness({
     bus,
     dynamoDb,
     secrets,
+    /** The queues, which start with the first call: variables lead to them from then on. */
+    startQueues: startQueuesOnce,
     log,
     setEnv,
     variables,

@@ -694,7 +694,13 @@ describe('what all operations share', () => {
       ['dev-stranded', 'StrandedRetriesQueue', undefined],
     ] as const) {
       const queue = queueNamed(plain, name)
-      expect(queue).toMatchObject({ id, MessageRetentionPeriod: fourteenDays, SqsManagedSseEnabled: true })
+      expect(queue).toMatchObject({
+        id,
+        MessageRetentionPeriod: fourteenDays,
+        SqsManagedSseEnabled: true,
+        // Long polling: a shorter poll may find nothing although messages are there.
+        ReceiveMessageWaitTimeSeconds: 1,
+      })
       expect(queue.FifoQueue).toBe(FifoQueue)
       expect(queue.VisibilityTimeout).toBeGreaterThanOrEqual(lambdaOf(plain, `dev-${SWEEP}`).Timeout)
     }
@@ -854,8 +860,21 @@ describe(SWEEP, () => {
     })
   })
 
-  it('may publish outcomes, and besides the ledger nothing else', () => {
-    expect(statementsOf(plain, `dev-${SWEEP}`).map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'ReportOutcomes'])
+  it('may take what is stranded, send letters and publish outcomes, and besides the ledger nothing else', () => {
+    expect(statementsOf(plain, `dev-${SWEEP}`).map(({ Sid, Action, Resource }) => [Sid, Action, Resource])).toEqual([
+      ['WriteOwnLog', expect.anything(), expect.stringContaining(`log-group:/aws/lambda/dev-${SWEEP}:*`)],
+      [
+        'TakeStranded',
+        ['sqs:ReceiveMessage', 'sqs:DeleteMessage'],
+        ['<StrandedWorkQueue.Arn>', '<StrandedRetriesQueue.Arn>'],
+      ],
+      ['GiveUp', 'sqs:SendMessage', '<DeadLetterQueue.Arn>'],
+      ['ReportOutcomes', 'events:PutEvents', '<EventBus.Arn>'],
+    ])
+    expect(lambdaOf(plain, `dev-${SWEEP}`).Environment.Variables).toMatchObject({
+      STRANDED_QUEUE_URLS: '<StrandedWorkQueue>,<StrandedRetriesQueue>',
+      DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
+    })
   })
 
   it.each([

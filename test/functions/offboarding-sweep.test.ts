@@ -127,7 +127,7 @@ test.each(['EventBridge', 'the dead-letter queue'])(
     if (service === 'EventBridge') harness.bus.fail('error', 3)
     else process.env.DEAD_LETTER_QUEUE_URL = `${letters}-missing`
     await sweep()
-  const firstSweptMs = Date.now()
+    const firstSweptMs = Date.now()
     expect(harness.log).toContainEqual(expect.objectContaining({ message: 'failed', operation: 'offboarding-sweep' }))
     expect(await harness.deadLetters()).toEqual([])
     expect(await stranded()).toHaveLength(1)

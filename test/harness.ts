@@ -87,8 +87,9 @@ export async function startHarness({
     if (started) return started
     started = await startQueues()
     const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-    for (const queue of [...operationNames, 'dead-letter']) await started.create(`${queue}.fifo`, fifo)
+    for (const queue of [...operationNames, 'dead-letter', 'stranded']) await started.create(`${queue}.fifo`, fifo)
     for (const queue of operationNames) await started.create(`${queue}-retry`, { VisibilityTimeout: 180 })
+    await started.create('stranded')
     return started
   }
   const variables = (name: string) => ({
@@ -105,6 +106,7 @@ export async function startHarness({
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
       RETRY_QUEUE_URL: started.queueUrl(`${name}-retry`),
       DEAD_LETTER_QUEUE_URL: started.queueUrl('dead-letter.fifo'),
+      STRANDED_QUEUE_URLS: [started.queueUrl('stranded.fifo'), started.queueUrl('stranded')].join(','),
     }),
     ...env,
   })
@@ -239,6 +241,8 @@ export async function startHarness({
     bus,
     dynamoDb,
     secrets,
+    /** The queues, which start with the first call: variables lead to them from then on. */
+    startQueues: startQueuesOnce,
     log,
     setEnv,
     variables,

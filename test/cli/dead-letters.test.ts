@@ -164,6 +164,15 @@ async function recordsOf(offboardingId: string, prefix: string): Promise<Record<
 }
 const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('Failed: '))
 
+test('the letter of a scheduled run that did not start says so, and is not redriven', async () => {
+  const event = { id: 'e-1', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
+  const id = await putUndelivered(event, 'offboarding-sweep', 'eventbridge')
+  const { stdout } = await run('list')
+  expect(stdout).toMatch(/^undelivered NO_PERMISSIONS: 1 letter\n {2}A scheduled run did not start\./)
+  const { code, stderr } = await run('redrive', '--id', id, '--yes')
+  expect([code, stderr]).toEqual([1, expect.stringContaining('is no offboarding event of this stack')])
+})
+
 describe('list', () => {
   test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {
     for (let index = 0; index < 7; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)

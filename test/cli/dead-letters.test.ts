@@ -601,7 +601,7 @@ describe('a letter whose content is hostile', () => {
     expect([await left(), (await bodies(`${DRIVE}.fifo`)).length]).toEqual([[HOSTILE.length - sendable.length, 0], 2])
     const discarded = await run('discard', '--all', '--yes')
     expect([discarded.code, await left()]).toEqual([0, [0, 0]])
-  })
+  }, 60_000)
 
   test('events without an id are sent each for itself', async () => {
     const other = { ...EVENT, offboardingId: 'hr-10' }

@@ -57,6 +57,9 @@ export class UpdateSecretVersionStageCommand extends Command {}
 
 export class SQSClient extends Client {}
 export class ChangeMessageVisibilityBatchCommand extends Command {}
+export class DeleteMessageBatchCommand extends Command {}
+export class DeleteMessageCommand extends Command {}
+export class ReceiveMessageCommand extends Command {}
 export class SendMessageBatchCommand extends Command {}
 export class SendMessageCommand extends Command {}
 

@@ -1,8 +1,8 @@
 /**
- * The whole stack on a virtual clock: the functions' own code in containers of their own, FIFO queues, the event bus,
+ * The whole stack on a virtual clock: the functions' own code in containers of their own, the queues, the event bus,
  * Secrets Manager and both vendors. Faults can be injected wherever something can go wrong.
  */
-import type { Handler, SQSRecord } from 'aws-lambda'
+import type { Handler } from 'aws-lambda'
 import { AwsError } from '../aws/json-server.ts'
 import { SecretStore } from '../aws/secret-store.ts'
 import { secretsManagerOperations } from '../aws/secrets-manager.ts'
@@ -11,9 +11,9 @@ import type { World } from '../sandbox/sandbox.ts'
 import { startVendors, type Vendors } from '../sandbox/vendors.ts'
 import { bundleFunctions } from './bundle.ts'
 import { Clock } from './clock.ts'
-import { FifoQueue, type Message } from './fifo.ts'
 import type { Host, VendorAnswer, VendorRequest } from './host.ts'
 import { randomFrom } from './random.ts'
+import { DEAD_LETTERS, retryQueueUrl, STRANDED_QUEUE_URLS, startSqs, workQueueUrl } from './sqs.ts'
 import { Table } from './table.ts'
 
 /**
@@ -49,10 +49,14 @@ export type VendorFault =
   | { fault: 'change'; change: Record<string, unknown> }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
   | { fault: 'code'; code: string | number }
-/** `late`: the work is done, but the answer comes too late. `frozen`: the container stands still for two minutes. */
+/**
+ * `denied`: by IAM. `late`: the work is done, but the answer comes too late. `frozen`: the container stands still for two
+ * minutes.
+ */
 export type AwsFault =
   | 'throttled'
   | 'failed'
+  | 'denied'
   | 'late'
   | 'partial'
   | 'killed-before'
@@ -84,10 +88,23 @@ export type Outcome = {
   input: Record<string, string> | null
   outcome: string
   kind?: string
+  scope?: string
   code?: string | null
   requestId?: string | null
   hint?: string
   eventId: string | null
+}
+
+/** A `Held` event: a bucket that waits. */
+export type Hold = {
+  atMs: number
+  operation: string
+  bucket: string
+  kind: string
+  code?: string | null
+  requestId?: string | null
+  hint: string
+  since: string
 }
 
 /** A `Completed` event. */
@@ -110,11 +127,19 @@ export type Counts = {
 
 const START_MS = Date.parse('2026-11-23T01:00:00Z')
 const TIMEOUT_MS = 29_000
-const VISIBILITY_MS = 180_000
 const MEMORY_GB = 0.5
 /** How long the clients of AWS wait for an answer. */
 const AWS_TIMEOUT_MS = 2_000
 const FROZEN_MS = 120_000
+
+/** What the faults that refuse a call of AWS throw. */
+const ERRORS: Record<string, object> = {
+  throttled: { name: 'ThrottlingException', $metadata: { httpStatusCode: 400 } },
+  denied: { name: 'AccessDeniedException', $metadata: { httpStatusCode: 400 } },
+  failed: { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } },
+}
+
+type PutEvents = { Entries: { DetailType: string; Detail: string }[] }
 
 class Killed extends Error {}
 
@@ -164,12 +189,8 @@ export async function startSimulation(options: SimulationOptions) {
   const outcomes: Outcome[] = []
   const completions: Completion[] = []
   const refusals: { atMs: number; operation: string; token: string }[] = []
-  const deadLetters = new FifoQueue(now, 0, () => {})
+  const holds: Hold[] = []
   const undelivered: { operation: string; event: object }[] = []
-  const queues = new Map(
-    operations.map((name) => [name, new FifoQueue(now, VISIBILITY_MS, (group) => consume(name, group))]),
-  )
-  const queueOf = (name: string) => queues.get(name) as FifoQueue
 
   let running = 0
   let idle = () => {}
@@ -182,6 +203,17 @@ export async function startSimulation(options: SimulationOptions) {
       if (running === 0) idle()
     }
   }
+
+  const { apis, ...sqs } = startSqs({
+    operations,
+    clock,
+    faults,
+    random,
+    poll: () => take(latencies.pollMs),
+    invoke: (name, event) => invoke(name, event),
+    whileRunning,
+    onRequest: (name) => countsOf(name).sqsRequests++,
+  })
 
   const idleContainers = new Map<string, Container[]>(names.map((name) => [name, []]))
 
@@ -198,8 +230,10 @@ export async function startSimulation(options: SimulationOptions) {
       OPERATIONS: operations.join(','),
       ...options.env,
       AWS_REGION: 'simulated',
-      WORK_QUEUE_URL: name,
-      DEAD_LETTER_QUEUE_URL: 'dead-letters',
+      WORK_QUEUE_URL: workQueueUrl(name),
+      RETRY_QUEUE_URL: retryQueueUrl(name),
+      DEAD_LETTER_QUEUE_URL: DEAD_LETTERS,
+      STRANDED_QUEUE_URLS,
       EVENT_BUS_NAME: 'bus',
       LEDGER_TABLE: 'ledger',
     }
@@ -340,16 +374,11 @@ export async function startSimulation(options: SimulationOptions) {
     await take(latencies.awsMs)
     if (fault === 'killed-before') return killed(die, operation)
     if (fault === 'frozen-before') await clock.sleep(FROZEN_MS)
-    if (fault === 'throttled')
-      throw Object.assign(new Error('slow down'), {
-        name: 'ThrottlingException',
-        $metadata: { httpStatusCode: 400 },
-      })
-    if (fault === 'failed')
-      throw Object.assign(new Error('failed'), { name: 'InternalServiceError', $metadata: { httpStatusCode: 500 } })
-    const result =
-      awsOperations[operation]?.(name, input as never, fault === 'partial') ??
-      (/Item$|^Query$/.test(operation) ? ledger : secrets)(name, operation, input)
+    const error = ERRORS[fault ?? '']
+    if (error) throw Object.assign(new Error(fault), error)
+    const service =
+      operation in apis ? queue : operation === 'PutEvents' ? bus : /Item$|^Query$/.test(operation) ? ledger : secrets
+    const result = service(name, operation, input as never, fault === 'partial')
     if (fault === 'late') {
       await clock.sleep(AWS_TIMEOUT_MS)
       throw Object.assign(new Error('no answer in time'), { name: 'TimeoutError' })
@@ -358,54 +387,26 @@ export async function startSimulation(options: SimulationOptions) {
     return fault === 'killed-after' ? killed(die, operation) : (result as Record<string, unknown>)
   }
 
-  type Entry = { Id: string; MessageBody: string; MessageGroupId: string; MessageDeduplicationId: string }
-  type Attributes = Record<string, { StringValue: string }>
-  const everySecond = <T>(partial: boolean, entries: T[]) => entries.map((_, index) => partial && index % 2 === 1)
+  function queue(name: string, operation: string, input: object, partial: boolean): object {
+    countsOf(name).sqsRequests++
+    return apis[operation]?.(input as never, partial) ?? {}
+  }
 
-  const awsOperations: Record<string, (name: string, input: never, partial: boolean) => object> = {
-    SendMessageBatch(name, { Entries }: { Entries: Entry[] }, partial) {
-      countsOf(name).sqsRequests++
-      const refused = everySecond(partial, Entries)
-      const taken = Entries.filter((_, index) => !refused[index])
-      for (const { MessageGroupId, MessageDeduplicationId, MessageBody } of taken)
-        queueOf(name).send(MessageGroupId, MessageDeduplicationId, MessageBody)
-      return { Successful: taken.map(({ Id }) => ({ Id })) }
-    },
-    SendMessage(name, input: Entry & { MessageAttributes: Attributes }) {
-      countsOf(name).sqsRequests++
-      const { MessageGroupId, MessageDeduplicationId, MessageBody, MessageAttributes = {} } = input
-      const reason = Object.fromEntries(
-        Object.entries(MessageAttributes).map(([key, { StringValue }]) => [key, StringValue]),
-      )
-      deadLetters.send(MessageGroupId, MessageDeduplicationId, MessageBody, reason)
-      return { MessageId: MessageDeduplicationId }
-    },
-    ChangeMessageVisibilityBatch(
-      name,
-      { Entries }: { Entries: { ReceiptHandle: string; VisibilityTimeout: number }[] },
-      partial,
-    ) {
-      countsOf(name).sqsRequests++
-      const refused = everySecond(partial, Entries)
-      for (const [index, { ReceiptHandle, VisibilityTimeout }] of Entries.entries())
-        if (!refused[index]) queueOf(name).setVisibility(ReceiptHandle, VisibilityTimeout)
-      return {}
-    },
-    PutEvents(name, { Entries }: { Entries: { Detail: string }[] }, partial) {
-      const refused = everySecond(partial, Entries)
-      for (const [index, { Detail }] of Entries.entries()) {
-        if (refused[index]) continue
-        countsOf(name).eventsPut++
-        const detail = JSON.parse(Detail)
-        if ('completionId' in detail) completions.push({ atMs: now(), ...detail })
-        else outcomes.push({ atMs: now(), ...detail })
-      }
-      return {
-        Entries: refused.map((isRefused) =>
-          isRefused ? { ErrorCode: 'ThrottlingException' } : { EventId: 'simulated' },
-        ),
-      }
-    },
+  function bus(name: string, _operation: string, { Entries }: PutEvents, partial: boolean): object {
+    const isRefused = (index: number) => partial && index % 2 === 1
+    for (const [index, { DetailType, Detail }] of Entries.entries()) {
+      if (isRefused(index)) continue
+      countsOf(name).eventsPut++
+      const event = { atMs: now(), ...JSON.parse(Detail) }
+      if (DetailType.endsWith(' Completed')) completions.push(event)
+      else if (DetailType.endsWith(' Held')) holds.push(event)
+      else outcomes.push(event)
+    }
+    return {
+      Entries: Entries.map((_, index) =>
+        isRefused(index) ? { ErrorCode: 'ThrottlingException' } : { EventId: 'simulated' },
+      ),
+    }
   }
 
   function secrets(name: string, operation: string, input: object): object {
@@ -421,35 +422,6 @@ export async function startSimulation(options: SimulationOptions) {
       countsOf(name).tableReads += table.units.read - read
       countsOf(name).tableWrites += table.units.write - write
     }
-  }
-
-  /** The event source of one group: a batch at a time, until the group is empty. */
-  function consume(name: string, group: string): void {
-    void whileRunning(async () => {
-      const queue = queueOf(name)
-      for (;;) {
-        const availableAtMs = queue.availableAtMs(group)
-        if (availableAtMs === undefined) return
-        if (availableAtMs > now()) await clock.sleep(availableAtMs - now())
-        await take(latencies.pollMs)
-        const messages = queue.receive(group)
-        if (messages.length === 0) return
-        countsOf(name).sqsRequests++
-        if (faults.batch?.() === 'shuffled') messages.sort(() => random() - 0.5)
-        try {
-          const result = (await invoke(name, { Records: messages.map(recordOf) })) as {
-            batchItemFailures: { itemIdentifier: string }[]
-          }
-          const failed = new Set(result.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier))
-          const done = messages.filter(({ id }) => !failed.has(id))
-          if (done.length === 0 || faults.delete?.() === 'lost') continue
-          countsOf(name).sqsRequests++
-          queue.delete(group, new Set(done.map(({ receipt }) => receipt)))
-        } catch {
-          // All come back when their visibility ends.
-        }
-      }
-    })
   }
 
   const planning: (() => Promise<void>)[] = []
@@ -495,10 +467,10 @@ export async function startSimulation(options: SimulationOptions) {
     counts,
     outcomes,
     completions,
+    holds,
     refusals,
-    deadLetters,
     undelivered,
-    queues,
+    ...sqs,
     offboard,
     deliver,
     invoke,
@@ -524,20 +496,6 @@ function asClient(run: () => object): object {
     throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
   }
 }
-
-const recordOf = ({ id, body, receipt, group, receives, sentAtMs, firstReceivedAtMs }: Message): SQSRecord =>
-  ({
-    messageId: id,
-    receiptHandle: receipt,
-    body,
-    attributes: {
-      MessageGroupId: group,
-      ApproximateReceiveCount: String(receives),
-      SentTimestamp: String(sentAtMs),
-      ApproximateFirstReceiveTimestamp: String(firstReceivedAtMs),
-    },
-    messageAttributes: {},
-  }) as unknown as SQSRecord
 
 const dateOf = (nowMs: () => number): DateConstructor =>
   class extends Date {

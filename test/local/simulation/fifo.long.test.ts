@@ -41,7 +41,7 @@ test('deduplicates, hides and hands over as the emulator does', async () => {
       const name = `compared-${queueNumber++}.fifo`
       await queues.create(name, { FifoQueue: true, VisibilityTimeout: VISIBILITY_SECONDS })
       const QueueUrl = queues.queueUrl(name)
-      const model = new FifoQueue(Date.now, VISIBILITY_SECONDS * 1_000, () => {})
+      const model = new FifoQueue({ now: Date.now, visibilityMs: VISIBILITY_SECONDS * 1_000 })
       const waiting = new Map<string, { emulated?: string; modelled?: string }>()
 
       for (const it of steps) {
@@ -89,7 +89,7 @@ test('deduplicates, hides and hands over as the emulator does', async () => {
           if ((model.availableAtMs(group) ?? 0) <= Date.now()) continue
           if (it.do === 'delete') {
             await queues.client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }))
-            model.delete(group, new Set([modelled]))
+            model.delete(new Set([modelled]))
             waiting.delete(group)
           } else {
             await queues.client.send(

@@ -185,7 +185,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           section: 'vendor-slow',
           Description:
             `For 15 minutes a call of ${operation} to ${vendor} has taken more than ${SLOW_MS / 1_000} s on average. ` +
-            'Answers that take longer than 10 s are given up and tried again.',
+            'An answer that does not come in the time that a function has is given up and tried again.',
         }),
       })),
       ...collect(functions, (key, { name }) => ({

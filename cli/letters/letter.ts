@@ -32,10 +32,10 @@ export type Content = { item: unknown } | { event: BusEvent } | { text: string }
 
 type BusEvent = { id?: unknown; source?: unknown; 'detail-type'?: unknown; detail?: unknown }
 
-/** What sending a letter again comes to, or why it cannot be. */
+/** What sending a letter again comes to, or why it cannot be. Letters that hold the same event have the same `key`. */
 export type Redrive =
   | { queue: string; item: WorkItem; group: string }
-  | { event: { id: string; detail: unknown } }
+  | { event: { detail: unknown; key: string } }
   | { refused: string }
 
 /** SQS deletes after so long, which is what the template asks for. */
@@ -99,7 +99,7 @@ function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 're
 
 /** The operation whose function an event did not reach, or that failed on it. */
 function undeliveredTo(message: Message, { operations }: Names): string | null {
-  const [, functionName] = /:function:([^:]+)/.exec(String(targetArnOf(message))) ?? []
+  const [, functionName] = /:function:([^:]+)/.exec(text(targetArnOf(message)) ?? '') ?? []
   return Object.entries(operations).find(([, known]) => known.functionName === functionName)?.[0] ?? null
 }
 
@@ -135,7 +135,7 @@ export function contentOf(message: Message): Content {
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
   const content = contentOf(message)
   if ('item' in content) {
-    const name = String((content.item as WorkItem).operation)
+    const name = text((content.item as { operation: unknown }).operation) ?? ''
     const operation = operations.get(name)
     const queue = names.operations[name]?.queue
     if (!operation || !queue) return { refused: 'names no operation of this stack' }
@@ -150,7 +150,7 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
   if (source !== names.source || type !== OFFBOARDING) return { refused: 'is no offboarding event of this stack' }
   if (issuesOf(offboarding, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }
-  return { event: { id: String(id), detail } }
+  return { event: { detail, key: JSON.stringify([id, detail]) } }
 }
 
 function parsed(body: string): unknown {

@@ -568,6 +568,61 @@ describe('discard', () => {
   })
 })
 
+describe('a letter whose content is hostile', () => {
+  const ITEM = JSON.parse(driveItem('doxcn1'))
+  const OBJECT = { toString: 'x', valueOf: 'x' }
+  const record = (requestContext: unknown, more: object = {}) =>
+    JSON.stringify({ requestContext, requestPayload: offboardingEvent(EVENT), ...more })
+  const HOSTILE: [what: string, body: string][] = [
+    ['an operation that is no text', JSON.stringify({ operation: OBJECT })],
+    ['fields that are no text', JSON.stringify({ ...ITEM, offboardingId: OBJECT, eventId: [OBJECT], redrive: OBJECT })],
+    ['a list as operation', JSON.stringify({ ...ITEM, operation: [[DRIVE]] })],
+    ['a number as operation', JSON.stringify({ ...ITEM, operation: 1e308 })],
+    ['null as operation', JSON.stringify({ ...ITEM, operation: null })],
+    ['input that is no object', JSON.stringify({ ...ITEM, input: [OBJECT] })],
+    ['input with values that are no text', JSON.stringify({ ...ITEM, input: { file_token: OBJECT, file_type: null } })],
+    ['a prototype', `{"__proto__":{"operation":"${DRIVE}"},"operation":"__proto__","input":{"__proto__":{"a":1}}}`],
+    ['a prototype of its input', JSON.stringify(ITEM).replace('{"file_token"', '{"__proto__":{"a":1},"file_token"')],
+    ['deep nesting', `{"operation":${'['.repeat(9_000)}${']'.repeat(9_000)}}`],
+    ['deep nesting in its input', `{"operation":"${DRIVE}","input":{"a":${'{"a":'.repeat(900)}1${'}'.repeat(900)}}}`],
+    ['an offboarding that is too long for a key', JSON.stringify({ ...ITEM, offboardingId: '离'.repeat(5_000) })],
+    ['a function that is no text', record({ functionArn: OBJECT, condition: OBJECT, requestId: [] })],
+    ['an answer that is none', record({}, { responsePayload: null, requestPayload: { 'detail-type': OBJECT } })],
+    ['a list of events', JSON.stringify([offboardingEvent(EVENT)])],
+    ['null', 'null'],
+  ]
+
+  test('is reported; the others go, and it can be listed, shown and discarded', async () => {
+    const ids: string[] = []
+    for (const [, body] of HOSTILE) ids.push(await put(body))
+    for (const token of ['doxcn1', 'doxcn2']) await put(driveItem(token), FORBIDDEN)
+
+    const listed = await run('list', '--json')
+    expect([listed.code, JSON.parse(listed.stdout).length]).toEqual([0, HOSTILE.length + 2])
+    expect((await run('list', '--all')).code).toBe(0)
+    for (const [index, [what]] of HOSTILE.entries()) {
+      const { code, stdout } = await run('show', '--id', ids[index] ?? '')
+      expect([what, code, JSON.parse(stdout || '{}').id]).toEqual([what, 0, ids[index]])
+    }
+    const sendable = HOSTILE.flatMap(([what], index) => (what === 'a function that is no text' ? [ids[index]] : []))
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`Redriven: ${2 + sendable.length}.`)])
+    expect([await left(), (await bodies(`${DRIVE}.fifo`)).length]).toEqual([[HOSTILE.length - sendable.length, 0], 2])
+    const discarded = await run('discard', '--all', '--yes')
+    expect([discarded.code, await left()]).toEqual([0, [0, 0]])
+  }, 60_000)
+
+  test('events without an id are sent each for itself', async () => {
+    const other = { ...EVENT, offboardingId: 'hr-10' }
+    for (const detail of [EVENT, other]) {
+      const { id: _, ...event } = offboardingEvent(detail)
+      await put(JSON.stringify(event))
+    }
+    expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+    expect(bus.events.map(({ event }) => event.detail)).toEqual(expect.arrayContaining([EVENT, other]))
+  })
+})
+
 test('the way back as the README tells it: found, mended, redriven, done', async () => {
   const { local, sandbox, stop } = await startLocalStack()
   onTestFinished(stop)

@@ -1,5 +1,15 @@
 /** `offboarding discover`, as an operator uses it: beside a stack, whose vendors are the sandbox. */
-import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -451,6 +461,41 @@ describe('the file', () => {
     expect([readFileSync(file, 'utf8'), sandbox.requests]).toEqual(['mine', []])
     expect((await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')).code).toBe(0)
     expect([eventOf(file).dingtalk.unionId, statSync(file).mode & 0o777]).toEqual([UNION_ID, 0o600])
+  })
+
+  test.each([false, true])(
+    'that is a link is refused before anything is written; its target exists: %s',
+    async (exists) => {
+      await start()
+      const [file, target] = [newFile(), newFile()]
+      if (exists) writeFileSync(target, 'mine', { mode: 0o644 })
+      symlinkSync(target, file)
+      for (const force of [[], ['--force']]) {
+        const { code, stderr } = await run('--dingtalk-union-id', UNION_ID, '--output', file, ...force)
+        expect([code, stderr]).toEqual([2, expect.stringContaining('and was left as it is: name another file')])
+      }
+      expect([existsSync(target), lstatSync(file).isSymbolicLink(), sandbox.requests]).toEqual([exists, true, []])
+      if (exists) expect([readFileSync(target, 'utf8'), statSync(target).mode & 0o777]).toEqual(['mine', 0o644])
+    },
+  )
+
+  test('is replaced whole: another name of the old one keeps it', async () => {
+    await start()
+    const [file, other] = [newFile(), newFile()]
+    writeFileSync(file, 'mine')
+    linkSync(file, other)
+    expect((await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')).code).toBe(0)
+    expect([readFileSync(other, 'utf8'), eventOf(file).dingtalk.unionId]).toEqual(['mine', UNION_ID])
+    const beside = readdirSync(path.dirname(file)).filter((name) => name.startsWith(`${path.basename(file)}.`))
+    expect(beside).toEqual([])
+  })
+
+  test('of the second part that is a link leaves all parts unwritten', async () => {
+    await start(undefined, { maxTargets: 1 })
+    const file = newFile()
+    symlinkSync(newFile(), file.replace(/\.json$/, '-2.json'))
+    const { code } = await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')
+    expect([code, existsSync(file)]).toEqual([2, false])
   })
 
   test('that cannot be written is one clear line', async () => {

@@ -1,6 +1,7 @@
 /** HTTP calls that name an offboarding. */
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { until } from '../../clock.ts'
 import { type Harness, sampleOf, startHarness } from '../../harness.ts'
 
 const NAME = 'feishu-approval-unsubscribe'
@@ -83,6 +84,25 @@ test('is answered in time when the ledger does not answer', async () => {
   const { body } = await call({ offboarding_id: 'hr-1' }, {}, 1_100)
   expect(body).toMatchObject({ outcome: 'changed' })
   expect(harness.log).toContainEqual(expect.objectContaining({ message: 'unrecorded', offboardingId: 'hr-1' }))
+})
+
+test('is recorded in time when the vendor does not answer', async () => {
+  harness.sandbox.answer({ path: sampleOf(NAME).route }, { stall: 'headers' })
+  harness.clock.takeTimers()
+  let answered: Awaited<ReturnType<typeof callIn>> | undefined
+  const answer = callIn('hr-1').then((given) => {
+    answered = given
+  })
+  await until(() => harness.sandbox.requests.some(({ path }) => path.includes('/unsubscribe')))
+  harness.clock.pass(26_000)
+  // The table's own short timers.
+  await until(() => {
+    harness.clock.pass(1)
+    return answered !== undefined
+  })
+  await answer
+  expect(answered?.body.kind).toBe('timeout')
+  expect((await kept('hr-1')).target).toMatchObject({ outcome: { S: 'failed' }, kind: { S: 'timeout' } })
 })
 
 test('is refused with an id that is none, and asks no vendor', async () => {

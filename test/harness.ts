@@ -5,15 +5,16 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
-import { startDynamoDb } from '../local/aws/dynamodb.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
+import { AwsError, startAwsJson } from '../local/aws/json-server.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
+import type { Host } from '../local/simulation/host.ts'
+import { Table } from '../local/simulation/table.ts'
 import { startClock } from './clock.ts'
-import { ledgerProperties } from './ledger.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -29,8 +30,6 @@ const VARIABLES = {
   MAX_TARGETS_PER_EVENT: '2000',
   OPERATIONS: operationNames.join(','),
 }
-
-const LEDGER = await ledgerProperties()
 
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
@@ -80,7 +79,7 @@ export async function startHarness({
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
-  const dynamoDb = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: LEDGER }] })
+  const dynamoDb = await startLedgerTable()
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   let started: Queues | undefined
   const startQueuesOnce = async () => {
@@ -258,11 +257,49 @@ export async function startHarness({
       clock.stop()
       for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
       Object.assign(process.env, before)
+      dynamoDb.restore()
       random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
     },
   }
+}
+
+const TABLE_OPERATIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query']
+
+/**
+ * The ledger's table in memory, which the functions reach by the simulation's client: the SDK and dynalite take longer than
+ * everything else in a test. test/lib/aws/dynamodb.test.ts, the local stack and the tests of commands have both.
+ */
+async function startLedgerTable() {
+  const table = new Table()
+  const run = (operation: string, input: { TableName?: string }) => {
+    if (input.TableName === VARIABLES.LEDGER_TABLE) return table.run(operation, input)
+    throw new AwsError('ResourceNotFoundException', `no table ${input.TableName}`)
+  }
+  const service = await startAwsJson(
+    Object.fromEntries(TABLE_OPERATIONS.map((operation) => [operation, (input: object) => run(operation, input)])),
+  )
+  const host: Partial<Host> = {
+    sleep: async () => {},
+    date: () => new Date().toUTCString(),
+    aws: async (operation, input) => {
+      try {
+        return JSON.parse(JSON.stringify(await service.call(operation, JSON.parse(JSON.stringify(input)))))
+      } catch (error) {
+        if (!(error instanceof AwsError)) throw error
+        const { message, type, status, details } = error
+        throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
+      }
+    },
+  }
+  Object.assign(globalThis, { host })
+  vi.doMock('@aws-sdk/client-dynamodb', () => import('../local/simulation/dynamodb.ts'))
+  const restore = () => {
+    Reflect.deleteProperty(globalThis, 'host')
+    vi.doUnmock('@aws-sdk/client-dynamodb')
+  }
+  return { ...service, run, items: table.items, restore }
 }
 
 const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({

@@ -112,10 +112,7 @@ beforeEach(async () => {
   harness.log.length = 0
   harness.bus.events.length = 0
   // A user whose new token was rejected is left alone for a while.
-  for (const user of USERS) {
-    const Key = { pk: { S: `user#${user}` }, sk: { S: 'renewal' } }
-    await harness.dynamoDb.run('DeleteItem', { TableName: 'test-ledger', Key })
-  }
+  for (const user of USERS) harness.dynamoDb.items.delete(`user#${user}`)
 })
 
 const failureOf = (name: string, code: number | string) =>

@@ -1,4 +1,4 @@
-/** The handlers in this process, behind real AWS clients, the local AWS pieces and the vendors' sandbox. */
+/** The handlers in this process, between the local AWS pieces and the vendors' sandbox. */
 import { randomUUID } from 'node:crypto'
 import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
@@ -6,7 +6,7 @@ import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
-import { AwsError, startAwsJson } from '../local/aws/json-server.ts'
+import { AwsError, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
@@ -68,25 +68,35 @@ export async function startHarness({
   world = sampleWorld(),
   speed = Number.POSITIVE_INFINITY,
   env = {},
+  sdk = false,
 }: {
   world?: World
   /** How many times faster than documented the vendors' limits pass; by default nothing is ever limited. */
   speed?: number
   /** Variables over those of the harness. */
   env?: Record<string, string>
+  /** Whether the functions have AWS's own clients, which take longer than everything else in most tests. */
+  sdk?: boolean
 } = {}) {
   const before = { ...process.env }
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
-  const dynamoDb = await startLedgerTable()
+  const dynamoDb = await startTable()
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const serviceOf = (operation: string) =>
+    operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
+  const restoreClients = sdk ? () => {} : replaceClients(serviceOf)
   let started: Queues | undefined
-  const startQueuesOnce = async () => {
-    if (started) return started
-    started = await startQueues()
-    const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-    for (const queue of [...operationNames, 'dead-letter']) await started.create(`${queue}.fifo`, fifo)
+  const created = new Set<string>()
+  /** The queues, with that of the operation `name` and that of dead letters. */
+  const startQueuesOf = async (name: string) => {
+    started ??= await startQueues()
+    for (const queue of [`${name}.fifo`, 'dead-letter.fifo'])
+      if (!created.has(queue)) {
+        created.add(queue)
+        await started.create(queue, { FifoQueue: true, VisibilityTimeout: 180 })
+      }
     return started
   }
   const variables = (name: string) => ({
@@ -137,7 +147,7 @@ export async function startHarness({
 
   /** Calls the function as EventBridge and SQS do. */
   const invoke = async (name: string, event: unknown, remainingMs?: number, deadLetterQueue = 'dead-letter.fifo') => {
-    const queues = await startQueuesOnce()
+    const queues = await startQueuesOf(name)
     return call(name, event, remainingMs, {
       ...variables(name),
       DEAD_LETTER_QUEUE_URL: queues.queueUrl(deadLetterQueue),
@@ -164,7 +174,7 @@ export async function startHarness({
       attributes = {} as Record<string, string | undefined>,
     } = {},
   ) => {
-    const queues = await startQueuesOnce()
+    const queues = await startQueuesOf(name)
     const QueueUrl = queues.queueUrl(`${name}.fifo`)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
     for (const MessageBody of bodies) {
@@ -245,8 +255,8 @@ export async function startHarness({
     queue,
     receive,
     /** What is left on the operation's queue. */
-    waiting: async (name: string) => (await startQueuesOnce()).messages(`${name}.fifo`),
-    deadLetters: async () => (await startQueuesOnce()).messages('dead-letter.fifo'),
+    waiting: async (name: string) => (await startQueuesOf(name)).messages(`${name}.fifo`),
+    deadLetters: async () => (created.size > 0 ? ((await started?.messages('dead-letter.fifo')) ?? []) : []),
     outcomes: () =>
       bus.events.flatMap(({ event }) =>
         event.source === 'subscription-offboarding'
@@ -257,7 +267,7 @@ export async function startHarness({
       clock.stop()
       for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
       Object.assign(process.env, before)
-      dynamoDb.restore()
+      restoreClients()
       random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
@@ -267,25 +277,33 @@ export async function startHarness({
 
 const TABLE_OPERATIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query']
 
-/**
- * The ledger's table in memory, which the functions reach by the simulation's client: the SDK and dynalite take longer than
- * everything else in a test. test/lib/aws/dynamodb.test.ts, the local stack and the tests of commands have both.
- */
-async function startLedgerTable() {
+/** The ledger's table, which test/local/simulation/table.long.test.ts compares with dynalite. */
+async function startTable() {
   const table = new Table()
-  const run = (operation: string, input: { TableName?: string }) => {
+  const run = (operation: string) => (input: { TableName?: string }) => {
     if (input.TableName === VARIABLES.LEDGER_TABLE) return table.run(operation, input)
     throw new AwsError('ResourceNotFoundException', `no table ${input.TableName}`)
   }
-  const service = await startAwsJson(
-    Object.fromEntries(TABLE_OPERATIONS.map((operation) => [operation, (input: object) => run(operation, input)])),
-  )
+  const service = await startAwsJson(Object.fromEntries(TABLE_OPERATIONS.map((name) => [name, run(name)])))
+  return { ...service, items: table.items }
+}
+
+/** The modules of AWS's SDK for which the simulation has a client of its own. */
+const CLIENTS = {
+  '@aws-sdk/client-dynamodb': () => import('../local/simulation/dynamodb.ts'),
+  '@aws-sdk/client-eventbridge': () => import('../local/simulation/aws.ts'),
+  '@aws-sdk/client-secrets-manager': () => import('../local/simulation/aws.ts'),
+}
+
+/** Lets these clients call a service directly, as JSON. Returns how to end that. */
+function replaceClients(serviceOf: (operation: string) => Pick<AwsJsonService, 'call'>): () => void {
+  const copy = (value: object) => JSON.parse(JSON.stringify(value))
   const host: Partial<Host> = {
     sleep: async () => {},
     date: () => new Date().toUTCString(),
-    aws: async (operation, input) => {
+    async aws(operation, input) {
       try {
-        return JSON.parse(JSON.stringify(await service.call(operation, JSON.parse(JSON.stringify(input)))))
+        return copy(await serviceOf(operation).call(operation, copy(input)))
       } catch (error) {
         if (!(error instanceof AwsError)) throw error
         const { message, type, status, details } = error
@@ -294,12 +312,11 @@ async function startLedgerTable() {
     },
   }
   Object.assign(globalThis, { host })
-  vi.doMock('@aws-sdk/client-dynamodb', () => import('../local/simulation/dynamodb.ts'))
-  const restore = () => {
+  for (const [module, standIn] of Object.entries(CLIENTS)) vi.doMock(module, standIn)
+  return () => {
     Reflect.deleteProperty(globalThis, 'host')
-    vi.doUnmock('@aws-sdk/client-dynamodb')
+    for (const module of Object.keys(CLIENTS)) vi.doUnmock(module)
   }
-  return { ...service, run, items: table.items, restore }
 }
 
 const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({

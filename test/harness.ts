@@ -6,15 +6,15 @@ import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
-import { AwsError, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
+import { AwsError, type AwsJsonService } from '../local/aws/json-server.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 import type { Host } from '../local/simulation/host.ts'
-import { Table } from '../local/simulation/table.ts'
 import { startClock } from './clock.ts'
+import { startQuickLedger, TABLE_OPERATIONS } from './ledger.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -82,7 +82,7 @@ export async function startHarness({
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
-  const dynamoDb = await startTable()
+  const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE)
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
@@ -273,19 +273,6 @@ export async function startHarness({
       await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
     },
   }
-}
-
-const TABLE_OPERATIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query']
-
-/** The ledger's table, which test/local/simulation/table.long.test.ts compares with dynalite. */
-async function startTable() {
-  const table = new Table()
-  const run = (operation: string) => (input: { TableName?: string }) => {
-    if (input.TableName === VARIABLES.LEDGER_TABLE) return table.run(operation, input)
-    throw new AwsError('ResourceNotFoundException', `no table ${input.TableName}`)
-  }
-  const service = await startAwsJson(Object.fromEntries(TABLE_OPERATIONS.map((name) => [name, run(name)])))
-  return { ...service, items: table.items }
 }
 
 /** The modules of AWS's SDK for which the simulation has a client of its own. */

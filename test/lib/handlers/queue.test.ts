@@ -339,6 +339,10 @@ describe('a bucket', () => {
 })
 
 describe('when AWS fails', () => {
+  beforeEach(async () => {
+    await harness.close()
+    harness = await startHarness({ sdk: true })
+  })
   const calls = () => harness.sandbox.requests.filter(({ path }) => path.includes('/files/')).length
 
   test('an outcome that could not be published is only published again, later and later; nothing is parked before it is', async () => {

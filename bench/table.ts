@@ -14,7 +14,9 @@ export async function handler() {
     operation: OPERATION,
     input: { file_token: `doxcnBench${index}`, file_type: 'docx' },
   }))
-  await Promise.all([reserveCalls(OPERATION, 'bench', { perMinute: BATCH }, BATCH), ...targets.map(readTarget)])
+  const names = targets.map(({ input }) => input.file_token)
+  const reserved = reserveCalls(OPERATION, 'bench', { perMinute: BATCH }, { names, isRepeat: false })
+  await Promise.all([reserved, ...targets.map(readTarget)])
   const finishedAt = new Date().toISOString()
   await Promise.all(targets.map((target) => recordOutcome(target, { outcome: 'changed', attempts: 1, finishedAt })))
   await completeSending(sending)

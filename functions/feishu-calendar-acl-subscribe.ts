@@ -20,6 +20,7 @@ const input = v.strictObject({
 export const operation: Operation<v.InferOutput<typeof input>> = {
   name: 'feishu-calendar-acl-subscribe',
   vendor: feishu,
+  starts: true,
   method: 'POST',
   path: '/open-apis/calendar/v4/calendars/:calendar_id/acls/subscription',
   query: [],

@@ -43,8 +43,10 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
     ...feishuDocumentCodes,
     1064230: {
       kind: 'unavailable',
+      scope: 'item',
       waitMs: 10 * 60_000,
-      means: { en: 'the document is locked for data migration', zh: '数据迁移中,文档已锁定' },
+      patienceMs: 24 * 60 * 60_000,
+      means: { en: 'the document is locked for data migration', zh: '数据迁移中，文档已锁定' },
       hint: { en: 'Repeat when the migration has ended.', zh: '请在数据迁移结束后重试。' },
     },
   },

@@ -29,13 +29,20 @@ export async function functions(osls: Osls) {
   return collect(operations, (operation, { route, vendor }) => {
     const [method = '', path = ''] = route.split(' ')
     const queue = `${idOf(operation)}Queue`
+    const retryQueue = `${idOf(operation)}RetryQueue`
+    const workOn = (id: string) => ({ arn: arnOf(id), batchSize: 10, functionResponseType: 'ReportBatchItemFailures' })
     return {
       [operation]: {
         name: `${stage}-${operation}`,
         handler: `dist/${operation}/index.handler`,
         package: { patterns: ['!**', `dist/${operation}/**`] },
         role: `${idOf(operation)}Role`,
-        environment: { WORK_QUEUE_URL: ref(queue), OPERATIONS: namesOf(operations), ...vendors[vendor] },
+        environment: {
+          WORK_QUEUE_URL: ref(queue),
+          RETRY_QUEUE_URL: ref(retryQueue),
+          OPERATIONS: namesOf(operations),
+          ...vendors[vendor],
+        },
         events: [
           { httpApi: { method, path, authorizer: checked.routeAuthorizer } },
           {
@@ -48,7 +55,8 @@ export async function functions(osls: Osls) {
               deadLetterQueueArn: arnOf('UndeliveredEventsQueue'),
             },
           },
-          { sqs: { arn: arnOf(queue), batchSize: 10, functionResponseType: 'ReportBatchItemFailures' } },
+          { sqs: workOn(queue) },
+          { sqs: { ...workOn(retryQueue), maximumConcurrency: RETRY_CONCURRENCY } },
         ],
         // … and Lambda retries what the function threw on. Either way an event that is given up lands in one queue.
         maximumRetryAttempts: 2,
@@ -59,16 +67,21 @@ export async function functions(osls: Osls) {
   })
 }
 
+/** Repeats at once. They share the pace of their bucket with the work queue, so more would only wait for each other. */
+const RETRY_CONCURRENCY = 5
+
 /** The operations that each plan every event, as a comma list. */
 const namesOf = (operations: Settings['operations']): string => Object.keys(operations).join(',')
 
-/** Work queue and role of each operation. */
+/** Work queue, retry queue and role of each operation. */
 export async function perOperation(osls: Osls) {
   const all = await settings(osls)
   return {
     Resources: collect(all.operations, (operation, config) => ({
       [`${idOf(operation)}Queue`]: workQueue(`${all.stage}-${operation}.fifo`),
       [`${idOf(operation)}QueuePolicy`]: queuePolicy(`${idOf(operation)}Queue`),
+      [`${idOf(operation)}RetryQueue`]: retryQueue(`${all.stage}-${operation}-retry`),
+      [`${idOf(operation)}RetryQueuePolicy`]: queuePolicy(`${idOf(operation)}RetryQueue`),
       [`${idOf(operation)}Role`]: role(operation, operationStatements(operation, config, all), all),
     })),
     Outputs: collect(all.operations, (operation) => ({
@@ -76,25 +89,40 @@ export async function perOperation(osls: Osls) {
         Description: `Work queue of ${operation}`,
         Value: ref(`${idOf(operation)}Queue`),
       },
+      [`${idOf(operation)}RetryQueueUrl`]: {
+        Description: `Items of ${operation} that stepped aside`,
+        Value: ref(`${idOf(operation)}RetryQueue`),
+      },
     })),
   }
 }
 
+/** What both queues of an operation have in common; SQS moves what it gives up to `strandedQueue`. */
+const queueOfOperation = (QueueName: string, strandedQueue: string) => ({
+  QueueName,
+  VisibilityTimeout: 180, // six times the functions' timeout, as AWS advises for a Lambda consumer
+  MessageRetentionPeriod: FOURTEEN_DAYS,
+  SqsManagedSseEnabled: true,
+  // A net below the code, which parks items itself: a deferral counts as a receive, so SQS's highest count.
+  RedrivePolicy: { deadLetterTargetArn: arnOf(strandedQueue), maxReceiveCount: 1000 },
+})
+
 const workQueue = (QueueName: string): Resource => ({
   Type: 'AWS::SQS::Queue',
   Properties: {
-    QueueName,
+    ...queueOfOperation(QueueName, 'StrandedWorkQueue'),
     FifoQueue: true,
     ContentBasedDeduplication: false,
     // A group is a vendor's rate-limit bucket; both settings make groups independent of each other.
     DeduplicationScope: 'messageGroup',
     FifoThroughputLimit: 'perMessageGroupId',
-    VisibilityTimeout: 180, // six times the functions' timeout, as AWS advises for a Lambda consumer
-    MessageRetentionPeriod: FOURTEEN_DAYS,
-    SqsManagedSseEnabled: true,
-    // A net below the code, which parks items itself: a deferral counts as a receive, so SQS's highest count.
-    RedrivePolicy: { deadLetterTargetArn: arnOf('DeadLetterQueue'), maxReceiveCount: 1000 },
   },
+})
+
+/** Standard: each item waits by its own clock and holds no other. */
+const retryQueue = (QueueName: string): Resource => ({
+  Type: 'AWS::SQS::Queue',
+  Properties: queueOfOperation(QueueName, 'StrandedRetriesQueue'),
 })
 
 const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
@@ -137,7 +165,7 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
   return [
     ...baseStatements(`${stage}-${operation}`, checked),
     allow(
-      'WorkOwnQueue',
+      'WorkOwnQueues',
       [
         'sqs:SendMessage',
         'sqs:ReceiveMessage',
@@ -145,7 +173,7 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
         'sqs:ChangeMessageVisibility',
         'sqs:GetQueueAttributes',
       ],
-      arnOf(`${idOf(operation)}Queue`),
+      [arnOf(`${idOf(operation)}Queue`), arnOf(`${idOf(operation)}RetryQueue`)],
     ),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
     allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
@@ -302,6 +330,8 @@ export async function eventAccess(osls: Osls) {
   return {
     Resources: {
       DeadLetterQueuePolicy: queuePolicy('DeadLetterQueue'),
+      StrandedWorkQueuePolicy: queuePolicy('StrandedWorkQueue'),
+      StrandedRetriesQueuePolicy: queuePolicy('StrandedRetriesQueue'),
       UndeliveredEventsQueuePolicy: queuePolicy('UndeliveredEventsQueue', {
         ...allow('UndeliveredByOurRules', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue'), {
           ArnEquals: { 'aws:SourceArn': rules },

@@ -16,6 +16,8 @@ export type AuditLine = {
     | 'completed'
     | 'planned'
     | 'deferred'
+    | 'held'
+    | 'released'
     | 'failed'
     | 'unrecorded'
     | 'renewed'
@@ -31,6 +33,7 @@ export type AuditLine = {
   completionId?: string
   counts?: Record<string, number>
   kind?: string | undefined
+  scope?: string | undefined
   code?: string | null | undefined
   requestId?: string | null | undefined
   hint?: string | undefined
@@ -44,6 +47,8 @@ export type AuditLine = {
   bucket?: string | undefined
   dryRun?: boolean
   waitMs?: number
+  /** Of a hold: when it began. ISO 8601. */
+  since?: string
   /** Where an internal error came from; frames only, for a message may hold content. */
   stack?: string[]
   lambdaRequestId?: string
@@ -51,7 +56,15 @@ export type AuditLine = {
   secretId?: string
 }
 
-const WARNINGS: AuditLine['message'][] = ['parked', 'rejected', 'failed', 'unrecorded', 'unrenewable', 'unstored']
+const WARNINGS: AuditLine['message'][] = [
+  'parked',
+  'rejected',
+  'held',
+  'failed',
+  'unrecorded',
+  'unrenewable',
+  'unstored',
+]
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */
 export function audit(line: AuditLine): void {
@@ -60,8 +73,9 @@ export function audit(line: AuditLine): void {
 }
 
 /** The part of a line, or of an outcome event, that an error fills. */
-export const errorFields = ({ kind, hint, upstream, attempts }: OperationError) => ({
+export const errorFields = ({ kind, scope, hint, upstream, attempts }: OperationError) => ({
   kind,
+  scope,
   ...(upstream && { code: upstream.code, requestId: upstream.requestId }),
   hint: hint.en,
   attempts,

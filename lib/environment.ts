@@ -50,5 +50,5 @@ const misconfigured = (name: string, en: string, zh: string) =>
   new OperationError(
     'misconfigured',
     { en: `The environment variable ${name} ${en}.`, zh: `环境变量 ${name} ${zh}。` },
-    { hint: { en: `Set ${name} and deploy again.`, zh: `请设置 ${name} 后重新部署。` } },
+    { scope: 'us', hint: { en: `Set ${name} and deploy again.`, zh: `请设置 ${name} 后重新部署。` } },
   )

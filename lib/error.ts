@@ -3,16 +3,26 @@
 /** A user-facing text in both languages. */
 export type Text = { en: string; zh: string }
 
-/** What the queue does with an item that failed: set it aside, count it as done, wait for the bucket, or try it later. */
-type QueuePolicy = 'park' | 'gone' | 'defer' | 'backoff'
+/**
+ * What a failure is about: this `item`, the `user` who acts, everything in the rate-limit `bucket`, or `us`, the services of
+ * AWS that the functions need.
+ */
+export type Scope = 'item' | 'user' | 'bucket' | 'us'
 
-type KindPolicy = { status: number; retryable: boolean; queue: QueuePolicy; title: Text; hint: Text }
+/**
+ * What the queue does after a failure: park the item, count it as done, hold the bucket until a probe succeeds, or wait,
+ * as the item may be at fault or everything around it.
+ */
+type QueuePolicy = 'park' | 'gone' | 'hold' | 'wait'
 
-/** Every kind with its HTTP status, whether repeating the same call can help, what the queue does, and default texts. */
+type KindPolicy = { status: number; retryable: boolean; scope: Scope; queue: QueuePolicy; title: Text; hint: Text }
+
+/** Every kind with its HTTP status, whether repeating the same call can help, its usual scope, what the queue does, and default texts. */
 export const KINDS = {
   invalid_request: {
     status: 400,
     retryable: false,
+    scope: 'item',
     queue: 'park',
     title: { en: 'Invalid request', zh: '请求无效' },
     hint: {
@@ -23,6 +33,7 @@ export const KINDS = {
   forbidden: {
     status: 403,
     retryable: false,
+    scope: 'item',
     queue: 'park',
     title: { en: 'Forbidden', zh: '无权操作' },
     hint: {
@@ -33,6 +44,7 @@ export const KINDS = {
   not_found: {
     status: 404,
     retryable: false,
+    scope: 'item',
     queue: 'gone',
     title: { en: 'Not found', zh: '不存在' },
     hint: {
@@ -43,6 +55,7 @@ export const KINDS = {
   reauthorization_required: {
     status: 409,
     retryable: false,
+    scope: 'user',
     queue: 'park',
     title: { en: 'Reauthorization required', zh: '需要用户重新授权' },
     hint: {
@@ -53,24 +66,27 @@ export const KINDS = {
   rate_limited: {
     status: 429,
     retryable: true,
-    queue: 'defer',
+    scope: 'bucket',
+    queue: 'hold',
     title: { en: 'Rate limited', zh: '触发频率限制' },
     hint: { en: 'Wait for the time given in Retry-After, then repeat.', zh: '请等待 Retry-After 所示时间后重试。' },
   },
   quota_exhausted: {
     status: 429,
     retryable: false,
-    queue: 'park',
+    scope: 'bucket',
+    queue: 'hold',
     title: { en: 'Quota exhausted', zh: '调用配额已用尽' },
     hint: {
-      en: 'Buy more quota or wait for the next month, then redrive.',
-      zh: '请购买更多配额或等到下个月，然后重新投递。',
+      en: 'Buy more quota, or wait for the next month: queued work is tried every six hours.',
+      zh: '请购买更多配额，或等到下个月：排队的任务每六小时重试一次。',
     },
   },
   misconfigured: {
     status: 502,
     retryable: false,
-    queue: 'park',
+    scope: 'bucket',
+    queue: 'hold',
     title: { en: 'Misconfigured', zh: '配置有误' },
     hint: {
       en: 'Check the credentials, scopes, IP allow-list and installation of the app.',
@@ -80,6 +96,7 @@ export const KINDS = {
   protocol: {
     status: 502,
     retryable: false,
+    scope: 'item',
     queue: 'park',
     title: { en: 'Vendor answer not understood', zh: '无法理解厂商的应答' },
     hint: {
@@ -90,20 +107,23 @@ export const KINDS = {
   unavailable: {
     status: 503,
     retryable: true,
-    queue: 'backoff',
+    scope: 'bucket',
+    queue: 'wait',
     title: { en: 'Unavailable', zh: '服务暂不可用' },
     hint: { en: 'Repeat the call later.', zh: '请稍后重试。' },
   },
   timeout: {
     status: 504,
     retryable: true,
-    queue: 'backoff',
+    scope: 'bucket',
+    queue: 'wait',
     title: { en: 'No answer in time', zh: '未在时限内应答' },
     hint: { en: 'Repeat the call later.', zh: '请稍后重试。' },
   },
   internal: {
     status: 500,
     retryable: false,
+    scope: 'us',
     queue: 'park',
     title: { en: 'Internal error', zh: '内部错误' },
     hint: {
@@ -133,6 +153,10 @@ type Details = {
   tokenRejected?: boolean
   /** The vendor's last word on a grant or a person, by its documents. */
   final?: boolean
+  /** Where it is not that of the kind. */
+  scope?: Scope | undefined
+  /** How long the queue tries again, where it is not the usual time. Milliseconds. */
+  patienceMs?: number | undefined
 }
 
 /**
@@ -149,10 +173,13 @@ export class OperationError extends Error {
   readonly upstream: Upstream | undefined
   readonly tokenRejected: boolean
   readonly final: boolean
+  readonly patienceMs: number | undefined
+  scope: Scope
   /** Vendor calls made before this was given up; set by `execute`. */
   attempts = 0
 
-  constructor(kind: Kind, detail: Text, { hint, retryAfterMs, upstream, tokenRejected, final }: Details = {}) {
+  constructor(kind: Kind, detail: Text, details: Details = {}) {
+    const { hint, retryAfterMs, upstream, tokenRejected, final, scope, patienceMs } = details
     super(detail.en)
     this.kind = kind
     this.detail = detail
@@ -161,6 +188,18 @@ export class OperationError extends Error {
     this.upstream = upstream
     this.tokenRejected = tokenRejected ?? false
     this.final = final ?? false
+    this.patienceMs = patienceMs
+    // Without a code it was not the vendor's API that answered, so that it says nothing about the item.
+    const isForeign = kind === 'protocol' && !upstream?.code
+    this.scope = scope ?? (isForeign ? 'bucket' : KINDS[kind].scope)
+  }
+
+  /** What the queue does: by the kind, and the scope where that is not the kind's own. */
+  get queue(): QueuePolicy {
+    const { queue } = KINDS[this.kind]
+    const isCommon = this.scope === 'bucket' || this.scope === 'us'
+    if (this.kind === 'protocol' && isCommon) return 'wait'
+    return queue === 'hold' && !isCommon ? 'wait' : queue
   }
 
   get retryable(): boolean {

@@ -11,6 +11,8 @@ export type Operation<I extends Input = Input> = VendorCall<I> & {
   method: 'POST' | 'DELETE'
   /** What callers may send. Fields that are in neither `path` nor `query` say who acts. */
   input: v.GenericSchema<unknown, I>
+  /** It starts a subscription: an id that the vendor does not know is an error, not an end. */
+  starts?: true
   /** What an offboarding event asks of this operation. */
   targets: (offboarding: Offboarding) => I[]
 }

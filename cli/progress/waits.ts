@@ -34,7 +34,8 @@ export async function readWaits(
       return [...new Set(some.map(({ input }) => bucketOf(operation, input)))].map(async (bucket) => {
         const wait = await readWait(name, bucket, operation.pace, speed)
         if (!wait || wait.untilMs < Date.now() + SHORT_WAIT_MS) return
-        if (wait.untilMs > (waits.get(name)?.untilMs ?? 0)) waits.set(name, wait)
+        if (wait.untilMs > (waits.get(name)?.untilMs ?? 0))
+          waits.set(name, { untilMs: wait.untilMs, isHeld: wait.hold !== undefined })
       })
     }),
   )

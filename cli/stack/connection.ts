@@ -130,22 +130,21 @@ async function readDescription(url: string): Promise<StackDescription> {
 }
 
 /** Names of what a stack has, from its compiled template. */
-export function getStackNames({ functions, queues, rules, eventSources }: Wiring): Names {
+export function getStackNames({ functions, rules }: Wiring): Names {
   const [rule] = rules
   const [source] = (rule?.pattern.source ?? []) as string[]
-  const moduleOf = (functionName: string) => functions.find(({ name }) => name === functionName)?.module ?? ''
-  const workQueue = queues.find(({ name }) => name === eventSources[0]?.queue)
-  const { deadLetterTargetArn } = (workQueue?.properties.RedrivePolicy ?? {}) as { deadLetterTargetArn?: string }
+  const lastPart = (url: string | undefined) => url?.split('/').at(-1) ?? ''
+  const operations = functions.filter(({ env }) => env.WORK_QUEUE_URL)
   return {
     bus: rule?.bus ?? '',
     source: source ?? '',
-    deadLetterQueue: deadLetterTargetArn?.split(':').at(-1) ?? '',
+    deadLetterQueue: lastPart(operations[0]?.env.DEAD_LETTER_QUEUE_URL),
     undeliveredEventsQueue: functions.find(({ failureQueue }) => failureQueue)?.failureQueue ?? '',
     operations: Object.fromEntries(
-      eventSources.map(({ queue, functionName }) => {
-        const operation = moduleOf(functionName).split('/').at(-2) ?? ''
-        return [operation, { functionName, queue }]
-      }),
+      operations.map(({ name, module, env }) => [
+        module.split('/').at(-2) ?? '',
+        { functionName: name, queue: lastPart(env.WORK_QUEUE_URL) },
+      ]),
     ),
   }
 }

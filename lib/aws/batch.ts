@@ -27,10 +27,14 @@ export async function sendBatchWithRetry<Item>(
     left = refused.flatMap((index) => left[index] ?? [])
     if (left.length === 0) return
     if (Date.now() - startedAtMs >= RETRY_MS)
-      throw new OperationError('unavailable', {
-        en: `AWS refused ${left.length} of ${batch.length} entries.`,
-        zh: `AWS 拒绝了 ${batch.length} 条中的 ${left.length} 条。`,
-      })
+      throw new OperationError(
+        'unavailable',
+        {
+          en: `AWS refused ${left.length} of ${batch.length} entries.`,
+          zh: `AWS 拒绝了 ${batch.length} 条中的 ${left.length} 条。`,
+        },
+        { scope: 'us' },
+      )
     await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 100 * 2 ** attempts))
   }
 }

@@ -1,7 +1,7 @@
 /** EventBridge: outcome events. */
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
-import type { Kind } from '../error.ts'
+import type { Kind, Scope } from '../error.ts'
 import type { Input } from '../schema.ts'
 import { sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
@@ -26,6 +26,7 @@ export type OutcomeDetail = {
   input: Input | null
   outcome: 'changed' | 'unchanged' | 'gone' | 'planned' | 'parked' | 'rejected'
   kind?: Kind | undefined
+  scope?: Scope | undefined
   code?: string | null | undefined
   requestId?: string | null | undefined
   hint?: string | undefined
@@ -48,6 +49,24 @@ export const publish = (details: OutcomeDetail[]): Promise<void> =>
 /** Publishes that a sending has ended; throws when it was refused to the end. */
 export const publishCompletion = (detail: { completionId: string }): Promise<void> =>
   putEvents([{ DetailType: 'Subscription Offboarding Completed', detail }])
+
+/** `detail` of a `Held` event: why nothing of a bucket is sent, and since when. Times in ISO 8601. */
+export type HeldDetail = {
+  operation: string
+  bucket: string
+  kind: Kind
+  scope: string
+  code: string | null
+  requestId: string | null
+  hint: string
+  since: string
+  /** When the next call is tried. */
+  nextTryAt: string
+}
+
+/** Publishes that a bucket is held; throws when it was refused to the end. */
+export const publishHeld = (detail: HeldDetail): Promise<void> =>
+  putEvents([{ DetailType: 'Subscription Offboarding Held', detail }])
 
 async function putEvents(events: { DetailType: string; detail: object }[]): Promise<void> {
   if (events.length === 0) return

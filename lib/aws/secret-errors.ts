@@ -15,10 +15,11 @@ export function awsError(id: string, error: unknown): OperationError {
 
 /** Secrets Manager failed or did not answer in time. */
 export const unavailable = (id: string) =>
-  new OperationError('unavailable', {
-    en: `Secrets Manager did not return secret "${id}".`,
-    zh: `Secrets Manager 未返回密钥 "${id}"。`,
-  })
+  new OperationError(
+    'unavailable',
+    { en: `Secrets Manager did not return secret "${id}".`, zh: `Secrets Manager 未返回密钥 "${id}"。` },
+    { scope: 'us' },
+  )
 
 /** A secret has at most about 100 versions, of which none younger than a day is removed. */
 const full = (id: string) =>
@@ -29,6 +30,7 @@ const full = (id: string) =>
       zh: `密钥 "${id}" 的版本数已达 Secrets Manager 上限（LimitExceededException）。`,
     },
     {
+      scope: 'us',
       hint: {
         en: 'Secrets Manager makes room a day after the versions were written. Find out what else writes this secret.',
         zh: 'Secrets Manager 会在版本写入一天后腾出空间。请查明还有什么在写入该密钥。',
@@ -42,5 +44,9 @@ export const misconfigured = (id: string, en: string, zh: string) => {
     en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
     zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
   }
-  return new OperationError('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { hint })
+  return new OperationError(
+    'misconfigured',
+    { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` },
+    { scope: 'us', hint },
+  )
 }

@@ -2,6 +2,7 @@
 import {
   ChangeMessageVisibilityBatchCommand,
   SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
   SendMessageCommand,
   SQSClient,
 } from '@aws-sdk/client-sqs'
@@ -17,23 +18,42 @@ const getClient = () => {
   return client
 }
 
+/** The queues of a function, by the variables that name them: FIFO for untried items, standard for those that stepped aside. */
+export type OwnQueue = 'WORK_QUEUE_URL' | 'RETRY_QUEUE_URL'
+
 /** `group` is the rate-limit bucket; a message whose `deduplicationId` was seen within five minutes adds nothing. */
 export type Message = { body: string; group: string; deduplicationId: string }
 
-/** Sends all to the function's own queue, in order; throws `unavailable` when some were refused to the end. */
-export async function sendWork(messages: Message[]): Promise<void> {
-  const QueueUrl = environment('WORK_QUEUE_URL')
-  for (const batch of batchesOf(messages)) {
+/** Sends all to the function's own FIFO queue, in order; throws `unavailable` when some were refused to the end. */
+export const sendWork = (messages: Message[]): Promise<void> =>
+  sendAll(
+    'WORK_QUEUE_URL',
+    messages.map(({ body, group, deduplicationId }) => ({
+      MessageBody: body,
+      MessageGroupId: group,
+      MessageDeduplicationId: deduplicationId,
+    })),
+  )
+
+/** SQS's longest delay of a message. */
+const MAX_DELAY_MS = 15 * 60_000
+
+/** Sends all to the function's second queue, each to be delivered after its wait; throws like `sendWork`. */
+export const sendRetries = (messages: { body: string; waitMs: number }[]): Promise<void> =>
+  sendAll(
+    'RETRY_QUEUE_URL',
+    messages.map(({ body, waitMs }) => ({
+      MessageBody: body,
+      DelaySeconds: Math.ceil(Math.min(waitMs, MAX_DELAY_MS) / 1_000),
+    })),
+  )
+
+async function sendAll(queue: OwnQueue, entries: Omit<SendMessageBatchRequestEntry, 'Id'>[]): Promise<void> {
+  const QueueUrl = environment(queue)
+  for (const batch of batchesOf(entries)) {
     await sendBatchWithRetry(batch, async (left) => {
-      const command = new SendMessageBatchCommand({
-        QueueUrl,
-        Entries: left.map(({ body, group, deduplicationId }, index) => ({
-          Id: String(index),
-          MessageBody: body,
-          MessageGroupId: group,
-          MessageDeduplicationId: deduplicationId,
-        })),
-      })
+      const Entries = left.map((entry, index) => ({ Id: String(index), ...entry }))
+      const command = new SendMessageBatchCommand({ QueueUrl, Entries })
       const { Successful = [] } = await getClient().send(command, callOptions(TIMEOUT_MS))
       const accepted = new Set(Successful.map(({ Id }) => Id))
       return left.flatMap((_, index) => (accepted.has(String(index)) ? [] : [index]))
@@ -75,10 +95,13 @@ export async function sendDeadLetter(
   await getClient().send(command, callOptions(TIMEOUT_MS))
 }
 
-/** Sets when each message of the function's own queue is delivered again. At most ten. */
-export async function deferMessages(messages: { receiptHandle: string; waitMs: number }[]): Promise<void> {
+/** Sets when each message of one of the function's own queues is delivered again. At most ten. */
+export async function deferMessages(
+  queue: OwnQueue,
+  messages: { receiptHandle: string; waitMs: number }[],
+): Promise<void> {
   if (messages.length === 0) return
-  const QueueUrl = environment('WORK_QUEUE_URL')
+  const QueueUrl = environment(queue)
   const command = new ChangeMessageVisibilityBatchCommand({
     QueueUrl,
     Entries: messages.map(({ receiptHandle, waitMs }, index) => ({

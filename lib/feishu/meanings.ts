@@ -23,6 +23,7 @@ export const internalFault: Meaning = {
 /** Two calls at once wanted the same thing. */
 export const contention: Meaning = {
   kind: 'unavailable',
+  scope: 'item',
   means: { en: 'another call is working on the same resource', zh: '资源正被其他调用占用' },
 }
 
@@ -58,12 +59,14 @@ export const notInstalled: Meaning = {
 /** The vendor's last word on a person. */
 export const gone: Meaning = {
   kind: 'not_found',
+  scope: 'user',
   final: true,
   means: { en: 'the user does not exist any more', zh: '用户已不存在或已离职' },
 }
 
 export const frozen: Meaning = {
   kind: 'forbidden',
+  scope: 'user',
   final: true,
   means: { en: 'the user is frozen or has left', zh: '用户已被冻结或已离职' },
   hint: {

@@ -2,7 +2,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import * as v from 'valibot'
 import { audit, errorFields, framesOf } from '../audit.ts'
-import { KINDS, toOperationError } from '../error.ts'
+import { toOperationError } from '../error.ts'
 import type { CallOutcome } from '../ledger/calls.ts'
 import type { Operation } from '../operation.ts'
 import { type Input, id, invalidField, parse, printable } from '../schema.ts'
@@ -61,7 +61,7 @@ export async function answer(
   } catch (thrown) {
     const error = toOperationError(thrown)
     audit({ message: 'failed', ...line(), ...errorFields(error), ...(error !== thrown && { stack: framesOf(thrown) }) })
-    await record({ outcome: KINDS[error.kind].queue === 'gone' ? 'gone' : 'failed', ...errorFields(error) })
+    await record({ outcome: error.queue === 'gone' && !operation.starts ? 'gone' : 'failed', ...errorFields(error) })
     throw error
   }
 }

@@ -1,165 +1,172 @@
-/** The messages of one bucket in a batch: which of them may be sent to the vendor, when, and what happens to those that fail. */
+/** The items of one bucket in a batch: which of them may be sent to the vendor, when, and what is kept of how they end. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SQSRecord } from 'aws-lambda'
-import { errorFields } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
 import { KINDS, OperationError, toOperationError } from '../error.ts'
-import { moveCalls, refuseCalls, reserveCalls } from '../ledger/buckets.ts'
-import { type Failing, readTarget, recordFailure } from '../ledger/offboardings.ts'
+import { moveCalls, reserveCalls, settleCalls } from '../ledger/buckets.ts'
+import { readTarget } from '../ledger/offboardings.ts'
+import { type Bucket, EMPTY, type Failure, NAMELESS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
-import { type Done, type Left, named, parked, readRecord, type Work, workOn } from './queue-record.ts'
+import { partition } from '../partition.ts'
+import { announceHold } from './queue-hold.ts'
+import { type Done, type Left, lost, named, nameOf, type Work, workOn } from './queue-record.ts'
+import { ledgerWaitMs, noteLedger } from './queue-waits.ts'
 
-/** An item is not begun with less time than this left: one slow answer must fit. */
+/** An item is not begun with less time than this left, or than two answers have taken. */
 const ITEM_MS = 8_000
-/** An item that fails is tried again after as long as it has been failing, within these bounds. */
-export const MIN_BACKOFF_MS = 5_000
-export const MAX_BACKOFF_MS = 4 * 60_000
-/** An item that keeps failing while the vendor answers its neighbours is parked after this, or after three of its waits. */
-const POISONED_MS = 5 * 60_000
-/** An item that fails like everything around it waits this long for the vendor before it is parked. */
-const EXHAUSTED_MS = 24 * 60 * 60_000
 /** Calls that are sent this much later than reserved, as when a token had to be fetched first, count from when they were. */
 const LATE_MS = 5
 
-type Failed = { work: Work; error: OperationError }
+/** An item that was tried, and why that failed. `beganAtMs` by AWS's clock. */
+export type Failed = { work: Work; error: OperationError; beganAtMs: number }
 
 /**
- * Works through the messages of a bucket: as many at once as its limit allows. What is done already is only announced
- * again. Where the ledger does not answer, everything waits.
+ * What became of a bucket's items. `untried`: their turn did not come, and does not for `waitMs`. `left`: the ledger did not
+ * answer. `bucket`: as the ledger had it last.
+ */
+export type Worked = { done: Done[]; failed: Failed[]; untried: Work[]; left: Left[]; waitMs: number; bucket: Bucket }
+
+/** `isRepeat`: the items have failed before and stepped aside. */
+type Conditions = { isRepeat: boolean; remainingMs: () => number }
+
+/** When the vendor last answered an item of a bucket in this container, by operation and bucket. */
+const answeredAtMs = new Map<string, number>()
+
+/**
+ * Works through items of a bucket: as many at once as its limit allows, and fewer while it is held. What is done already is only
+ * announced again. Where the ledger does not answer, everything waits.
  */
 export async function workBucket(
   operation: Operation,
-  bucket: string,
-  records: SQSRecord[],
-  remainingMs: () => number,
-): Promise<{ done: Done[]; left: Left[] }> {
-  const { name, pace } = operation
-  const done: Done[] = []
-  const left: Left[] = []
-  const works: Work[] = []
-  for (const read of inTurn(records).map((record) => readRecord(operation, record)))
-    if ('detail' in read) done.push(read)
-    else works.push(read)
-
-  let failed: Failed[] = []
-  /** Calls that are reserved and not sent yet. */
-  let reserved = 0
-  let sendAtMs = 0
-  let waitMs = 0
-  /** How long the vendor asks to wait. */
-  let refusedMs: number | undefined
-  let vendorAnswers = false
-
-  const reserve = async (wanted: number) => {
-    const { granted, waitMs: nextMs = 0, ...reservation } = await reserveCalls(name, bucket, pace, wanted)
-    reserved += granted
-    sendAtMs = reservation.sendAtMs
-    waitMs = granted === wanted ? 0 : nextMs
-  }
-
-  const beforeRepeat = async () => {
-    const { granted, waitMs: retryAfterMs, ...reservation } = await reserveCalls(name, bucket, pace, 1)
-    if (granted === 0) throw new OperationError('rate_limited', NO_CALL_LEFT, { retryAfterMs })
-    await sleepUntil(reservation.sendAtMs)
-  }
-
-  /** `onSend`: called with each when its call is sent, or will not be. */
-  const attemptAll = async (some: Work[], onSend: (work: Work) => void = () => {}) => {
-    await Promise.all(
-      some.map(async (work) => {
-        const beganAtMs = Date.now()
-        const result = await workOn(operation, work, { remainingMs, onSend: () => onSend(work), beforeRepeat })
-        onSend(work)
-        if (!(result instanceof OperationError)) {
-          // What ended without a call says nothing about the vendor.
-          vendorAnswers ||= result.attempts > 0
-          done.push({ ...work, detail: result, ms: Date.now() - beganAtMs })
-        } else if (KINDS[result.kind].queue === 'defer') {
-          const retryAfterMs = result.retryAfterMs ?? MIN_BACKOFF_MS
-          left.push({ record: work.record, waitMs: retryAfterMs, error: result })
-          if (result.upstream) refusedMs = Math.max(refusedMs ?? 0, retryAfterMs)
-        } else failed.push({ work, error: result })
-      }),
-    )
-  }
-
-  /** Tries them at the moment that is reserved for them. When one is sent late, all count from then. */
-  const attemptReserved = async (some: Work[]) => {
-    await sleepUntil(sendAtMs)
-    const unsent = new Set(some)
-    const allSent = Promise.withResolvers<number>()
-    const onSend = (work: Work) => {
-      unsent.delete(work)
-      if (unsent.size === 0) allSent.resolve(awsNowMs())
-    }
-    const recordLate = async (sentAtMs: number) => {
-      if (sentAtMs - sendAtMs > LATE_MS) await moveCalls(name, bucket, sendAtMs, sentAtMs)
-    }
-    await Promise.all([attemptAll(some, onSend), allSent.promise.then(recordLate)])
-  }
-
-  /** Tries them as the bucket's pace allows. Returns those whose turn did not come. */
-  const inPace = async (some: Work[]): Promise<Work[]> => {
-    const waiting = [...some]
-    while (waiting.length > 0 && refusedMs === undefined && remainingMs() >= ITEM_MS) {
-      if (reserved === 0) await reserve(waiting.length)
-      if (reserved === 0) break
-      const now = waiting.splice(0, reserved)
-      reserved -= now.length
-      await attemptReserved(now)
-    }
-    return waiting
-  }
-
-  const calling = works.filter(({ target }) => !target.dryRun)
-  let waiting = works
+  name: string,
+  works: Work[],
+  conditions: Conditions,
+): Promise<Worked> {
+  const [dryRuns, real] = partition(inTurn(works), ({ target }) => target.dryRun)
+  const worked: Worked = { done: [], failed: [], untried: real, left: [], waitMs: 0, bucket: EMPTY }
   try {
-    const [known] = await Promise.all([
-      Promise.all(works.map(async (work) => ({ work, known: await readTarget(work.target) }))),
-      calling.length > 0 && reserve(calling.length),
+    // The first calls are reserved meanwhile, though some of the items may turn out to have ended.
+    const [known, first] = await Promise.all([
+      Promise.all(works.map(async (work) => ({ work, ...(await readTarget(work.target)) }))),
+      real.length > 0 ? reserveFor(operation, name, real, conditions) : undefined,
     ])
-    ledgerFailedAtMs = undefined
-    for (const { work, known: { isDone, outcome } = {} } of known)
-      if (isDone && outcome) done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
-    const ended = new Set(done.map(({ record }) => record))
-    waiting = works.filter(({ record }) => !ended.has(record))
-    await attemptAll(waiting.filter(({ target }) => target.dryRun))
-    waiting = waiting.filter(({ target }) => !target.dryRun)
-    waiting = await inPace(waiting)
-    if (vendorAnswers && failed.length > 0) {
-      // Perhaps only the moment was bad.
-      const once = failed
-      failed = []
-      const notAgain = new Set(await inPace(once.map(({ work }) => work)))
-      failed.push(...once.filter(({ work }) => notAgain.has(work)))
-    }
-    if (refusedMs !== undefined) await refuseCalls(name, bucket, refusedMs)
-    left.push(...waiting.map(({ record }) => ({ record, waitMs: refusedMs === undefined ? waitMs : 0 })))
+    noteLedger()
+    const ended = new Set<Work>()
+    for (const { work, isDone, outcome } of known)
+      if (isDone && outcome) {
+        ended.add(work)
+        worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
+      }
+    const isOpen = (work: Work) => !ended.has(work)
+    worked.untried = real.filter(isOpen)
+    await attempt(operation, name, dryRuns.filter(isOpen), conditions, worked)
+    const failedBefore = known.filter(({ firstFailedAtMs }) => firstFailedAtMs !== undefined)
+    const records = new Set(failedBefore.map(({ work }) => work.record))
+    await workInPace(operation, name, records, conditions, worked, first)
   } catch (thrown) {
     // A failure of the ledger is no reason to park an item.
     const error = toOperationError(thrown)
-    const ended = new Set([...done, ...left].map(({ record }) => record).concat(failed.map(({ work }) => work.record)))
+    const ended = new Set([...worked.done, ...worked.failed.map(({ work }) => work)].map(({ record }) => record))
     const rest = works.filter(({ record }) => !ended.has(record))
-    left.push(...rest.map(({ record }) => ({ record, waitMs: ledgerWaitMs(error), error })))
+    worked.left = rest.map(({ record }) => ({ record, waitMs: ledgerWaitMs(error), error }))
+    worked.untried = []
   }
-
-  const settle = async ({ work, error }: Failed) => {
-    try {
-      const failing = await recordFailure(work.target, errorFields(error), vendorAnswers)
-      if (isHopeless(failing, error)) done.push({ ...work, detail: parked(work.target, error), ms: 0 })
-      else left.push({ record: work.record, waitMs: error.retryAfterMs ?? backoffMs(failing.failingMs), error })
-    } catch (thrown) {
-      const unwritten = toOperationError(thrown)
-      left.push({ record: work.record, waitMs: ledgerWaitMs(unwritten), error: unwritten })
-    }
-  }
-  await Promise.all(failed.map(settle))
-  return { done, left }
+  return worked
 }
 
-/** By AWS's clock, and never sooner. */
-async function sleepUntil(atMs: number): Promise<void> {
-  for (let leftMs = atMs - awsNowMs(); leftMs > 0; leftMs = atMs - awsNowMs()) await sleep(Math.ceil(leftMs))
+const reserveFor = (operation: Operation, name: string, some: Work[], { isRepeat }: Conditions) =>
+  reserveCalls(operation.name, name, operation.pace, {
+    names: some.map(nameOf),
+    isRepeat,
+    answeredAtMs: answeredAtMs.get(`${operation.name} ${name}`),
+  })
+
+/** Tries them as the bucket allows, until none is left, the bucket is held, or time is short. */
+async function workInPace(
+  operation: Operation,
+  name: string,
+  failedBefore: Set<SQSRecord>,
+  conditions: Conditions,
+  worked: Worked,
+  first: Awaited<ReturnType<typeof reserveFor>> | undefined,
+): Promise<void> {
+  const { isRepeat, remainingMs } = conditions
+  let reserved = first
+  let slowestMs = 0
+  while (worked.untried.length > 0 && remainingMs() >= Math.max(ITEM_MS, 2 * slowestMs)) {
+    reserved ??= await reserveFor(operation, name, worked.untried, conditions)
+    const { granted, isAlone, lost: lostNames, bucket, sendAtMs, waitMs = 0 } = reserved
+    reserved = undefined
+    worked.bucket = bucket
+    worked.waitMs = waitMs
+    const [given, others] = partition(worked.untried, (work) => lostNames.includes(nameOf(work)))
+    const [now, untried] = partition(others, (work) => granted.includes(nameOf(work)))
+    worked.untried = untried
+    worked.done.push(...given.map(lost))
+    if (granted.length === 0) return
+    if (now.length === 0) continue
+
+    const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
+    slowestMs = Math.max(slowestMs, wave.ms)
+    if (wave.answered) answeredAtMs.set(`${operation.name} ${name}`, awsNowMs())
+    const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
+    if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
+      const report = { answered: wave.answered, succeededAgain, failure: failureOf(wave.failed), isRepeat }
+      const settled = await settleCalls(operation.name, name, report, now.map(nameOf))
+      worked.bucket = settled.bucket
+      await announceHold(operation, name, settled)
+    }
+    const { hold } = worked.bucket
+    if (hold) worked.waitMs = hold.untilMs - awsNowMs()
+    if (hold || isAlone) return
+  }
+}
+
+type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ms: number }
+
+/** Tries them at once, at the moment that is reserved for them. When one is sent late, all count from then. */
+async function attempt(
+  operation: Operation,
+  name: string,
+  some: Work[],
+  { remainingMs }: Conditions,
+  worked: Worked,
+  sendAtMs?: number,
+): Promise<Wave> {
+  if (sendAtMs !== undefined) await sleepUntil(sendAtMs)
+  const beganAtMs = awsNowMs()
+  const wave: Wave = { done: [], failed: [], answered: false, ms: 0 }
+  const unsent = new Set(some)
+  const allSent = Promise.withResolvers<number>()
+  const onSend = (work: Work) => {
+    unsent.delete(work)
+    if (unsent.size === 0) allSent.resolve(awsNowMs())
+  }
+  const isHeld = worked.bucket.hold !== undefined
+  const limits = { remainingMs, beforeRepeat: () => reserveRepeat(operation, name) }
+  const one = async (work: Work) => {
+    const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isHeld)
+    onSend(work)
+    const ms = awsNowMs() - beganAtMs
+    wave.ms = Math.max(wave.ms, ms)
+    if (result instanceof OperationError) {
+      wave.answered ||= result.scope === 'item' && result.upstream !== undefined
+      wave.failed.push({ work, error: result, beganAtMs })
+      worked.failed.push({ work, error: result, beganAtMs })
+    } else {
+      // What ended without a call says nothing about the vendor.
+      wave.answered ||= result.attempts > 0
+      wave.done.push({ ...work, detail: result, ms })
+      worked.done.push({ ...work, detail: result, ms })
+    }
+  }
+  const recordLate = async () => {
+    if (sendAtMs === undefined || some.length === 0) return
+    const sentAtMs = await allSent.promise
+    if (sentAtMs - sendAtMs > LATE_MS) await moveCalls(operation.name, name, sendAtMs, sentAtMs)
+  }
+  await Promise.all([...some.map(one), recordLate()])
+  return wave
 }
 
 const NO_CALL_LEFT = {
@@ -167,24 +174,43 @@ const NO_CALL_LEFT = {
   zh: '所属限流分组已无剩余调用次数可供重试。',
 }
 
-const isHopeless = ({ failingMs, failingAloneMs }: Failing, { retryAfterMs = 0 }: OperationError): boolean =>
-  failingAloneMs > Math.max(POISONED_MS, 3 * retryAfterMs) || failingMs > EXHAUSTED_MS
-
-/** The wait before something is tried again that has been failing for so long. */
-export const backoffMs = (failingMs: number): number => Math.min(MAX_BACKOFF_MS, Math.max(MIN_BACKOFF_MS, failingMs))
-
-/** Since when the ledger has not answered this container. */
-let ledgerFailedAtMs: number | undefined
-
-/** How long to wait for the ledger: longer, the longer it has not answered this container. */
-export function ledgerWaitMs(error: OperationError): number {
-  ledgerFailedAtMs ??= Date.now()
-  return error.retryable ? backoffMs(Date.now() - ledgerFailedAtMs) : MAX_BACKOFF_MS
+/** Reserves the call of a quick second try. */
+async function reserveRepeat(operation: Operation, name: string): Promise<void> {
+  const wish = { names: [NAMELESS], isRepeat: false }
+  const { granted, waitMs, sendAtMs } = await reserveCalls(operation.name, name, operation.pace, wish)
+  if (granted.length === 0) throw new OperationError('rate_limited', NO_CALL_LEFT, { retryAfterMs: waitMs })
+  await sleepUntil(sendAtMs)
 }
 
-/** Begins with another message at each delivery, so that two slow ones cannot use up every batch's time. */
-function inTurn(records: SQSRecord[]): SQSRecord[] {
-  const deliveries = Number(records[0]?.attributes.ApproximateReceiveCount ?? 1)
-  const first = (deliveries - 1) % records.length
-  return [...records.slice(first), ...records.slice(0, first)]
+/** Of the failures that are about the whole bucket, or may be, the one that says most. */
+function failureOf(failed: Failed[]): Failure | undefined {
+  const common = failed.map(({ error }) => error).filter((error) => isCommon(error) && error.queue !== 'park')
+  const error = common.find(({ kind }) => KINDS[kind].queue === 'hold') ?? common[0]
+  if (!error) return undefined
+  const { kind, scope, upstream, hint, retryAfterMs } = error
+  const { code = null, requestId = null } = upstream ?? {}
+  return {
+    kind,
+    scope,
+    code,
+    requestId,
+    hint: hint.en,
+    calls: common.length,
+    askedMs: kind === 'rate_limited' ? retryAfterMs : undefined,
+  }
+}
+
+/** Whether it is, or may be, about more than this item and its user. */
+export const isCommon = ({ scope }: OperationError): boolean => scope === 'bucket' || scope === 'us'
+
+/** By AWS's clock, and never sooner. */
+async function sleepUntil(atMs: number): Promise<void> {
+  for (let leftMs = atMs - awsNowMs(); leftMs > 0; leftMs = atMs - awsNowMs()) await sleep(Math.ceil(leftMs))
+}
+
+/** Begins with another message at each delivery, so that a probe is not always the same item. */
+function inTurn(works: Work[]): Work[] {
+  const deliveries = Number(works[0]?.record.attributes.ApproximateReceiveCount ?? 1)
+  const first = (deliveries - 1) % works.length
+  return [...works.slice(first), ...works.slice(0, first)]
 }

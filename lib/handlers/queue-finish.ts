@@ -1,19 +1,16 @@
 /** What follows the work: writing and announcing outcomes, setting aside what needs an operator, making buckets wait. */
-import type { SQSRecord } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
 import { publish } from '../aws/eventbridge.ts'
 import { isPermanent } from '../aws/sdk.ts'
-import { deferMessages, sendDeadLetter } from '../aws/sqs.ts'
+import { deferMessages, type OwnQueue, sendDeadLetter } from '../aws/sqs.ts'
 import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { recordAnnounced, recordOutcome } from '../ledger/offboardings.ts'
+import { MAX_WAIT_MS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { finishSendings } from './completed.ts'
-import { backoffMs, ledgerWaitMs, MAX_BACKOFF_MS } from './queue-bucket.ts'
 import { type Done, type Left, named } from './queue-record.ts'
-
-/** The message group: a rate-limit bucket. */
-export const bucketName = ({ attributes }: SQSRecord): string => attributes.MessageGroupId ?? ''
+import { backoffMs, ledgerWaitMs } from './queue-waits.ts'
 
 /**
  * Writes outcomes into the ledger, publishes them, parks what is to be parked, ends the sendings, and returns what must come
@@ -31,7 +28,7 @@ export async function finish(operation: Operation, done: Done[]): Promise<Left[]
   })
   const sinceFinishedMs = ({ detail }: Done) => Date.now() - Date.parse(detail.finishedAt)
   const announceAgain = (some: Done[], thrown: unknown) =>
-    keep(some, thrown, (one) => (isPermanent(thrown) ? MAX_BACKOFF_MS : backoffMs(sinceFinishedMs(one))))
+    keep(some, thrown, (one) => Math.max(isPermanent(thrown) ? MAX_WAIT_MS : 0, backoffMs(sinceFinishedMs(one))))
   try {
     await publish(written.map(({ detail }) => detail))
   } catch (thrown) {
@@ -101,27 +98,26 @@ function report({ name }: Operation, { record, detail, ms }: Done): void {
   })
 }
 
-/** Makes each bucket wait as long as its longest wait, by its first message; the others wait behind it. */
-export async function defer(operation: Operation, left: Left[]): Promise<void> {
-  const visibilities = [...Map.groupBy(left, ({ record }) => bucketName(record))].flatMap(([bucket, messages]) => {
+/**
+ * Sets when messages are delivered again. Of a bucket in the FIFO queue all wait as long as the longest: SQS holds back only those behind
+ * one that waits. In the second queue each waits by its own clock.
+ */
+export async function defer({ name: operation }: Operation, queue: OwnQueue, left: Left[]): Promise<void> {
+  const isFifo = queue === 'WORK_QUEUE_URL'
+  const buckets = Map.groupBy(left, ({ record }) => record.attributes.MessageGroupId)
+  for (const [bucket, messages] of buckets) {
     const longest = messages.reduce((a, b) => (b.waitMs > a.waitMs ? b : a))
-    audit({
-      message: 'deferred',
-      operation: operation.name,
-      bucket,
-      items: messages.length,
-      waitMs: longest.waitMs,
-      ...(longest.error && errorFields(longest.error)),
-    })
-    return messages.map(({ record: { receiptHandle } }, index) => ({
-      receiptHandle,
-      waitMs: index === 0 ? longest.waitMs : 0,
-    }))
-  })
+    const { waitMs, error } = longest
+    audit({ message: 'deferred', operation, bucket, items: messages.length, waitMs, ...(error && errorFields(error)) })
+    if (isFifo) for (const message of messages) message.waitMs = waitMs
+  }
   try {
-    await deferMessages(visibilities)
+    await deferMessages(
+      queue,
+      left.map(({ record: { receiptHandle }, waitMs }) => ({ receiptHandle, waitMs })),
+    )
   } catch (thrown) {
     // They come back all the same when the queue's own visibility timeout ends.
-    audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
+    audit({ message: 'failed', operation, stack: framesOf(thrown) })
   }
 }

@@ -2,7 +2,8 @@
 import type { SQSRecord } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
-import { KINDS, OperationError, toOperationError } from '../error.ts'
+import { OperationError, toOperationError } from '../error.ts'
+import { fingerprint } from '../fingerprint.ts'
 import type { Target } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
 import { parse } from '../schema.ts'
@@ -16,8 +17,6 @@ export type Done = { record: SQSRecord; target?: Target; detail: OutcomeDetail; 
 /** To be delivered again; the reason is missing where its turn did not come. */
 export type Left = { record: SQSRecord; waitMs: number; error?: OperationError }
 
-/** SQS silently deletes a message after 14 days. One that is nearly as old is parked: redriven, it has 14 more. */
-const OUTLIVED_MS = (14 * 24 - 1) * 60 * 60_000
 /** Quick retries are worth staying for; longer waits cost nothing on the queue. */
 const PATIENCE_MS = 900
 
@@ -40,42 +39,29 @@ function itemOf(operation: Operation, { body }: SQSRecord): WorkItem {
   return parse(workItem(operation), json)
 }
 
-/**
- * Carries out what the record asks for. Returns what it ended as, or the error for which it must be tried again; never
- * throws.
- */
+/** Carries out what the record asks for. Returns what it ended as, or the error of its failure; never throws. */
 export async function workOn(
   operation: Operation,
-  { record, target }: Work,
+  { target }: Work,
   limits: Pick<Limits, 'remainingMs' | 'onSend' | 'beforeRepeat'>,
+  isHeld: boolean,
 ): Promise<OutcomeDetail | OperationError> {
+  const { perSecond } = operation.pace
   try {
-    if (Date.now() - queuedMs(record) > OUTLIVED_MS) return parked(target, outlived())
     const { dryRun, input } = target
-    const { outcome, upstream, attempts } = await execute(operation, input, {
-      dryRun,
-      patienceMs: PATIENCE_MS,
-      ...limits,
-    })
+    // Of few calls a minute none is spent on a quick retry, and a probe is one call.
+    const patienceMs = perSecond === undefined || isHeld ? 0 : PATIENCE_MS
+    const { outcome, upstream, attempts } = await execute(operation, input, { dryRun, patienceMs, ...limits })
     return { ...named(target), outcome, ...upstream, attempts, finishedAt: now() }
   } catch (thrown) {
     const error = toOperationError(thrown)
     if (error !== thrown) audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
-    switch (KINDS[error.kind].queue) {
-      case 'park':
-        return parked(target, error)
-      case 'gone':
-        return { ...named(target), outcome: 'gone', ...errorFields(error), finishedAt: now() }
-      default:
-        return error
-    }
+    return error
   }
 }
 
-/** When the message was queued, epoch milliseconds; now if the record does not say, so that nothing is parked for its age. */
-const queuedMs = ({ attributes }: SQSRecord) => Number.parseInt(attributes.SentTimestamp ?? '', 10) || Date.now()
-
-const outlived = () =>
+/** The error of an item that waited until SQS would have deleted it. */
+export const outlived = () =>
   new OperationError(
     'rate_limited',
     {
@@ -89,6 +75,21 @@ const outlived = () =>
       },
     },
   )
+
+/** What an item ends as that was begun three times, the last time alone, and never ended. */
+export const lost = (work: Work): Done => ({ ...work, detail: parked(work.target, ENDED_CONTAINER), ms: 0 })
+
+const ENDED_CONTAINER = new OperationError(
+  'internal',
+  { en: 'It ended the function that worked on it three times.', zh: '该任务三次导致处理它的函数终止。' },
+  {
+    scope: 'item',
+    hint: {
+      en: "Read the function's log at the time of the three tries, and report what ended it. Redriven, it is tried again.",
+      zh: '请查看三次尝试时的函数日志，并反馈终止原因。重新投递后会再次尝试。',
+    },
+  },
+)
 
 /** What a target ends as when it is given up. */
 export const parked = (target: Target | undefined, error: OperationError): OutcomeDetail => ({
@@ -105,5 +106,8 @@ export const named = (target: Target | undefined) => ({
   input: target?.input ?? null,
   eventId: target?.eventId ?? null,
 })
+
+/** A short name of a target, distinct enough among those of a few batches. */
+export const nameOf = ({ target }: Work): string => fingerprint(target).slice(0, 8)
 
 const now = () => new Date().toISOString()

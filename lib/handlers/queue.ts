@@ -1,45 +1,57 @@
 /**
- * The SQS trigger: does work items at the pace the vendor allows.
+ * The SQS triggers: does work items at the pace the vendor allows.
  *
- * A queue's message group is a rate-limit bucket, and while one of a group's messages is invisible the whole group waits.
- * So a bucket is made to wait by the visibility of one message, at no cost, and other buckets go on.
+ * Untried items come from a FIFO queue. Its message group is a rate-limit bucket, and while a group's first messages are invisible
+ * the others wait, at no cost, and other buckets go on. An item that fails for now steps aside to a second, standard queue, where
+ * each message waits by its own clock and holds back no other.
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { toOperationError } from '../error.ts'
 import type { Operation } from '../operation.ts'
+import { partition } from '../partition.ts'
 import { enterLate, LEDGER_GROUP } from './event.ts'
-import { ledgerWaitMs, workBucket } from './queue-bucket.ts'
-import { bucketName, defer, finish } from './queue-finish.ts'
-import type { Done, Left } from './queue-record.ts'
+import { workBucket } from './queue-bucket.ts'
+import { settleItems } from './queue-failed.ts'
+import { defer, finish } from './queue-finish.ts'
+import { type Done, type Left, readRecord, type Work } from './queue-record.ts'
+import { ledgerWaitMs } from './queue-waits.ts'
+import { bucketOf } from './work-item.ts'
 
 /**
- * Works through a batch, buckets side by side. What must be delivered again is reported as failed, its visibility set to
- * when. Never throws because of an item.
+ * Works through a batch of one of the two queues, buckets side by side. What must be delivered again is reported as failed, its
+ * visibility set to when. Never throws because of an item.
  */
 export async function work(
   operation: Operation,
   { Records }: SQSEvent,
   remainingMs: () => number,
 ): Promise<SQSBatchResponse> {
-  const worked = await Promise.all(
-    [...Map.groupBy(Records, bucketName)].map(([bucket, records]) =>
-      bucket === LEDGER_GROUP
-        ? enterEvents(operation, records, remainingMs)
-        : workBucket(operation, bucket, records, remainingMs),
-    ),
+  const isRepeat = !Records[0]?.eventSourceARN.endsWith('.fifo')
+  const [events, items] = partition(Records, ({ attributes }) => attributes.MessageGroupId === LEDGER_GROUP)
+  const left = await enterEvents(operation, events, remainingMs)
+  const done: Done[] = []
+  const works: Work[] = []
+  for (const read of items.map((record) => readRecord(operation, record)))
+    if ('detail' in read) done.push(read)
+    else works.push(read)
+  const buckets = Map.groupBy(works, ({ record, target }) => {
+    return record.attributes.MessageGroupId ?? bucketOf(operation, target.input)
+  })
+  await Promise.all(
+    [...buckets].map(async ([name, some]) => {
+      const worked = await workBucket(operation, name, some, { isRepeat, remainingMs })
+      const settled = await settleItems(operation, name, worked, isRepeat)
+      done.push(...settled.done)
+      left.push(...settled.left)
+    }),
   )
-  const done = worked.flatMap((bucket) => bucket.done)
-  const left = [...worked.flatMap((bucket) => bucket.left), ...(await finish(operation, done))]
-  await defer(operation, left)
+  left.push(...(await finish(operation, done)))
+  await defer(operation, isRepeat ? 'RETRY_QUEUE_URL' : 'WORK_QUEUE_URL', left)
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
 
-/** Writes the entries of the ledger that planning could not write. */
-async function enterEvents(
-  operation: Operation,
-  records: SQSRecord[],
-  remainingMs: () => number,
-): Promise<{ done: Done[]; left: Left[] }> {
+/** Writes the entries of the ledger that planning could not write. Returns those that must come again. */
+async function enterEvents(operation: Operation, records: SQSRecord[], remainingMs: () => number): Promise<Left[]> {
   const left: Left[] = []
   for (const record of records)
     try {
@@ -48,5 +60,5 @@ async function enterEvents(
       const error = toOperationError(thrown)
       left.push({ record, waitMs: ledgerWaitMs(error), error })
     }
-  return { done: [], left }
+  return left
 }

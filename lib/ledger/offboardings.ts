@@ -28,7 +28,7 @@ export type Origin = { source: string; sentAt: string; sentBy?: string | undefin
 /** Of an ended target: what its outcome event says, without what names it. */
 export type Outcome = Pick<
   OutcomeDetail,
-  'outcome' | 'kind' | 'code' | 'requestId' | 'hint' | 'attempts' | 'finishedAt'
+  'outcome' | 'kind' | 'scope' | 'code' | 'requestId' | 'hint' | 'attempts' | 'finishedAt'
 >
 
 const DONE = ['changed', 'unchanged', 'gone', 'planned']
@@ -113,20 +113,27 @@ export type Known = {
   outcome?: Outcome
   /** It is not called again: it is done, or parked and its event is not published yet. */
   isDone: boolean
+  /** When the first of its tries failed; missing where none has. */
+  firstFailedAtMs?: number
 }
 
 /** Reads what is known of a target. */
 export async function readTarget(target: Target): Promise<Known | undefined> {
   const { item } = await getItem(getTargetKey(target))
   if (!item) return undefined
-  const { outcome, isAnnounced } = item as Item & { outcome?: string; isAnnounced?: boolean }
+  const { outcome, isAnnounced, firstFailedAtMs } = item as Item & {
+    outcome?: string
+    isAnnounced?: boolean
+    firstFailedAtMs?: number
+  }
   return {
+    ...(firstFailedAtMs !== undefined && { firstFailedAtMs }),
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),
     isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
   }
 }
 
-const OUTCOME_FIELDS = ['outcome', 'kind', 'code', 'requestId', 'hint', 'attempts', 'finishedAt'] as const
+const OUTCOME_FIELDS = ['outcome', 'kind', 'scope', 'code', 'requestId', 'hint', 'attempts', 'finishedAt'] as const
 
 /** The outcome in the item of a target or of its history. */
 export const outcomeOf = (item: Item): Outcome =>
@@ -134,31 +141,22 @@ export const outcomeOf = (item: Item): Outcome =>
     OUTCOME_FIELDS.flatMap((field) => (item[field] === undefined ? [] : [[field, item[field]]])),
   ) as Outcome
 
-/** How long a target has been failing, and for how long only it, while the vendor answered others. Milliseconds. */
-export type Failing = { failingMs: number; failingAloneMs: number }
-
 /**
- * Records a failed try. A parked target that comes again is open again. `isAlone`: the vendor answered others of the bucket
- * in the same batch. Times are AWS's.
+ * Records a try that failed; `failedAtMs` is when it began, by AWS's clock, and is left out where it says nothing about the item. A parked
+ * target that comes again is open again. Returns when the first of its tries failed.
  */
 export async function recordFailure(
   target: Target,
   { kind, code }: Pick<Outcome, 'kind' | 'code'>,
-  isAlone: boolean,
-): Promise<Failing> {
-  const nowMs = awsNowMs()
+  failedAtMs?: number,
+): Promise<number | undefined> {
   const { item } = await updateItem(getTargetKey(target), {
     set: { ...attributesOf(target), lastKind: kind, lastCode: code },
-    setOnce: {
-      firstFailedAtMs: nowMs,
-      ...(isAlone && { failedAloneAtMs: nowMs }),
-      openIn: getSendingName(target),
-    },
-    remove: ['expiresAt', 'isAnnounced', ...(isAlone ? [] : ['failedAloneAtMs'])],
+    setOnce: { firstFailedAtMs: failedAtMs, openIn: getSendingName(target) },
+    remove: ['expiresAt', 'isAnnounced'],
     when: NOT_DONE,
   })
-  const { firstFailedAtMs = nowMs, failedAloneAtMs = nowMs } = { ...item } as Record<string, number>
-  return { failingMs: nowMs - firstFailedAtMs, failingAloneMs: nowMs - failedAloneAtMs }
+  return item?.firstFailedAtMs as number | undefined
 }
 
 const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
@@ -176,7 +174,7 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   const [written] = await Promise.all([
     updateItem(getTargetKey(target), {
       set: { ...attributesOf(target), ...outcome, expiresAt },
-      remove: ['openIn', 'firstFailedAtMs', 'failedAloneAtMs', 'isAnnounced'],
+      remove: ['openIn', 'firstFailedAtMs', 'isAnnounced'],
       when: NOT_DONE,
     }),
     putNewItem({

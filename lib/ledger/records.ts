@@ -2,9 +2,10 @@
 import { awsNowMs } from '../aws/clock.ts'
 import { type Item, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
-import { type Pace, readBucket, reserve } from './buckets.ts'
+import { readBucket } from './buckets.ts'
 import { type Header, supersedes } from './completion.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
+import { type Hold, holdAt, type Pace, reserve } from './pace.ts'
 import type { Rejection } from './rejections.ts'
 
 /** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */
@@ -116,7 +117,7 @@ async function* unexpired(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
 }
 
 /**
- * When a call of the bucket may be sent, if not now, and whether the bucket is held until then. Epoch milliseconds.
+ * When a call of the bucket may be sent, if not now, and the hold that it has. Epoch milliseconds.
  * `speed`: how much faster than documented the windows of its limits pass.
  */
 export async function readWait(
@@ -124,9 +125,10 @@ export async function readWait(
   bucketName: string,
   pace: Pace,
   speed: number,
-): Promise<{ untilMs: number; isHeld: boolean } | undefined> {
+): Promise<{ untilMs: number; hold: Hold | undefined } | undefined> {
   const bucket = await readBucket(operation, bucketName)
   const nowMs = awsNowMs()
-  const { retryAtMs: untilMs } = reserve(bucket, pace, 1, nowMs, speed)
-  return untilMs === undefined ? undefined : { untilMs, isHeld: (bucket.heldUntilMs ?? 0) > nowMs }
+  const wish = { names: ['any'], isRepeat: false }
+  const { retryAtMs: untilMs } = reserve(bucket, pace, wish, nowMs, speed)
+  return untilMs === undefined ? undefined : { untilMs, hold: holdAt(bucket, nowMs) }
 }

@@ -10,12 +10,15 @@ export type VerdictKind = (typeof VERDICTS)[number]
 export const verdictOf = ({ kind, final }: OperationError): VerdictKind | undefined =>
   final ? VERDICTS.find((verdict) => verdict === kind) : undefined
 
+/** Only this user's items wait, and no vendor that answers for others says anything about this user's tokens. */
+const OF_USER = { scope: 'user', patienceMs: 24 * 60 * 60_000 } as const
+
 /** Another caller is renewing the tokens. */
 export const busy = (retryAfterMs: number) =>
   new OperationError(
     'unavailable',
     { en: "The user's tokens are being renewed.", zh: '正在刷新该用户的令牌。' },
-    { retryAfterMs },
+    { ...OF_USER, retryAfterMs },
   )
 
 /** The last try failed, and the next one is in `waitMs`. */
@@ -30,7 +33,7 @@ export const failing = (
       en: `The tokens in secret "${secretId}" could not be renewed (${why}); the next try is in ${seconds(waitMs)} s.`,
       zh: `密钥 "${secretId}" 中的令牌刷新失败（${why}），${seconds(waitMs)} 秒后再试。`,
     },
-    { retryAfterMs: waitMs, hint: KINDS[kind].retryable ? undefined : KINDS[kind].hint },
+    { ...OF_USER, retryAfterMs: waitMs, hint: KINDS[kind].retryable ? undefined : KINDS[kind].hint },
   )
 }
 
@@ -43,6 +46,7 @@ export const rejectedWhileNew = ({ secretId }: User, waitMs: number) =>
       zh: `厂商拒绝了密钥 "${secretId}" 中不久前签发的访问令牌。`,
     },
     {
+      ...OF_USER,
       retryAfterMs: Math.min(waitMs, REJECTED_MS),
       hint: {
         en: 'Repeat the call later. If it goes on, ask the vendor why it rejects new tokens.',
@@ -57,7 +61,7 @@ const seconds = (ms: number) => Math.ceil(ms / 1_000)
 export function retryAfter(error: OperationError, retryAfterMs: number): OperationError {
   if (!error.retryable) return error
   const { kind, detail, hint, upstream } = error
-  return new OperationError(kind, detail, { hint, upstream, retryAfterMs })
+  return new OperationError(kind, detail, { ...OF_USER, hint, upstream, retryAfterMs })
 }
 
 const REFUSALS: Record<VerdictKind, Text & { hint?: Text }> = {
@@ -90,6 +94,7 @@ export function refusal(
     },
     {
       upstream: cause?.upstream,
+      scope: 'user',
       final: true,
       hint: kind === 'reauthorization_required' ? grantAgain(authorizeCommand) : (cause?.hint ?? hint),
     },

@@ -116,7 +116,7 @@ export type Seen = { secret: UserSecret; versionId: string }
  * another shape.
  */
 export async function readUser({ secretId, authorizeCommand }: User): Promise<Seen> {
-  const version = await readVersion(secretId)
+  const version = await readVersion(secretId).catch(aboutUser)
   if (version) return { secret: parseUser({ secretId }, version.text), versionId: version.versionId }
   throw new OperationError(
     'reauthorization_required',
@@ -125,9 +125,20 @@ export async function readUser({ secretId, authorizeCommand }: User): Promise<Se
   )
 }
 
+/** What is wrong with one user's secret is no fault of the others'. */
+function aboutUser(thrown: unknown): never {
+  if (thrown instanceof OperationError && thrown.kind === 'misconfigured') thrown.scope = 'user'
+  throw thrown
+}
+
 /** The text of a user's secret; `misconfigured` when it is of another shape. */
-export const parseUser = ({ secretId }: Pick<User, 'secretId'>, text: string): UserSecret =>
-  parseSecret(secretId, userSecret, text)
+export function parseUser({ secretId }: Pick<User, 'secretId'>, text: string): UserSecret {
+  try {
+    return parseSecret(secretId, userSecret, text)
+  } catch (thrown) {
+    return aboutUser(thrown)
+  }
+}
 
 const grant = (command: string): Text => ({
   en: `This user has not granted access yet. Have this user grant it: ${command}`,

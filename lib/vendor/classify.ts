@@ -68,6 +68,8 @@ export function judge(
       upstream,
       tokenRejected: 'tokenRejected' in meaning,
       final: meaning.final ?? false,
+      scope: code === null ? 'bucket' : meaning.scope,
+      patienceMs: meaning.patienceMs,
     },
   )
 }

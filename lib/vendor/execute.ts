@@ -102,14 +102,14 @@ async function checkOwner(
       en: `The tokens stored for ${identity.userId} belong to ${named}.`,
       zh: `为 ${identity.userId} 存储的令牌属于 ${named}。`,
     },
-    { hint: grantAgain(authorizeCommand) },
+    { hint: grantAgain(authorizeCommand), scope: 'user' },
   )
 }
 
 /** Where the acting person must be active, as a custodian must, their departure is an error, not an end. */
 function explainDeparture(error: OperationError, { mustBeActive }: Identity): OperationError {
   if (!mustBeActive || error.kind !== 'not_found' || !error.final) return error
-  return new OperationError('forbidden', error.detail, { upstream: error.upstream })
+  return new OperationError('forbidden', error.detail, { upstream: error.upstream, scope: error.scope })
 }
 
 function callWith<I extends Input>(

@@ -1,18 +1,22 @@
 /** What a vendor is to this bundle. */
-import type { Kind, Text } from '../error.ts'
+import type { Kind, Scope, Text } from '../error.ts'
 import type { VendorResponse } from '../request.ts'
 import type { TokenBudget } from '../tokens/budget.ts'
 
 /**
  * What one documented code means: a kind of failure, or the wanted state already reached, or a token to renew. `hint`
  * says what to do where the kind's own hint is not precise enough; `waitMs` is the shortest sensible wait. `final` marks the
- * vendor's last word on a grant or a person, by its documents: asked again, it would say the same.
+ * vendor's last word on a grant or a person, by its documents: asked again, it would say the same. `scope` and `patienceMs`,
+ * how long the queue tries again, are given where they are not the usual ones.
  */
-export type Meaning = { means: Text; hint?: Text; waitMs?: number; final?: true } & (
-  | { kind: Kind }
-  | { outcome: 'unchanged' }
-  | { tokenRejected: true }
-)
+export type Meaning = {
+  means: Text
+  hint?: Text
+  waitMs?: number
+  final?: true
+  scope?: Scope
+  patienceMs?: number
+} & ({ kind: Kind } | { outcome: 'unchanged' } | { tokenRejected: true })
 
 /** One row for each documented code, by the code as the vendor sends it. */
 export type CodeTable = Readonly<Record<string, Meaning>>

@@ -14,8 +14,8 @@ const UNLISTED: [Text, number][] = [
 const QUEUE: Record<(typeof KINDS)[Kind]['queue'], Text> = {
   park: { en: 'parked', zh: '搁置' },
   gone: { en: 'done, as `gone`', zh: '视为 `gone`' },
-  defer: { en: 'the bucket waits', zh: '整组等待' },
-  backoff: { en: 'tried again', zh: '稍后重试' },
+  hold: { en: 'the bucket waits until a probe succeeds', zh: '整组等待，直到探测成功' },
+  wait: { en: 'tried again', zh: '稍后重试' },
 }
 
 const NOTHING_TO_DO: Text = { en: 'Nothing: it was so already.', zh: '无需处理:原本如此。' }

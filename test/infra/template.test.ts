@@ -194,6 +194,8 @@ describe('packaging', () => {
     for (const name of names) {
       const { id } = queueNamed(plain, `dev-${name}.fifo`)
       expect(text(plain.Outputs[`${id}Url`])).toMatchObject({ Value: `<${id}>` })
+      const retries = queueNamed(plain, `dev-${name}-retry`).id
+      expect(text(plain.Outputs[`${retries}Url`])).toMatchObject({ Value: `<${retries}>` })
     }
   })
 
@@ -238,6 +240,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
   const functionName = `dev-${name}`
   const lambda = () => lambdaOf(plain, functionName)
   const queue = () => queueNamed(plain, `${functionName}.fifo`)
+  const retryQueue = () => queueNamed(plain, `${functionName}-retry`)
 
   it('runs its own bundle on Node 24, arm64', () => {
     expect(lambda()).toMatchObject({
@@ -280,6 +283,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     expect(lambdaOf(template, `${stage}-${name}`).Environment.Variables).toEqual({
       ...vendorEnvironment[vendor],
       WORK_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}.fifo`).id}>`,
+      RETRY_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}-retry`).id}>`,
       DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
       EVENT_BUS_NAME: '<EventBus>',
       LEDGER_TABLE: '<Ledger>',
@@ -332,17 +336,16 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     })
   })
 
-  it('works on its own queue, item by item', () => {
-    const mapping = one(
-      plain,
-      'AWS::Lambda::EventSourceMapping',
+  it('works on its two queues, item by item, and repeats no more than five batches at once', () => {
+    const mappings = ofType(plain, 'AWS::Lambda::EventSourceMapping').filter(
       (it) => it.FunctionName === `<${lambda().id}.Arn>` && it.Enabled,
     )
-    expect(mapping).toMatchObject({
-      EventSourceArn: `<${queue().id}.Arn>`,
-      BatchSize: 10,
-      FunctionResponseTypes: ['ReportBatchItemFailures'],
-    })
+    const itemByItem = { BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] }
+    expect(mappings).toMatchObject([
+      { EventSourceArn: `<${queue().id}.Arn>`, ...itemByItem },
+      { EventSourceArn: `<${retryQueue().id}.Arn>`, ...itemByItem, ScalingConfig: { MaximumConcurrency: 5 } },
+    ])
+    expect(mappings[0]).not.toHaveProperty('ScalingConfig')
   })
 
   it('has a FIFO queue whose groups are independent, encrypted, kept for 14 days', () => {
@@ -356,14 +359,27 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
       VisibilityTimeout: 180,
       MessageRetentionPeriod: fourteenDays,
       SqsManagedSseEnabled: true,
-      RedrivePolicy: { deadLetterTargetArn: '<DeadLetterQueue.Arn>', maxReceiveCount: 1000 },
+      RedrivePolicy: { deadLetterTargetArn: '<StrandedWorkQueue.Arn>', maxReceiveCount: 1000 },
     })
     expect(queue().VisibilityTimeout).toBeGreaterThanOrEqual(6 * lambda().Timeout)
   })
 
+  it('has a standard queue for repeats, encrypted, kept for 14 days', () => {
+    expect(retryQueue()).toEqual({
+      id: `${queue().id.replace(/Queue$/, '')}RetryQueue`,
+      QueueName: `${functionName}-retry`,
+      VisibilityTimeout: 180,
+      MessageRetentionPeriod: fourteenDays,
+      SqsManagedSseEnabled: true,
+      RedrivePolicy: { deadLetterTargetArn: '<StrandedRetriesQueue.Arn>', maxReceiveCount: 1000 },
+    })
+  })
+
   it.each(['dev', 'prod'] as const)('may do its own work and nothing else (%s)', (stage) => {
     const template = stages[stage]()
-    const queueArn = `<${queueNamed(template, `${stage}-${name}.fifo`).id}.Arn>`
+    const queueArns = ['.fifo', '-retry'].map(
+      (suffix) => `<${queueNamed(template, `${stage}-${name}${suffix}`).id}.Arn>`,
+    )
     const prefix = stage === 'prod' && vendor === 'feishu' ? 'lark' : `subscription-offboarding/${stage}/${vendor}`
     const networkInterfaces = [
       'ec2:CreateNetworkInterface',
@@ -388,7 +404,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
           'sqs:ChangeMessageVisibility',
           'sqs:GetQueueAttributes',
         ],
-        Resource: queueArn,
+        Resource: queueArns,
       },
       {
         Effect: 'Allow',
@@ -577,7 +593,7 @@ describe('policies', () => {
 
   it('let nobody use a queue without TLS, and only our rules send undelivered events', () => {
     const queues = ofType(plain, 'AWS::SQS::Queue')
-    expect(queues).toHaveLength(names.length + 2)
+    expect(queues).toHaveLength(2 * names.length + 4)
     for (const { id } of queues) {
       const [overTls, ...others] = policyOfQueue(plain, id).toReversed()
       expect(overTls).toEqual({
@@ -670,6 +686,18 @@ describe('what all operations share', () => {
       SqsManagedSseEnabled: true,
     })
     expect(queue).not.toHaveProperty('FifoQueue')
+  })
+
+  it('is two queues for what SQS gives up, a FIFO and a standard one, that a sweep has time for', () => {
+    for (const [name, id, FifoQueue] of [
+      ['dev-stranded.fifo', 'StrandedWorkQueue', true],
+      ['dev-stranded', 'StrandedRetriesQueue', undefined],
+    ] as const) {
+      const queue = queueNamed(plain, name)
+      expect(queue).toMatchObject({ id, MessageRetentionPeriod: fourteenDays, SqsManagedSseEnabled: true })
+      expect(queue.FifoQueue).toBe(FifoQueue)
+      expect(queue.VisibilityTimeout).toBeGreaterThanOrEqual(lambdaOf(plain, `dev-${SWEEP}`).Timeout)
+    }
   })
 
   it('is one authorizer, and none with IAM', () => {

@@ -1,0 +1,151 @@
+/**
+ * What becomes of items that failed, or whose turn did not come.
+ *
+ * | what failed                | untried item                       | one that has stepped aside                              |
+ * |----------------------------|------------------------------------|---------------------------------------------------------|
+ * | the item, for good         | parked, or done as `gone`          | the same                                                |
+ * | the item or user, for now  | steps aside                        | waits by its own clock, then is parked                  |
+ * | perhaps it, perhaps others | steps aside while others are tried | the same                                                |
+ * | the bucket                 | waits for a probe                  | waits; where that takes long, in the first queue again  |
+ *
+ * An item is parked half an hour after its first failure where the vendor has answered another one since, else after a day, and
+ * for its bucket's sake when that has been held for a day; a code can have its own patience.
+ */
+import { errorFields } from '../audit.ts'
+import { awsNowMs } from '../aws/clock.ts'
+import type { OutcomeDetail } from '../aws/eventbridge.ts'
+import { sendRetries, sendWork } from '../aws/sqs.ts'
+import { OperationError, toOperationError } from '../error.ts'
+import { fingerprint } from '../fingerprint.ts'
+import { recordFailure, type Target } from '../ledger/offboardings.ts'
+import { type Bucket, type Hold, isTryingOthers, type Pace } from '../ledger/pace.ts'
+import type { Operation } from '../operation.ts'
+import { type Failed, isCommon, type Worked } from './queue-bucket.ts'
+import { type Done, type Left, outlived, parked, type Work } from './queue-record.ts'
+import { backoffMs, DAY_MS, HOUR_MS, ledgerWaitMs } from './queue-waits.ts'
+
+/** An item that keeps failing while the vendor answers others is parked after this. */
+const PATIENCE_MS = HOUR_MS / 2
+/** A month's quota may come back only with the next. */
+const QUOTA_PATIENCE_MS = 13 * DAY_MS
+/** SQS deletes a message silently after 14 days. One that is nearly as old is parked: redriven, it has 14 more. */
+const OUTLIVED_MS = 14 * DAY_MS - HOUR_MS
+/** One that has not been tried waits for its turn almost to the end. */
+const OUTLIVED_UNTRIED_MS = 14 * DAY_MS - HOUR_MS / 4
+/** A repeat waits as long as its item has been failing, and no less than so many calls of its bucket take, or a minute. */
+const CALLS_BETWEEN = 100
+const MINUTE_MS = 60_000
+/** Of a repeat whose turn has not come, that part of the time for which it has been failing. */
+const TURN_SHARE = 10
+/** After so many failed probes, repeats wait for the bucket where they cost nothing: in the first queue. */
+const PROBES_OF_LONG_HOLD = 4
+
+/** Decides about every item of the bucket `name`. What is neither done nor left after it has moved to the other queue. */
+export async function settleItems(
+  operation: Operation,
+  name: string,
+  { done, failed, untried, left, waitMs, bucket }: Worked,
+  isRepeat: boolean,
+): Promise<{ done: Done[]; left: Left[] }> {
+  const ended = { done: [...done], left: [...left] }
+  const { hold } = bucket
+  const aside: { work: Work; waitMs: number }[] = []
+  const back: Work[] = []
+  const end = (work: Work, detail: OutcomeDetail) => void ended.done.push({ ...work, detail, ms: 0 })
+  const leave = (work: Work, waitMs: number, error?: OperationError) => {
+    if (ageMs(work) > (error ? OUTLIVED_MS : OUTLIVED_UNTRIED_MS)) end(work, parked(work.target, outlived()))
+    else ended.left.push({ record: work.record, waitMs, ...(error && { error }) })
+  }
+  const waitForBucket = (work: Work, error?: OperationError) => {
+    if (isRepeat && isLong(hold)) back.push(work)
+    else if (hold && isOverdue(hold) && ageMs(work) >= DAY_MS) end(work, endWithBucket(work.target, hold))
+    else leave(work, isRepeat ? Math.max(waitMs, MINUTE_MS, ageMs(work) / TURN_SHARE) : waitMs, error)
+  }
+
+  const settle = async ({ work, error, beganAtMs }: Failed) => {
+    const { queue } = error
+    const isFinal = queue === 'park' || queue === 'gone' || (queue === 'hold' && work.target.dryRun)
+    if (isFinal) return end(work, endOf(operation, work.target, error))
+    const isOfBucket = queue === 'hold' || (isCommon(error) && hold !== undefined && !isTryingOthers(hold))
+    const firstFailedAtMs = await recordFailure(work.target, errorFields(error), isOfBucket ? undefined : beganAtMs)
+    if (isOfBucket) return waitForBucket(work, error)
+    const failingMs = awsNowMs() - (firstFailedAtMs ?? beganAtMs)
+    if (isHopeless(error, failingMs, bucket, work.target.dryRun)) end(work, parked(work.target, error))
+    else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs), error)
+    else aside.push({ work, waitMs: repeatWaitMs(operation.pace, error, 0) })
+  }
+
+  for (const work of untried) waitForBucket(work)
+  await Promise.all(
+    failed.map((one) =>
+      settle(one).catch((thrown) => {
+        const error = toOperationError(thrown)
+        ended.left.push({ record: one.work.record, waitMs: ledgerWaitMs(error), error })
+      }),
+    ),
+  )
+  const later = aside.map(({ work, waitMs }) => ({ body: work.record.body, waitMs }))
+  await move(
+    aside.map(({ work }) => work),
+    ended.left,
+    () => sendRetries(later),
+  )
+  const again = back.map(({ record: { body }, target }) => {
+    return { body, group: name, deduplicationId: fingerprint(target, hold?.sinceMs) }
+  })
+  await move(back, ended.left, () => sendWork(again))
+  return ended
+}
+
+/** Moves them to the other queue; where SQS does not take them, they stay. */
+async function move(some: Work[], left: Left[], send: () => Promise<void>): Promise<void> {
+  if (some.length === 0) return
+  try {
+    await send()
+  } catch (thrown) {
+    const error = toOperationError(thrown)
+    left.push(...some.map((work) => ({ record: work.record, waitMs: backoffMs(ageMs(work)), error })))
+  }
+}
+
+/** What an item ends as whose failure is final. What a started subscription names must exist. */
+function endOf({ starts }: Operation, target: Target, error: OperationError): OutcomeDetail {
+  return error.queue === 'gone' && !starts ? { ...parked(target, error), outcome: 'gone' } : parked(target, error)
+}
+
+/** How long a message has been on its queue; SQS says since when. */
+const ageMs = ({ record: { attributes } }: Work): number =>
+  Date.now() - (Number.parseInt(attributes.SentTimestamp ?? '', 10) || Date.now())
+
+const isLong = (hold: Hold | undefined): boolean => (hold?.probes ?? 0) >= PROBES_OF_LONG_HOLD
+
+const isOverdue = ({ kind, sinceMs }: Hold): boolean =>
+  awsNowMs() - sinceMs >= (kind === 'quota_exhausted' ? QUOTA_PATIENCE_MS : DAY_MS)
+
+/** What an item ends as whose bucket has been held for too long. */
+const endWithBucket = (target: Target, { kind, scope, code, requestId, hint }: Hold): OutcomeDetail => ({
+  ...parked(target, new OperationError('unavailable', { en: '', zh: '' })),
+  kind,
+  scope,
+  code,
+  requestId,
+  hint,
+})
+
+/** Whether an item that has been failing for so long is given up. A dry run changes nothing, and nothing is lost with it. */
+function isHopeless({ patienceMs }: OperationError, failingMs: number, bucket: Bucket, dryRun: boolean): boolean {
+  if (patienceMs !== undefined) return failingMs >= patienceMs
+  const nowMs = awsNowMs()
+  // An item that succeeds at last shows that the vendor was at fault.
+  const sinceMs = Math.max(nowMs - failingMs, bucket.succeededAgainAtMs ?? 0)
+  const isOnlyOne = dryRun || (bucket.answeredAtMs ?? 0) > sinceMs
+  return failingMs >= DAY_MS || (isOnlyOne && nowMs - sinceMs >= PATIENCE_MS)
+}
+
+/** How long a repeat waits whose item has been failing for so long: as long again, but so that it is tried when its patience ends. */
+function repeatWaitMs({ perMinute, perSecond }: Pace, { retryAfterMs = 0 }: OperationError, failingMs: number): number {
+  const callsMs = perSecond === undefined && perMinute ? (CALLS_BETWEEN / perMinute) * MINUTE_MS : 0
+  const leastMs = Math.max(MINUTE_MS, callsMs)
+  const toPatienceMs = failingMs < PATIENCE_MS ? PATIENCE_MS - failingMs : PATIENCE_MS
+  return Math.max(retryAfterMs, leastMs, Math.min(failingMs, toPatienceMs))
+}

@@ -1,0 +1,30 @@
+/** Says that a bucket is held, once, and that it goes on. */
+import { audit, framesOf } from '../audit.ts'
+import { publishHeld } from '../aws/eventbridge.ts'
+import { mustAnnounce, recordHeld } from '../ledger/buckets.ts'
+import type { Bucket, Hold } from '../ledger/pace.ts'
+import type { Operation } from '../operation.ts'
+
+/**
+ * Announces the bucket's hold where an operator must end it, or has to know. An event that could not be published is published at the next
+ * probe.
+ */
+export async function announceHold(
+  { name: operation }: Operation,
+  bucket: string,
+  { bucket: { hold }, released }: { bucket: Bucket; released: Hold | undefined },
+): Promise<void> {
+  if (released?.isAnnounced) audit({ message: 'released', operation, bucket, since: timeOf(released.sinceMs) })
+  if (!hold || !mustAnnounce(hold)) return
+  const { kind, scope, code, requestId, hint } = hold
+  const reason = { operation, bucket, kind, scope, code, requestId, hint, since: timeOf(hold.sinceMs) }
+  try {
+    await publishHeld({ ...reason, nextTryAt: timeOf(hold.untilMs) })
+    audit({ message: 'held', ...reason })
+    await recordHeld(operation, bucket)
+  } catch (thrown) {
+    audit({ message: 'failed', operation, bucket, stack: framesOf(thrown) })
+  }
+}
+
+const timeOf = (atMs: number) => new Date(atMs).toISOString()

@@ -483,14 +483,18 @@ export async function startSimulation(options: SimulationOptions) {
     deliver,
     invoke,
     startedAtMs: START_MS,
-    /** Lets time pass until nothing is under way. */
-    finish: () =>
-      clock.run(
-        new Promise<void>((resolve) => {
-          idle = resolve
-          if (running === 0) resolve()
-        }),
-      ),
+    /** Lets time pass until nothing is under way; throws when that takes longer than `withinMs`. */
+    finish(withinMs = Number.POSITIVE_INFINITY): Promise<void> {
+      const ended = new Promise<void>((resolve) => {
+        idle = resolve
+        if (running === 0) resolve()
+      })
+      const late = async () => {
+        await clock.sleep(withinMs)
+        throw new Error(`not finished within ${withinMs / 3_600_000} simulated hours`)
+      }
+      return clock.run(Promise.race([ended, late()]))
+    },
   }
 }
 

@@ -5,6 +5,8 @@ import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 
 export const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS
+/** Nothing waits for longer: SQS keeps messages for 14 days. */
+const LONGEST_MS = 15 * 24 * HOUR_MS
 const LATENCIES = { vendorMs: 100, awsMs: 15, pollMs: 20, initMs: 300, jitter: 0.5 }
 
 const pad = (item: number) => String(item).padStart(4, '0')
@@ -191,7 +193,7 @@ export async function runBucket(options: BucketOptions) {
     await simulation.clock.run(simulation.clock.sleep(startedAtMs + atMs - simulation.clock.nowMs))
     offboard(detail, atMs)
   }
-  await simulation.finish()
+  await simulation.finish(LONGEST_MS)
 
   function offboard(detail: object, atMs: number): void {
     const { offboardingId } = detail as { offboardingId: string }

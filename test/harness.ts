@@ -248,8 +248,8 @@ export async function startHarness({
     bus,
     dynamoDb,
     secrets,
-    /** The queues, which start with the first call: variables lead to them from then on. */
-    startQueues: startQueuesOnce,
+    /** The queues of an operation and those that all share: variables lead to them from then on. */
+    startQueues: startQueuesOf,
     log,
     setEnv,
     variables,

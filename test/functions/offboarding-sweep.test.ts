@@ -14,7 +14,7 @@ let harness: Harness
 let ledger: typeof import('../../lib/ledger/offboardings.ts') & typeof import('../../lib/ledger/completion.ts')
 beforeEach(async () => {
   harness = await startHarness()
-  await harness.startQueues()
+  await harness.startQueues(TARGET.operation)
   harness.setEnv('feishu-drive-unsubscribe')
   const [offboardings, completion] = await Promise.all([
     import('../../lib/ledger/offboardings.ts'),
@@ -84,13 +84,13 @@ test('parks a target whose message SQS has deleted, and ends its sending', async
 
 /** Puts a message into a stranded queue, as SQS does after 1,000 deliveries. */
 async function strand(body: string, queue = 'stranded.fifo'): Promise<void> {
-  const { client, queueUrl } = await harness.startQueues()
+  const { client, queueUrl } = await harness.startQueues(TARGET.operation)
   const fifo = { MessageGroupId: 'feishu:default', MessageDeduplicationId: body.slice(0, 100) }
   const QueueUrl = queueUrl(queue)
   await client.send(new SendMessageCommand({ QueueUrl, MessageBody: body, ...(queue.endsWith('.fifo') && fifo) }))
 }
 const stranded = async () => {
-  const { messages } = await harness.startQueues()
+  const { messages } = await harness.startQueues(TARGET.operation)
   return (await Promise.all(['stranded.fifo', 'stranded'].map(messages))).flat()
 }
 const ITEM = itemOf(TARGET.operation, TARGET.input)

@@ -111,6 +111,10 @@ export function repeatable(flags: string, description: string, choices?: readonl
   })
 }
 
+/** The option of a report after which an id that the vendor does not know is no reason for exit code 3. */
+export const goneIsFineOption = () =>
+  new Option('--gone-is-fine', 'end with 0, not 3, though the vendor does not know an id')
+
 /** Adds options whose declarations several commands share. */
 export const withOptions = (command: Command, options: Option[]): Command =>
   options.reduce((all, option) => all.addOption(option), command)

@@ -1,5 +1,4 @@
 /** `offboarding discover`: a leaver's subscriptions, as far as the vendors list them, as an event to review and send. */
-import { existsSync } from 'node:fs'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
 import type { EventPart } from '../lib/operation-docs.ts'
@@ -14,7 +13,7 @@ import {
 import { paced, patient } from './discovery/pace.ts'
 import { feishuDocumentStatus } from './discovery/vendor-lists.ts'
 import { assertEvent, fileOf, mergeParts, newOffboardingId } from './event/event-detail.ts'
-import { writeEventFile } from './event/event-file.ts'
+import { assertWritable, writeEventFile } from './event/event-file.ts'
 import { type Io, log } from './io.ts'
 import {
   type Connection,
@@ -112,9 +111,10 @@ async function discover(io: Io, options: Options): Promise<number> {
   if (openId === undefined && userFile.length > 0)
     throw new UsageError('--user-file has no effect without --feishu-open-id')
   if (force && output === undefined) throw new UsageError('--force has no effect without --output')
+  const replacing = { mayReplace: force, hint: force ? 'name another file' : 'name another file, or --force' }
   // An approval stands for what is still to be found.
   assertEvent({ offboardingId, feishu: { approvalCodes: ['found'], files } }, 'this', io)
-  if (output !== undefined && !force) assertNew(output)
+  if (output !== undefined) assertWritable(output, replacing)
 
   const signal = io.catchInterrupt()
   try {
@@ -135,7 +135,7 @@ async function discover(io: Io, options: Options): Promise<number> {
         some: targets.slice(index * perEvent, (index + 1) * perEvent),
       }))
       signal.throwIfAborted()
-      if (!force) for (const { file } of parts) assertNew(file)
+      for (const { file } of parts) assertWritable(file, replacing)
       const isFeishu = (part: EventPart) => 'feishu' in part
       for (const { file, some } of parts) {
         const tenant = leaver.tenantKey && some.some(isFeishu) ? [{ feishu: { tenantKey: leaver.tenantKey } }] : []
@@ -164,11 +164,6 @@ type Leaver = {
 
 /** `event.json`, and for the second of several `event-2.json`. */
 const partOf = (file: string, index: number) => (index === 0 ? file : file.replace(/(\.[^./]*)?$/, `-${index + 1}$1`))
-
-function assertNew(file: string): void {
-  if (existsSync(file))
-    throw new UsageError(`${file} exists already and was left as it is: name another file, or --force`)
-}
 
 /** Shows what the vendors answer, as they answer, and returns it. */
 async function findAll(io: Io, leaver: Leaver, { speed }: Connection, signal: AbortSignal): Promise<Finding[]> {

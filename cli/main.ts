@@ -19,7 +19,7 @@ const COMMANDS: Record<string, () => Promise<(io: Io) => Command | Promise<Comma
 
 /**
  * Runs `offboarding ARGS` and returns the exit code: 0 when all is well, 1 when something failed or needs an operator, 2 for
- * wrong usage, 130 when interrupted. A failure is one line on standard error.
+ * wrong usage, 3 when a vendor does not know an id, 130 when interrupted. A failure is one line on standard error.
  */
 export async function main(args: string[], io: Io): Promise<number> {
   const [name = ''] = args
@@ -35,8 +35,13 @@ export async function main(args: string[], io: Io): Promise<number> {
     .addHelpText(
       'after',
       `
-Exit code 0: all is well. 1: something failed or needs an operator. 2: wrong
-usage. 130: interrupted.
+Exit codes:
+  0    all is well
+  1    something failed, has not ended or needs an operator
+  2    wrong usage; nothing was done
+  3    all ended, but a vendor does not know an id: check it (offboard, report;
+       0 with --gone-is-fine)
+  130  interrupted; what was sent goes on
 
 Examples:
   npx offboarding offboard local/events/offboarding.json --dry-run

@@ -5,7 +5,7 @@ import { OperationError } from '../lib/error.ts'
 import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
 import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
-import { readObject, repeatable, UsageError, withOptions } from './command.ts'
+import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
 import { assertEvent, mergeParts, newOffboardingId } from './event/event-detail.ts'
 import { type Io, log } from './io.ts'
 import { follow, sendEvent } from './progress/follow.ts'
@@ -34,7 +34,10 @@ function optionOf(option: EventOption): Option {
   return isRepeatable(option) ? repeatable(flags, `${option.help}; may be repeated`) : new Option(flags, option.help)
 }
 
-type Options = ConnectionOptions & { id?: string; dryRun?: boolean; follow?: string } & Record<string, unknown>
+type Options = ConnectionOptions & { id?: string; dryRun?: boolean; follow?: string; goneIsFine?: boolean } & Record<
+    string,
+    unknown
+  >
 
 export async function offboardCommand(io: Io): Promise<Command> {
   const eventOptions = await listEventOptions()
@@ -56,14 +59,15 @@ export async function offboardCommand(io: Io): Promise<Command> {
           ...targetOptions.map((option) => option.attributeName()),
         ]),
       ),
-    [...targetOptions, ...connectionOptions()],
+    [...targetOptions, goneIsFineOption(), ...connectionOptions()],
   )
     .addHelpText(
       'after',
       `
 Exit code 0: everything ended well. 1: something is parked or was rejected, or
-the command failed. 2: wrong options or event, nothing was sent. 130:
-interrupted; the work goes on.
+the command failed. 2: wrong options or event, nothing was sent. 3: everything
+ended, but the vendor does not know an id (gone): check it. 130: interrupted;
+the work goes on.
 
 Examples:
   npx offboarding offboard local/events/offboarding.json --dry-run
@@ -81,7 +85,7 @@ async function offboard(
   options: Options,
   eventOptions: EventOption[],
 ): Promise<number> {
-  const { stage, region, param, local, follow: followed, dryRun = false, ...targets } = options
+  const { stage, region, param, local, follow: followed, dryRun = false, goneIsFine = false, ...targets } = options
   const [other] = Object.keys({ ...(followed !== undefined && { follow: followed }), ...targets })
   if (file === undefined && other === undefined)
     throw new UsageError('expected one EVENT.json, or targets, or --follow OFFBOARDING_ID')
@@ -108,7 +112,7 @@ async function offboard(
   try {
     const report = await follow(io, connection, { offboardingId, eventId, signal })
     io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
-    return getExitCode(report)
+    return getExitCode(report, { goneIsFine })
   } catch (error) {
     log(io, `To go on following it: ${commandLine(['offboard', '--follow', offboardingId], options)}`)
     if (signal.aborted) return 130

@@ -1,12 +1,13 @@
 /** `offboarding report`: what became of every target, from the ledger. */
 import { Command, Option } from 'commander'
 import { readRecords } from '../lib/ledger/records.ts'
-import { CommandError, repeatable, withOptions } from './command.ts'
+import { CommandError, goneIsFineOption, repeatable, withOptions } from './command.ts'
 import { type Io, log } from './io.ts'
 import { follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
 import { OUTCOMES } from './progress/rows.ts'
 import { getExitCode, type Report, summarize } from './progress/summary.ts'
+import { loadOperations, readWaits } from './progress/waits.ts'
 import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
 import { useLedger } from './stack/ledger.ts'
 
@@ -17,6 +18,7 @@ type Options = ConnectionOptions & {
   only?: string[]
   dryRun?: true
   follow?: true
+  goneIsFine?: true
 }
 
 export const reportCommand = (io: Io): Command =>
@@ -25,7 +27,8 @@ export const reportCommand = (io: Io): Command =>
       .summary('show what became of every target of an offboarding')
       .description(
         'Shows every target of an offboarding with its outcome, the vendor code, the time and the vendor request id, and its ' +
-          'history if it was tried more than once; what needs an operator comes first. A target counts once, by its newest ' +
+          'history if it was tried more than once; what needs an operator comes first, what the vendor does not know is shown ' +
+          'apart. A target counts once, by its newest ' +
           'outcome; one that was changed stays so when a later try finds it unchanged or gone.',
       )
       .argument('<offboarding-id>', 'as in the event')
@@ -34,7 +37,8 @@ export const reportCommand = (io: Io): Command =>
       .addOption(new Option('--markdown', 'for a ticket').conflicts(['json', 'csv']))
       .addOption(repeatable('--only <outcome>', 'show only targets with this outcome; may be repeated', OUTCOMES))
       .option('--dry-run', 'of its dry runs, which are otherwise shown only if there is no real run')
-      .option('--follow', 'show progress until everything has ended, then the report'),
+      .option('--follow', 'show progress until everything has ended, then the report')
+      .addOption(goneIsFineOption()),
     connectionOptions(),
   )
     .addHelpText(
@@ -42,6 +46,7 @@ export const reportCommand = (io: Io): Command =>
       `
 Exit code 0: everything ended well. 1: something is parked, rejected or
 unfinished, the offboarding is unknown, or the command failed. 2: wrong options.
+3: everything ended, but the vendor does not know an id (gone): check it.
 
 Example:
   AWS_PROFILE=ops npx offboarding report hr-2026-000123 --stage prod --markdown`,
@@ -60,13 +65,16 @@ async function report(io: Io, offboardingId: string, options: Options): Promise<
   const format = FORMATS[json ? 'json' : csv ? 'csv' : markdown ? 'markdown' : 'table']
   const shown = found.rows.filter(({ outcome }) => only === undefined || only.includes(outcome))
   io.stdout.write(`${format(found, shown)}\n`)
-  return getExitCode(found)
+  return getExitCode(found, options)
 }
 
 async function read(connection: Connection, offboardingId: string, { dryRun }: Options): Promise<Report> {
   useLedger(connection)
   const operations = Object.keys(connection.names.operations)
-  const found = summarize(offboardingId, await readRecords(offboardingId), { operations, dryRun })
+  const records = await readRecords(offboardingId)
+  const found = summarize(offboardingId, records, { operations, dryRun })
+  if (found?.rows.some(({ outcome }) => outcome === 'open'))
+    return { ...found, waits: await readWaits(records, found, await loadOperations(connection), connection.speed) }
   if (found) return found
   throw new CommandError(`nothing is known of ${dryRun ? 'a dry run of ' : ''}this offboarding`)
 }

@@ -19,13 +19,13 @@ declare const PACKAGE_VERSION: string | undefined
 const USER_AGENT = `subscription-offboarding/${typeof PACKAGE_VERSION === 'string' ? PACKAGE_VERSION : 'source'}`
 
 const CONNECT_TIMEOUT_MS = 3_000
-const ANSWER_TIMEOUT_MS = 10_000
 const MAX_RESPONSE_BYTES = 1024 * 1024
 
 const agent = new Agent({
   connect: { timeout: CONNECT_TIMEOUT_MS },
   allowH2: false,
-  bodyTimeout: ANSWER_TIMEOUT_MS,
+  // An answer may take all the time that the caller has.
+  bodyTimeout: 0,
   maxResponseSize: MAX_RESPONSE_BYTES,
   // Below what load balancers keep, so that a thawed container seldom meets a socket closed at the other end.
   keepAliveTimeout: 4_000,
@@ -33,8 +33,8 @@ const agent = new Agent({
 
 /**
  * Sends once and reads the whole answer, whatever its status. Redirects are not followed.
- * Throws `timeout` when no answer came within `remainingMs` (10 s at most), `unavailable` when the connection failed or
- * broke, `protocol` when the answer is larger than 1 MiB or no HTTP.
+ * Throws `timeout` when no whole answer came within `remainingMs` or no connection within 3 s, `unavailable` when the
+ * connection failed or broke, `protocol` when the answer is larger than 1 MiB, no HTTP or cannot be decoded.
  */
 export async function send(
   { method, url, headers, body }: VendorRequest,
@@ -42,32 +42,58 @@ export async function send(
 ): Promise<VendorResponse> {
   // It begins with an origin as URL has it, in the normal form that undici sends.
   const pathAt = url.indexOf('/', 'https://'.length)
-  const timeoutMs = Math.max(1, Math.min(remainingMs, ANSWER_TIMEOUT_MS + CONNECT_TIMEOUT_MS))
+  const timeoutMs = Math.max(1, remainingMs)
+  const options: Dispatcher.DispatchOptions = {
+    origin: url.slice(0, pathAt),
+    path: url.slice(pathAt),
+    method,
+    headers: {
+      'user-agent': USER_AGENT,
+      ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
+      ...headers,
+    },
+    body: body === undefined ? null : JSON.stringify(body),
+    headersTimeout: timeoutMs,
+  }
   try {
-    return await exchange(
-      {
-        origin: url.slice(0, pathAt),
-        path: url.slice(pathAt),
-        method,
-        headers: {
-          'user-agent': USER_AGENT,
-          ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
-          ...headers,
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        headersTimeout: Math.min(timeoutMs, ANSWER_TIMEOUT_MS),
-      },
-      timeoutMs,
-    )
+    const { bytes, ...answer } = await exchange(options, timeoutMs)
+    const codings = answer.headers['content-encoding']
+    const plain = codings === undefined || bytes.length === 0 ? bytes : await decode(bytes, String(codings))
+    return { ...answer, text: plain.toString().replace(/^\ufeff/, '') }
   } catch (error) {
     throw transportError(error, new URL(url).host)
   }
 }
 
+/** Undoes content codings. No request asks for one, but a proxy may apply one all the same. */
+async function decode(bytes: Buffer, codings: string): Promise<Buffer> {
+  const { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } = await import('node:zlib')
+  const limits = { maxOutputLength: MAX_RESPONSE_BYTES }
+  const decoders = new Map<string, (coded: Buffer) => Buffer>([
+    ['gzip', (coded) => gunzipSync(coded, limits)],
+    ['x-gzip', (coded) => gunzipSync(coded, limits)],
+    // It stands for zlib's format. Some servers send the bare data, which never begins as that does.
+    ['deflate', (coded) => (((coded[0] ?? 0) & 0x0f) === 8 ? inflateSync : inflateRawSync)(coded, limits)],
+    ['br', (coded) => brotliDecompressSync(coded, limits)],
+    ['identity', (coded) => coded],
+  ])
+  try {
+    // The coding named last was applied last.
+    return codings
+      .toLowerCase()
+      .split(',')
+      .reduceRight((coded, name) => (decoders.get(name.trim()) as (coded: Buffer) => Buffer)(coded), bytes)
+  } catch {
+    throw Object.assign(new Error('damaged, too large or in an unknown coding'), { code: 'CONTENT_ENCODING' })
+  }
+}
+
+type Exchanged = Omit<VendorResponse, 'text'> & { bytes: Buffer }
+
 /** What undici's request() does, without its stream of the body and its abort signal, which take a tenth of its time. */
-function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promise<VendorResponse> {
+function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
-    const response: VendorResponse = { status: 0, headers: {}, text: '' }
+    const response: Omit<VendorResponse, 'text'> = { status: 0, headers: {} }
     const chunks: Buffer[] = []
     let controller: Dispatcher.DispatchController | undefined
     let late: Error | undefined
@@ -89,10 +115,7 @@ function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promi
       },
       onResponseEnd() {
         clearTimeout(timer)
-        response.text = Buffer.concat(chunks)
-          .toString()
-          .replace(/^\ufeff/, '')
-        resolve(response)
+        resolve({ ...response, bytes: Buffer.concat(chunks) })
       },
       onResponseError(_, error) {
         clearTimeout(timer)
@@ -102,15 +125,16 @@ function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promi
   })
 }
 
-const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'UND_ERR_ABORTED']
+const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_ABORTED']
+const NOT_UNDERSTOOD = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLOW|HPE_\w+|CONTENT_ENCODING)$/
 
 function transportError(error: unknown, host: string): OperationError {
   const { name, code: given } = error as { name?: string; code?: unknown }
   const code = typeof given === 'string' ? given : undefined
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'UND_ERR_HEADERS_OVERFLOW' || code?.startsWith('HPE_'))
+  if (code !== undefined && NOT_UNDERSTOOD.test(code))
     return new OperationError('protocol', {
-      en: `The answer of ${host} is too large or not HTTP (${code}).`,
-      zh: `${host} 的应答过大或不符合 HTTP（${code}）。`,
+      en: `The answer of ${host} is too large, not HTTP or wrongly encoded (${code}).`,
+      zh: `${host} 的应答过大、不符合 HTTP 或编码有误（${code}）。`,
     })
   if (code === 'UND_ERR_INVALID_ARG')
     return new OperationError('internal', { en: 'The request could not be formed.', zh: '无法构造请求。' })

@@ -20,7 +20,8 @@ keeps the HTTP API up.
 
   npm start -- [options]
 
-  --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected
+  --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected,
+                     3 when nothing was, but a vendor does not know an id
   --event FILE       the event's detail as JSON (default local/events/offboarding.json)
   --no-event         send none; "npx offboarding offboard" in another terminal does
   --dry-run          plan and check everything, change nothing

@@ -32,10 +32,10 @@ export type Content = { item: unknown } | { event: BusEvent } | { text: string }
 
 type BusEvent = { id?: unknown; source?: unknown; 'detail-type'?: unknown; detail?: unknown }
 
-/** What sending a letter again comes to, or why it cannot be. */
+/** What sending a letter again comes to, or why it cannot be. Letters that hold the same event have the same `key`. */
 export type Redrive =
   | { queue: string; item: WorkItem; group: string }
-  | { event: { id: string; detail: unknown } }
+  | { event: { detail: unknown; key: string } }
   | { refused: string }
 
 /** SQS deletes after so long, which is what the template asks for. */
@@ -52,7 +52,7 @@ export function letterOf(message: Message, names: Names): Letter {
   const sinceMs = Number(message.Attributes?.SentTimestamp ?? 0)
   return {
     id: message.MessageId ?? '',
-    ...reasonOf(message, names),
+    ...reasonOf(message),
     offboardingId: text(offboardingId),
     operation: text(operation) ?? undeliveredTo(message, names),
     input: isObject(input)
@@ -75,11 +75,11 @@ function subjectOf(content: Content): {
 }
 
 /** The functions say why in attributes; so does EventBridge, in its own; Lambda does in the body; SQS does not. */
-function reasonOf(message: Message, names: Names): Pick<Letter, 'kind' | 'code' | 'hint' | 'requestId'> {
+function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 'requestId'> {
   const attribute = (name: string) => text(message.MessageAttributes?.[name]?.StringValue)
   const kind = attribute('kind')
   if (kind) return { kind, code: attribute('code'), hint: attribute('hint') ?? '', requestId: attribute('requestId') }
-  if (undeliveredTo(message, names) === null)
+  if (targetArnOf(message) === undefined)
     return {
       kind: UNFINISHED,
       code: null,
@@ -90,17 +90,24 @@ function reasonOf(message: Message, names: Names): Pick<Letter, 'kind' | 'code' 
   return {
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
-    hint: 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
+    hint: isSchedule(contentOf(message))
+      ? 'A scheduled run did not start. Fix the cause, then discard this: the next run does its work.'
+      : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }
 }
 
 /** The operation whose function an event did not reach, or that failed on it. */
 function undeliveredTo(message: Message, { operations }: Names): string | null {
-  const arn = failureRecord(message)?.requestContext?.functionArn ?? message.MessageAttributes?.TARGET_ARN?.StringValue
-  const [, functionName] = /:function:([^:]+)/.exec(String(arn)) ?? []
+  const [, functionName] = /:function:([^:]+)/.exec(text(targetArnOf(message)) ?? '') ?? []
   return Object.entries(operations).find(([, known]) => known.functionName === functionName)?.[0] ?? null
 }
+
+const isSchedule = (content: Content) => 'event' in content && content.event['detail-type'] === 'Scheduled Event'
+
+/** What the undelivered event was for; of a scheduled run no operation. */
+const targetArnOf = (message: Message): unknown =>
+  failureRecord(message)?.requestContext?.functionArn ?? message.MessageAttributes?.TARGET_ARN?.StringValue
 
 type FailureRecord = {
   requestPayload: unknown
@@ -128,7 +135,7 @@ export function contentOf(message: Message): Content {
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
   const content = contentOf(message)
   if ('item' in content) {
-    const name = String((content.item as WorkItem).operation)
+    const name = text((content.item as { operation: unknown }).operation) ?? ''
     const operation = operations.get(name)
     const queue = names.operations[name]?.queue
     if (!operation || !queue) return { refused: 'names no operation of this stack' }
@@ -143,7 +150,7 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
   if (source !== names.source || type !== OFFBOARDING) return { refused: 'is no offboarding event of this stack' }
   if (issuesOf(offboarding, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }
-  return { event: { id: String(id), detail } }
+  return { event: { detail, key: JSON.stringify([id, detail]) } }
 }
 
 function parsed(body: string): unknown {

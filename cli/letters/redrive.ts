@@ -148,7 +148,7 @@ async function* send(
       }
     }
     // Several functions may have failed on one event: sent again once, it reaches them all.
-    for (const same of Map.groupBy(events, ({ way }) => way.event.id).values()) {
+    for (const same of Map.groupBy(events, ({ way }) => way.event.key).values()) {
       signal.throwIfAborted()
       for (const { queue } of same) queue.assertHeld()
       try {

@@ -1,13 +1,21 @@
 /** What a person sees while an offboarding runs. */
+import type { Hold } from '../../lib/ledger/pace.ts'
 import type { Io } from '../io.ts'
-import { formatCounts, formatTarget, groupByOperation, needsOperator, type Row } from './rows.ts'
+import { formatTime } from '../table.ts'
+import { CHECK_ID, formatCounts, formatTarget, groupByOperation, isGone, needsOperator, type Row } from './rows.ts'
 import type { Report } from './summary.ts'
 
 /** The vendor's limit by operation, as in `Operation.pace`. */
 export type Paces = Record<string, { perSecond?: number; perMinute?: number }>
 
-/** Until when a bucket sends nothing, in epoch milliseconds, and whether it is held. */
-export type Wait = { untilMs: number; isHeld: boolean }
+/** Why a bucket is held, and since when by AWS's clock, in epoch milliseconds. Its texts contain no control characters. */
+export type Held = Pick<Hold, 'sinceMs' | 'kind' | 'code' | 'requestId' | 'hint'>
+
+/** `misconfigured 99991672: Check the credentials …` */
+export const formatHold = ({ kind, code, hint }: Held): string => `${[kind, code].filter(Boolean).join(' ')}: ${hint}`
+
+/** Until when a bucket sends nothing, in epoch milliseconds; where it is held, why. */
+export type Wait = { untilMs: number; hold?: Held }
 /** By operation, the wait of its open items. */
 type Waits = ReadonlyMap<string, Wait>
 
@@ -40,7 +48,10 @@ export class Progress {
       `[${'█'.repeat(filled).padEnd(12, '·')}] ${ended.length}/${rows.length}`,
       formatCounts(ended.filter(needsOperator)),
       open.size > 0 ? `about ${formatDuration(isDryRun ? 0 : this.#leftMs(open, waits))} left` : '',
-      ...[...waits].map(([operation, { untilMs }]) => `waits until ${formatClock(untilMs)}: ${operation}`),
+      ...[...waits].map(
+        ([operation, { untilMs, hold }]) =>
+          `${hold ? `held (${hold.kind})` : 'waits'} until ${formatClock(untilMs)}: ${operation}`,
+      ),
       formatCounts(ended.filter((row) => !needsOperator(row))),
     ]
     const width = (this.#stream.columns || 80) - 1
@@ -84,13 +95,23 @@ function linesOf({ rows, unplanned }: Report, waits: Waits): [subject: string, l
       .filter(({ outcome }) => outcome !== 'open')
       .map((row): [string, string] => {
         const subject = row.operation === null ? 'the event' : `${row.operation} ${formatTarget(row)}`
-        return [subject, `${row.outcome.padEnd(10)} ${subject}`]
+        return [subject, `${row.outcome.padEnd(10)} ${subject}${isGone(row) ? `: ${CHECK_ID.en}` : ''}`]
       }),
-    ...[...waits].map(([operation, { untilMs, isHeld }]): [string, string] => {
+    ...[...waits].flatMap(([operation, { hold }]): [string, string][] =>
+      hold
+        ? [
+            [
+              `held ${operation} ${hold.sinceMs} ${hold.kind} ${hold.code}`,
+              `held       ${operation} since ${formatTime(new Date(hold.sinceMs).toISOString())}: ${formatHold(hold)}`,
+            ],
+          ]
+        : [],
+    ),
+    ...[...waits].map(([operation, { untilMs, hold }]): [string, string] => {
       const items = formatItems(open.get(operation) ?? 0)
       return [
         `waiting ${operation} ${Math.round(untilMs / 1_000)}`,
-        `waiting    ${operation}: ${items} until ${formatClock(untilMs)} (${isHeld ? 'held' : 'rate limit'})`,
+        `waiting    ${operation}: ${items} until ${formatClock(untilMs)} (${hold ? 'held' : 'rate limit'})`,
       ]
     }),
   ]

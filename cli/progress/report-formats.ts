@@ -1,12 +1,14 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
 import { formatCsv } from '../csv.ts'
 import { formatTable, formatTime } from '../table.ts'
+import { formatHold, type Wait } from './progress.ts'
 import {
   countOutcomes,
   type Entry,
   formatCounts,
   formatTarget,
   groupByOperation,
+  isGone,
   needsOperator,
   type Row,
 } from './rows.ts'
@@ -40,11 +42,14 @@ function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
 const formatHistory = (history: Entry[]): string =>
   history.map(({ outcome, time }) => `${outcome} ${formatTime(time)}`).join(', ')
 
-/** `39 targets: 38 changed, 1 parked`; what an operation has not planned; dry runs that are not shown. */
+/** `39 targets: 37 changed, 1 parked`; what is gone; what an operation has not planned; dry runs that are not shown. */
 function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
   const targets = rows.length === 1 ? '1 target' : `${rows.length} targets`
+  const gone = rows.filter(isGone).length
+  const known = formatCounts(rows.filter((row) => !isGone(row)))
   return [
-    `${targets}${isDryRun ? ' of a dry run' : ''}: ${formatCounts(rows) || 'none'}`,
+    `${targets}${isDryRun ? ' of a dry run' : ''}${known || gone === 0 ? `: ${known || 'none'}` : ''}`,
+    ...(gone > 0 ? [`${gone} gone: unknown to the vendor, check ${gone === 1 ? 'the id' : 'the ids'}`] : []),
     ...(unplanned.length > 0 ? [`Not planned yet: ${unplanned.join(', ')}`] : []),
     ...(hasDryRuns ? ['Its dry runs: --dry-run'] : []),
   ].join('. ')
@@ -58,7 +63,16 @@ function sumsOf({ rows }: Report): [string, string][] {
     : []
 }
 
-/** A row for each target, the sums, then what needs an operator and why. */
+/** Which operations are held, until when and why. */
+const holdsOf = ({ waits }: Report): { subject: string; reason: string }[] =>
+  [...(waits ?? [])].flatMap(([operation, { untilMs, hold }]) => {
+    if (!hold) return []
+    const next = formatTime(new Date(untilMs).toISOString())
+    const subject = `held: ${operation} since ${formatTime(new Date(hold.sinceMs).toISOString())}, next try at ${next}`
+    return [{ subject, reason: formatHold(hold) }]
+  })
+
+/** A row for each target, the sums, then what is held, needs an operator or is gone, and why. */
 const formatText: Format = (report, shown) => {
   const { head, rows } = tableOf(shown)
   const sums = sumsOf(report)
@@ -68,26 +82,40 @@ const formatText: Format = (report, shown) => {
     '',
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
-    ...shown.filter(needsOperator).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
+    ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
+    ...shown.filter(isToCheck).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
   ].join('\n')
 }
+
+const isToCheck = (row: Row): boolean => needsOperator(row) || isGone(row)
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
 const formatSubject = (row: Row): string => `${row.outcome}: ${row.operation ?? 'event'} ${formatTarget(row)}`
 const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
-const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned }, targets) => {
-  const { open: _, ...counts } = countOutcomes(rows)
+const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits }, targets) => {
+  const { open: _, gone: __, ...counts } = countOutcomes(rows)
   const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
-  const notFinished = operations.flatMap(([name, { open }]) => (open ? [[name, open]] : []))
+  const only = (outcome: string) =>
+    Object.fromEntries(
+      operations.flatMap(([name, { [outcome]: count }]) => (count === undefined ? [] : [[name, count]])),
+    )
   return JSON.stringify(
     {
       offboardingId,
       isDryRun,
       counts,
       operations: Object.fromEntries(operations),
-      notFinished: Object.fromEntries(notFinished),
+      gone: only('gone'),
+      notFinished: only('open'),
       notPlanned: unplanned,
+      held: Object.fromEntries(
+        [...(waits ?? [])].flatMap(([operation, { untilMs, hold: { sinceMs, ...why } = {} }]) =>
+          sinceMs === undefined
+            ? []
+            : [[operation, { since: new Date(sinceMs), nextTryAt: new Date(untilMs), ...why }]],
+        ),
+      ),
       targets,
     },
     null,
@@ -108,7 +136,7 @@ const CSV_HEAD = [
   'history',
 ]
 
-const formatSpreadsheet: Format = ({ offboardingId }, shown) =>
+const formatSpreadsheet: Format = ({ offboardingId, waits }, shown) =>
   formatCsv([
     CSV_HEAD,
     ...shown.map((row) => [
@@ -120,16 +148,19 @@ const formatSpreadsheet: Format = ({ offboardingId }, shown) =>
       row.code ?? '',
       row.requestId ?? '',
       row.time,
-      row.hint ?? '',
+      row.hint ?? (row.outcome === 'open' ? formatWaiting(waits?.get(row.operation ?? '')) : ''),
       formatHistory(row.history),
     ]),
   ]).trimEnd()
+
+const formatWaiting = (wait: Wait | undefined): string => (wait?.hold ? `held: ${formatHold(wait.hold)}` : '')
 
 const formatMarkdown: Format = (report, shown) => {
   const line = (cells: string[]) => `| ${cells.map(plain).join(' | ')} |`
   const list = [
     ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
-    ...shown.filter(needsOperator).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
+    ...holdsOf(report).map(({ subject, reason }) => `- **${plain(subject)}** ${plain(reason)}`),
+    ...shown.filter(isToCheck).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
   ]
   const { head, rows } = tableOf(shown)
   return [

@@ -1,4 +1,5 @@
 /** The rows of a report, one for each target, and how they are counted. */
+import type { Text } from '../../lib/error.ts'
 import type { Input } from '../../lib/schema.ts'
 
 /** What a try ended as. Its texts contain no control characters. */
@@ -28,6 +29,15 @@ export type Row = Entry & {
 /** Parked, failed over HTTP where nothing tries it again, or rejected. */
 export const needsOperator = ({ outcome }: Pick<Row, 'outcome'>): boolean =>
   ['parked', 'failed', 'rejected'].includes(outcome)
+
+/** The vendor knows no such person or resource. Nothing is left to stop, unless the id was mistyped. */
+export const isGone = ({ outcome }: Pick<Row, 'outcome'>): boolean => outcome === 'gone'
+
+/** What to do about a target that is gone. */
+export const CHECK_ID: Text = {
+  en: 'The vendor knows no such id: check it.',
+  zh: '厂商没有此 ID，请核对。',
+}
 
 /** The ids that a target is made of: `doxcn… docx`. */
 export const formatTarget = ({ input }: { input: Input | null }): string => Object.values(input ?? {}).join(' ') || '-'

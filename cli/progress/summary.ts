@@ -2,7 +2,8 @@
 import { hasPlanned, isReplaced, supersedes } from '../../lib/ledger/completion.ts'
 import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/records.ts'
 import { type Input, printable } from '../../lib/schema.ts'
-import { type Entry, formatTarget, needsOperator, type Row } from './rows.ts'
+import type { Wait } from './progress.ts'
+import { CHECK_ID, type Entry, formatTarget, isGone, needsOperator, type Row } from './rows.ts'
 
 /** An offboarding's targets, as far as they are known. */
 export type Report = {
@@ -10,10 +11,12 @@ export type Report = {
   isDryRun: boolean
   /** There are dry runs besides the real ones shown. */
   hasDryRuns: boolean
-  /** What needs an operator first, then what is open. */
+  /** What needs an operator first, then what is open, then what is gone. */
   rows: Row[]
   /** Operations that have not planned their targets yet. */
   unplanned: string[]
+  /** What the open targets of an operation wait for; missing where it was not asked for. */
+  waits?: ReadonlyMap<string, Wait>
 }
 
 type Options = {
@@ -81,7 +84,7 @@ export function listEntries({ targets, history, rejections }: Records, isDryRun:
       kind: text(outcome.kind),
       code: text(outcome.code),
       requestId: text(outcome.requestId),
-      hint: text(outcome.hint),
+      hint: isGone(outcome) ? CHECK_ID.en : text(outcome.hint),
       time: printable(outcome.finishedAt),
       eventId: printable(eventId),
       redrive,
@@ -142,8 +145,10 @@ const text = (value: string | null | undefined): string | null => (value ? print
 const printableInput = (input: Input): Input =>
   Object.fromEntries(Object.entries(input).map(([name, value]) => [printable(name), printable(value ?? '', 1_000)]))
 
-const urgencyOf = (row: Row): number => (needsOperator(row) ? 0 : row.outcome === 'open' ? 1 : 2)
+const urgencyOf = (row: Row): number => (needsOperator(row) ? 0 : row.outcome === 'open' ? 1 : isGone(row) ? 2 : 3)
 
-/** 0 when everything has ended and nothing needs an operator, else 1. */
-export const getExitCode = ({ rows, unplanned }: Report): number =>
-  unplanned.length > 0 || rows.some((row) => needsOperator(row) || row.outcome === 'open') ? 1 : 0
+/** 1 when something has not ended or needs an operator, else 3 when something is gone, unless that is fine, else 0. */
+export function getExitCode({ rows, unplanned }: Report, { goneIsFine = false } = {}): number {
+  if (unplanned.length > 0 || rows.some((row) => needsOperator(row) || row.outcome === 'open')) return 1
+  return !goneIsFine && rows.some(isGone) ? 3 : 0
+}

@@ -1,9 +1,11 @@
 /** What the open targets of an offboarding wait for. */
 import { bucketOf } from '../../lib/handlers/work-item.ts'
+import type { Hold } from '../../lib/ledger/pace.ts'
 import { type Records, readWait } from '../../lib/ledger/records.ts'
 import type { Operation } from '../../lib/operation.ts'
+import { printable } from '../../lib/schema.ts'
 import type { Connection } from '../stack/connection.ts'
-import type { Wait } from './progress.ts'
+import type { Held, Wait } from './progress.ts'
 import type { Report } from './summary.ts'
 
 /** The stack's operations by name. */
@@ -14,6 +16,14 @@ export async function loadOperations({ names }: Connection): Promise<Operations>
   const modules = await Promise.all(Object.keys(names.operations).map((name) => import(`../../functions/${name}.ts`)))
   return new Map(modules.map(({ operation }) => [operation.name, operation]))
 }
+
+const held = ({ sinceMs, kind, code, requestId, hint }: Hold): Held => ({
+  sinceMs,
+  kind,
+  code: code === null ? null : printable(code),
+  requestId: requestId === null ? null : printable(requestId, 200),
+  hint: printable(hint, 1_000),
+})
 
 /** A wait that is shorter is not worth a line. */
 const SHORT_WAIT_MS = 1_100
@@ -34,8 +44,8 @@ export async function readWaits(
       return [...new Set(some.map(({ input }) => bucketOf(operation, input)))].map(async (bucket) => {
         const wait = await readWait(name, bucket, operation.pace, speed)
         if (!wait || wait.untilMs < Date.now() + SHORT_WAIT_MS) return
-        if (wait.untilMs > (waits.get(name)?.untilMs ?? 0))
-          waits.set(name, { untilMs: wait.untilMs, isHeld: wait.hold !== undefined })
+        if (wait.untilMs <= (waits.get(name)?.untilMs ?? 0)) return
+        waits.set(name, { untilMs: wait.untilMs, ...(wait.hold && { hold: held(wait.hold) }) })
       })
     }),
   )

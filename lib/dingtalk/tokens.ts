@@ -55,7 +55,7 @@ const USUAL = { accessSeconds: 7_200, refreshSeconds: 30 * 24 * 60 * 60, refresh
 const appTokenAnswer = v.object({ accessToken: tokenText, expireIn: v.optional(v.unknown()) })
 
 async function appToken(path: string, body: Record<string, string>, budget: TokenBudget): Promise<Token> {
-  const { accessToken, expireIn } = await post(path, body, dingtalkTokenCodes, appTokenAnswer, budget)
+  const { accessToken, expireIn } = await post(path, body, dingtalkTokenCodes, appTokenAnswer, budget.beforeCall())
   return { value: accessToken, expiresAtMs: Date.now() + (parseSeconds(expireIn) ?? USUAL.accessSeconds) * 1_000 }
 }
 

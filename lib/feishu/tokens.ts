@@ -103,7 +103,7 @@ async function appToken(
 ): Promise<Token> {
   const url = `${vendorUrl('FEISHU_BASE_URL')}/open-apis/auth/v3/${path}`
   const answer = v.object({ [field]: tokenText, expire: v.optional(v.unknown()) })
-  const { [field]: value, expire } = await post(url, body, feishuTokenCodes, answer, budget)
+  const { [field]: value, expire } = await post(url, body, feishuTokenCodes, answer, budget.beforeCall())
   return { value: String(value), expiresAtMs: Date.now() + (parseSeconds(expire) ?? USUAL.accessSeconds) * 1_000 }
 }
 

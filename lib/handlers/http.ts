@@ -12,7 +12,7 @@ import { json } from './problem.ts'
 /** A caller is kept waiting for a rate limit no longer than this; above it the answer says when to come back. */
 const PATIENCE_MS = 5_000
 
-/** The answer waits no longer than this for the ledger. */
+/** The answer waits no longer than this for the ledger; of the caller's time so much is kept back from the vendor. */
 const RECORDING_MS = 2_000
 
 /**
@@ -52,8 +52,13 @@ export async function answer(
   }
   try {
     request = read(operation, event)
-    const { input, dryRun } = request
-    const result = await execute(operation, input, { dryRun, remainingMs, patienceMs: PATIENCE_MS })
+    const { input, dryRun, offboardingId } = request
+    const recordingMs = offboardingId === undefined ? 0 : Math.min(RECORDING_MS, remainingMs() / 10)
+    const result = await execute(operation, input, {
+      dryRun,
+      remainingMs: () => remainingMs() - recordingMs,
+      patienceMs: PATIENCE_MS,
+    })
     const { outcome, upstream, attempts } = result
     audit({ message: 'finished', ...line(), outcome, ...upstream, attempts })
     await record({ outcome, ...upstream, attempts })

@@ -8,8 +8,8 @@ type Language = keyof Text
  * `zh` when the caller prefers Chinese to English by its Accept-Language, else `en`. A range of another language counts for
  * neither, `*` for the one that is not named. https://www.rfc-editor.org/rfc/rfc9110#field.accept-language
  */
-export function languageOf(event: Pick<APIGatewayProxyEventV2, 'headers'>): Language {
-  const ranges = (event.headers['accept-language'] ?? '')
+export function languageOf({ headers }: Partial<Pick<APIGatewayProxyEventV2, 'headers'>>): Language {
+  const ranges = (headers?.['accept-language'] ?? '')
     .slice(0, 500)
     .split(',')
     .map((range) => {

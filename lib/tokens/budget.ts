@@ -2,6 +2,8 @@
 import { OperationError } from '../error.ts'
 
 const MOST = 3
+/** Kept back from the caller's time for the call that the token is for. */
+export const RESERVE_MS = 2_000
 
 type Asked = { times: number; error?: unknown }
 
@@ -20,6 +22,14 @@ export class TokenBudget {
   /** The same budget with less time. `beforeAsking` is called directly before an endpoint is asked, and may throw instead. */
   within(remainingMs: () => number, beforeAsking: () => void): TokenBudget {
     return new TokenBudget(remainingMs, this.#asked, beforeAsking)
+  }
+
+  /** The same budget without the time of the call that the token is for. */
+  beforeCall(): TokenBudget {
+    return this.within(() => {
+      const leftMs = this.remainingMs()
+      return leftMs - Math.min(RESERVE_MS, leftMs / 2)
+    }, this.#beforeAsking)
   }
 
   /** Whether an endpoint may not be asked again. */

@@ -15,10 +15,10 @@ import { awsNowMs } from '../aws/clock.ts'
 import { toOperationError } from '../error.ts'
 import * as renewals from '../ledger/renewals.ts'
 import { retryWaitMs, shouldRetry } from '../vendor/retry.ts'
-import type { TokenBudget } from './budget.ts'
+import { RESERVE_MS, type TokenBudget } from './budget.ts'
 import { endOldClaim } from './old-claim.ts'
 import { busy, failing, refusal, rejectedWhileNew, retryAfter, verdictOf, withoutRefreshToken } from './refusal.ts'
-import { findUnfinished, leftoverOf, RESERVE_MS, storeUser, tagUser } from './store-user.ts'
+import { findUnfinished, leftoverOf, storeUser, tagUser } from './store-user.ts'
 import { parseUser, readUser, type Seen, TAGS, type User, type UserSecret } from './user-secret.ts'
 
 const POLL_MS = 300

@@ -4,13 +4,12 @@ import { audit, errorFields } from '../audit.ts'
 import { moveLabel, putVersion, readVersion, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
+import { RESERVE_MS } from './budget.ts'
 import { isRenewable, readUser, type Seen, tagsOf, type User, type UserSecret } from './user-secret.ts'
 
 /** The label of tokens from their renewal on. They are current once AWSCURRENT has come to them, and used only then. */
 const LABEL = 'RENEWED'
 const WAIT_MS = 300
-/** Kept back from the caller's time for the call that the token is for. */
-export const RESERVE_MS = 2_000
 /** What another call's tokens may take of a caller's time. */
 const LEFTOVER_MS = 1_000
 

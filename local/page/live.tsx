@@ -1,7 +1,14 @@
 /** The second tab: offboardings as they go on. */
 import { useState } from 'preact/hooks'
 import type { Wait } from '../../cli/progress/progress.ts'
-import { countOutcomes, formatTarget, groupByOperation, needsOperator, type Row } from '../../cli/progress/rows.ts'
+import {
+  countOutcomes,
+  formatTarget,
+  groupByOperation,
+  isGone,
+  needsOperator,
+  type Row,
+} from '../../cli/progress/rows.ts'
 import type { Card } from './offboardings.ts'
 import type { Language, Say } from './text.ts'
 
@@ -44,7 +51,14 @@ function Offboarding({ id, startedAt, isDryRun, isEnded, rows, waits, ...shared 
   const { say, language } = shared
   const total = rows.length
   const ended = total - rows.filter(isOpen).length
-  const needing = rows.filter(needsOperator)
+  const held = Object.entries(waits).flatMap(([operation, { hold }]) =>
+    hold ? [{ ...hold, operation, outcome: 'held', input: null }] : [],
+  )
+  const notices = [
+    { title: 'needsOperator', tone: 'bad', some: rows.filter(needsOperator) },
+    { title: 'held', tone: 'warn', some: held },
+    { title: 'checkIds', tone: 'warn', some: rows.filter(isGone) },
+  ].filter(({ some }) => some.length > 0)
   const isRejected = rows.some(({ outcome }) => outcome === 'rejected')
   const state = isRejected ? 'rejected' : isEnded ? 'finished' : 'running'
   const { open: _, ...counts } = countOutcomes(rows)
@@ -74,16 +88,16 @@ function Offboarding({ id, startedAt, isDryRun, isEnded, rows, waits, ...shared 
           </p>
         </>
       )}
-      {needing.length > 0 && (
-        <section class="notice bad">
-          <h3>{say('needsOperator')}</h3>
+      {notices.map(({ title, tone, some }) => (
+        <section key={title} class={`notice ${tone}`}>
+          <h3>{say(title)}</h3>
           <ul>
-            {needing.map((row) => (
-              <Needing key={`${row.operation} ${formatTarget(row)}`} {...{ row }} {...shared} />
+            {some.map((row) => (
+              <Reason key={`${row.operation} ${formatTarget(row)}`} {...{ row }} {...shared} />
             ))}
           </ul>
         </section>
-      )}
+      ))}
       {groupByOperation(rows).map(([operation, some]) => (
         <Operation key={operation} {...{ operation, say }} rows={some} wait={waits[operation]} />
       ))}
@@ -91,12 +105,14 @@ function Offboarding({ id, startedAt, isDryRun, isEnded, rows, waits, ...shared 
   )
 }
 
-function Needing({ row, hints, language, say }: Hinting & { row: Row }) {
-  const { operation, outcome, code, requestId } = row
+type Explained = Pick<Row, 'operation' | 'input' | 'outcome' | 'code' | 'requestId' | 'hint'>
+
+function Reason({ row, hints, language, say }: Hinting & { row: Explained }) {
+  const { operation, input, outcome, code, requestId } = row
   const hint = row.hint ?? ''
   return (
     <li>
-      <strong>{operation ?? say(outcome)}</strong> {operation && <code>{formatTarget(row)}</code>}
+      <strong>{operation ?? say(outcome)}</strong> {input && <code>{formatTarget(row)}</code>}
       <p>{(language === 'zh' && hints.get(hint)) || hint}</p>
       {code && (
         <p class="muted">
@@ -138,7 +154,7 @@ function Operation({
         </span>
         <span class="muted wait">
           {wait
-            ? `${say('waitsUntil')} ${new Date(wait.untilMs).toTimeString().slice(0, 8)} · ${say(wait.isHeld ? 'held' : 'rateLimit')}`
+            ? `${say('waitsUntil')} ${new Date(wait.untilMs).toTimeString().slice(0, 8)} · ${say(wait.hold ? 'held' : 'rateLimit')}`
             : Object.entries(counts)
                 .map(([outcome, count]) => `${count} ${say(outcome)}`)
                 .join(', ')}

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { build } from 'esbuild'
 import { listCodeSections } from '../../cli/code-tables.ts'
+import { CHECK_ID } from '../../cli/progress/rows.ts'
 import type { Connection } from '../../cli/stack/connection.ts'
 import { KINDS, toOperationError } from '../../lib/error.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
@@ -105,6 +106,6 @@ const file = (path: string): string => readFileSync(path, 'utf8')
 
 async function hintsOfTables(): Promise<Hints> {
   const meanings = (await listCodeSections()).flatMap(({ codes }) => Object.values(codes))
-  const hints = [...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? [])
+  const hints = [CHECK_ID, ...[...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? [])]
   return { message: 'hints', hints: Object.fromEntries(hints.map(({ en, zh }) => [en, zh])) }
 }

@@ -44,6 +44,7 @@ export const TEXTS = {
   running: { en: 'running', zh: '进行中' },
   finished: { en: 'finished', zh: '已完成' },
   needsOperator: { en: 'Needs an operator', zh: '需要人工处理' },
+  checkIds: { en: 'Check these ids', zh: '请核对以下 ID' },
   waitsUntil: { en: 'waits until', zh: '等待至' },
   ofTargets: { en: 'targets', zh: '个对象' },
   target: { en: 'Target', zh: '对象' },

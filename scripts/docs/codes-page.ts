@@ -1,6 +1,6 @@
 /** docs/codes.md: every vendor code with what it means and what to do, out of the tables that the functions judge by. */
 import { listCodeSections } from '../../cli/code-tables.ts'
-import { KINDS, type Kind, type Text } from '../../lib/error.ts'
+import { KINDS, type Kind, type Scope, type Text } from '../../lib/error.ts'
 import { byStatus } from '../../lib/vendor/classify.ts'
 import type { CodeTable, Meaning } from '../../lib/vendor/vendor.ts'
 
@@ -16,6 +16,13 @@ const QUEUE: Record<(typeof KINDS)[Kind]['queue'], Text> = {
   gone: { en: 'done, as `gone`', zh: '视为 `gone`' },
   hold: { en: 'the bucket waits until a probe succeeds', zh: '整组等待，直到探测成功' },
   wait: { en: 'tried again', zh: '稍后重试' },
+}
+
+const SCOPE: Record<Scope, Text> = {
+  item: { en: 'item', zh: '该任务' },
+  user: { en: 'user', zh: '该用户' },
+  bucket: { en: 'bucket', zh: '整组' },
+  us: { en: 'us', zh: '自身服务' },
 }
 
 const NOTHING_TO_DO: Text = { en: 'Nothing: it was so already.', zh: '无需处理:原本如此。' }
@@ -43,8 +50,18 @@ function todo(meaning: Meaning): Text {
   return meaning.hint ?? KINDS[meaning.kind].hint
 }
 
+/** What the failure is about, and how long the queue tries again where that is not the usual time. */
+function scopeOf(meaning: Meaning): string {
+  if (!('kind' in meaning)) return '–'
+  const { kind, scope = KINDS[kind].scope, patienceMs } = meaning
+  const hours = patienceMs === undefined ? undefined : patienceMs / 3_600_000
+  return hours === undefined
+    ? both(SCOPE[scope])
+    : both({ en: `${SCOPE[scope].en}, for ${hours} h`, zh: `${SCOPE[scope].zh}，${hours} 小时` })
+}
+
 const meaningRow = (codes: string, meaning: Meaning) =>
-  row(codes, becomes(meaning), both(meaning.means), both(todo(meaning)))
+  row(codes, becomes(meaning), scopeOf(meaning), both(meaning.means), both(todo(meaning)))
 
 /** Codes that mean the same share a row. */
 const codeRows = (codes: CodeTable) =>
@@ -55,14 +72,15 @@ const codeRows = (codes: CodeTable) =>
 const HEAD: Text[] = [
   { en: 'code', zh: '错误码' },
   { en: 'becomes', zh: '归为' },
+  { en: 'scope', zh: '范围' },
   { en: 'means', zh: '含义' },
   { en: 'what to do', zh: '该做什么' },
 ]
 
 /** The page. */
 export async function codesPage(): Promise<string> {
-  const kinds = Object.entries(KINDS).map(([kind, { status, queue, title, hint }]) =>
-    row(kindLink(kind as Kind), both(title), String(status), both(QUEUE[queue]), both(hint)),
+  const kinds = Object.entries(KINDS).map(([kind, { status, scope, queue, title, hint }]) =>
+    row(kindLink(kind as Kind), both(title), String(status), both(SCOPE[scope]), both(QUEUE[queue]), both(hint)),
   )
   const unlisted = UNLISTED.map(([title, status]) => meaningRow(both(title), byStatus(status)))
   const sections = (await listCodeSections()).flatMap(({ title: { en, zh }, codes }) => [
@@ -77,6 +95,11 @@ export async function codesPage(): Promise<string> {
     'Made by `npm run docs` from the tables in `lib/` and `functions/`. A code is looked up from the top: first for the operation, then',
     'for the vendor. · 由 `npm run docs` 根据 `lib/` 与 `functions/` 中的表生成；先查操作自身的表，再查厂商通用的表。',
     '',
+    'The scope says what a failure is about: this item, the user who acts, everything in the rate-limit bucket, or us, the AWS services that the',
+    'functions need. An item that fails for now steps aside: it is parked 30 minutes after its first failure if the vendor has answered another item',
+    'since, else after 24 hours; a time beside the scope replaces both. · 范围说明失败与什么有关：该任务、执行操作的用户、整个限频分组，',
+    '或函数所依赖的 AWS 服务（自身服务）。暂时失败的任务会让到一旁：若此后厂商应答过其他任务，则首次失败 30 分钟后搁置，否则 24 小时后搁置；范围旁注明的时间取代以上两者。',
+    '',
     '## Kinds · 错误类别',
     '',
     ...table(
@@ -84,6 +107,7 @@ export async function codesPage(): Promise<string> {
         { en: 'kind', zh: '类别' },
         { en: 'title', zh: '标题' },
         { en: 'HTTP', zh: '' },
+        { en: 'scope', zh: '范围' },
         { en: 'on the queue', zh: '队列处理' },
         { en: 'what to do', zh: '该做什么' },
       ],

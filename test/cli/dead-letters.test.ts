@@ -4,18 +4,16 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { marshalAll, unmarshalAll } from '../../lib/aws/attributes.ts'
-import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
 import { itemOf, offboardingEvent } from '../harness.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { TARGETS } from '../sample-event.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
@@ -33,7 +31,7 @@ type Request = {
 }
 let queues: Queues
 let bus: EventBus
-let ledger: DynamoDb
+let ledger: QuickLedger
 /** By SQS action, what answers instead of SQS; an answer it returns nothing for comes from SQS. */
 let faults: Record<string, (request: Request, call: number) => Promise<object | undefined> | object | undefined>
 /** In their order; a fault is told which call it is of its action on its queue. */
@@ -87,7 +85,7 @@ beforeEach(async () => {
   calls = []
   bus = await startEventBus({ buses: ['bus'] })
   queues = await startQueues()
-  ledger = await startDynamoDb({ tables: [{ name: 'ledger', properties: await ledgerProperties() }] })
+  ledger = await startQuickLedger('ledger')
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const name of [DEAD, ...operationNames.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
   await queues.create(UNDELIVERED)
@@ -154,15 +152,20 @@ const bodies = async (name: string) => (await queues.messages(name)).map(({ body
 const itemsOn = async (name: string) => (await bodies(name)).map((body) => JSON.parse(body))
 const redriven = (item: string, redrive = 1) => ({ ...JSON.parse(item), redrive })
 /** What the ledger has whose sort key begins so, by it. */
-async function recordsOf(offboardingId: string, prefix: string): Promise<Record<string, Record<string, unknown>>> {
-  const { Items = [] } = (await ledger.run('Query', {
-    TableName: 'ledger',
-    KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-    ExpressionAttributeValues: { ':pk': { S: `offboarding#${offboardingId}` }, ':sk': { S: prefix } },
-  })) as { Items?: Record<string, AttributeValue>[] }
-  return Object.fromEntries(Items.map((item) => [item.sk?.S, unmarshalAll(item)]))
+function recordsOf(offboardingId: string, prefix: string): Record<string, Record<string, unknown>> {
+  const items = [...(ledger.items.get(`offboarding#${offboardingId}`) ?? [])]
+  return Object.fromEntries(items.flatMap(([sk, item]) => (sk.startsWith(prefix) ? [[sk, unmarshalAll(item)]] : [])))
 }
 const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('Failed: '))
+
+test('the letter of a scheduled run that did not start says so, and is not redriven', async () => {
+  const event = { id: 'e-1', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
+  const id = await putUndelivered(event, 'offboarding-sweep', 'eventbridge')
+  const { stdout } = await run('list')
+  expect(stdout).toMatch(/^undelivered NO_PERMISSIONS: 1 letter\n {2}A scheduled run did not start\./)
+  const { code, stderr } = await run('redrive', '--id', id, '--yes')
+  expect([code, stderr]).toEqual([1, expect.stringContaining('is no offboarding event of this stack')])
+})
 
 describe('list', () => {
   test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {
@@ -291,14 +294,12 @@ describe('show', () => {
       dryRun: false,
       finishedAt: '2026-11-27T10:00:00Z',
     }
-    for (const [hash, more] of Object.entries({
-      a: { outcome: 'parked' },
-      b: { outcome: 'changed', input: '{"x":"y"}' },
-    }))
-      await ledger.run('PutItem', {
-        TableName: 'ledger',
-        Item: marshalAll({ pk: 'offboarding#hr-1', sk: `history#${DRIVE}#${hash}#t`, ...of, ...more }),
-      })
+    const ends = { a: { outcome: 'parked' }, b: { outcome: 'changed', input: '{"x":"y"}' } }
+    const items = Object.entries(ends).map(([hash, more]) => {
+      const sk = `history#${DRIVE}#${hash}#t`
+      return [sk, marshalAll({ pk: 'offboarding#hr-1', sk, ...of, ...more })] as const
+    })
+    ledger.items.set('offboarding#hr-1', new Map(items))
     const { stdout } = await run('show', '--id', id)
     expect(JSON.parse(stdout).history).toMatchObject([{ outcome: 'parked', time: '2026-11-27T10:00:00Z', redrive: 0 }])
     ledger.fail('Query', { type: 'AccessDeniedException' })
@@ -380,7 +381,7 @@ describe('redrive', () => {
     faults = {}
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
     expect([await itemsOn(`${DRIVE}.fifo`), await left()]).toEqual([[redriven(driveItem('doxcn1'))], [0, 0]])
-    expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#real#event-1#01'])
+    expect(Object.keys(recordsOf('hr-1', 'sending#'))).toEqual(['sending#real#event-1#01'])
   })
 
   test('a letter that could not be removed is sent again once what it became has ended', async () => {
@@ -389,12 +390,8 @@ describe('redrive', () => {
       Failed: Entries.map(({ Id }) => ({ Id, Code: 'InternalError', SenderFault: false })),
     })
     await run('redrive', '--all', '--yes')
-    await ledger.run('UpdateItem', {
-      TableName: 'ledger',
-      Key: { pk: { S: 'offboarding#hr-1' }, sk: { S: 'sending#real#event-1#01' } },
-      UpdateExpression: 'SET completedAt = :at',
-      ExpressionAttributeValues: { ':at': { S: new Date().toISOString() } },
-    })
+    const sending = ledger.items.get('offboarding#hr-1')?.get('sending#real#event-1#01')
+    Object.assign(sending ?? {}, marshalAll({ completedAt: new Date().toISOString() }))
     faults = {}
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
     // Each sending that waits for the target has a message for it.
@@ -405,18 +402,16 @@ describe('redrive', () => {
     await put(driveItem('doxcn1'), FORBIDDEN)
     await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn2')), offboardingId: 'hr-2' }), FORBIDDEN)
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
-    expect(await recordsOf('hr-1', 'sending#')).toEqual({
+    expect(recordsOf('hr-1', 'sending#')).toEqual({
       'sending#real#event-1#01': expect.objectContaining({
         source: 'redrive',
         redrive: 1,
         planned: new Set(operationNames),
       }),
     })
-    expect(Object.values(await recordsOf('hr-1', 'target#'))).toMatchObject([
-      { openIn: 'real#event-1#01', operation: DRIVE },
-    ])
-    expect(Object.values(await recordsOf('hr-2', 'target#'))).toHaveLength(1)
-    expect(Object.values(await recordsOf('hr-2', 'summary#'))).toMatchObject([{ state: 'open' }])
+    expect(Object.values(recordsOf('hr-1', 'target#'))).toMatchObject([{ openIn: 'real#event-1#01', operation: DRIVE }])
+    expect(Object.values(recordsOf('hr-2', 'target#'))).toHaveLength(1)
+    expect(Object.values(recordsOf('hr-2', 'summary#'))).toMatchObject([{ state: 'open' }])
 
     await put(JSON.stringify(redriven(driveItem('doxcn1'))), FORBIDDEN)
     const { stdout } = await run('list')
@@ -429,7 +424,7 @@ describe('redrive', () => {
     await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn1')), dryRun: true }), FORBIDDEN)
     const { code, stderr } = await run('redrive', '--all', '--yes')
     expect([code, stderr]).toEqual([0, expect.stringContaining('Of dry runs, which change nothing: 1 letter.\n')])
-    expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#dry-run#event-1#01'])
+    expect(Object.keys(recordsOf('hr-1', 'sending#'))).toEqual(['sending#dry-run#event-1#01'])
   })
 
   test('sends nothing that the ledger could not take', async () => {
@@ -556,6 +551,61 @@ describe('discard', () => {
     const id = await put(driveItem('doxcn1'), FORBIDDEN)
     expect((await run('discard', '--id', id, '--id', 'unknown', '--yes')).code).toBe(1)
     expect(await left()).toEqual([1, 0])
+  })
+})
+
+describe('a letter whose content is hostile', () => {
+  const ITEM = JSON.parse(driveItem('doxcn1'))
+  const OBJECT = { toString: 'x', valueOf: 'x' }
+  const record = (requestContext: unknown, more: object = {}) =>
+    JSON.stringify({ requestContext, requestPayload: offboardingEvent(EVENT), ...more })
+  const HOSTILE: [what: string, body: string][] = [
+    ['an operation that is no text', JSON.stringify({ operation: OBJECT })],
+    ['fields that are no text', JSON.stringify({ ...ITEM, offboardingId: OBJECT, eventId: [OBJECT], redrive: OBJECT })],
+    ['a list as operation', JSON.stringify({ ...ITEM, operation: [[DRIVE]] })],
+    ['a number as operation', JSON.stringify({ ...ITEM, operation: 1e308 })],
+    ['null as operation', JSON.stringify({ ...ITEM, operation: null })],
+    ['input that is no object', JSON.stringify({ ...ITEM, input: [OBJECT] })],
+    ['input with values that are no text', JSON.stringify({ ...ITEM, input: { file_token: OBJECT, file_type: null } })],
+    ['a prototype', `{"__proto__":{"operation":"${DRIVE}"},"operation":"__proto__","input":{"__proto__":{"a":1}}}`],
+    ['a prototype of its input', JSON.stringify(ITEM).replace('{"file_token"', '{"__proto__":{"a":1},"file_token"')],
+    ['deep nesting', `{"operation":${'['.repeat(9_000)}${']'.repeat(9_000)}}`],
+    ['deep nesting in its input', `{"operation":"${DRIVE}","input":{"a":${'{"a":'.repeat(900)}1${'}'.repeat(900)}}}`],
+    ['an offboarding that is too long for a key', JSON.stringify({ ...ITEM, offboardingId: '离'.repeat(5_000) })],
+    ['a function that is no text', record({ functionArn: OBJECT, condition: OBJECT, requestId: [] })],
+    ['an answer that is none', record({}, { responsePayload: null, requestPayload: { 'detail-type': OBJECT } })],
+    ['a list of events', JSON.stringify([offboardingEvent(EVENT)])],
+    ['null', 'null'],
+  ]
+
+  test('is reported; the others go, and it can be listed, shown and discarded', async () => {
+    const ids: string[] = []
+    for (const [, body] of HOSTILE) ids.push(await put(body))
+    for (const token of ['doxcn1', 'doxcn2']) await put(driveItem(token), FORBIDDEN)
+
+    const listed = await run('list', '--json')
+    expect([listed.code, JSON.parse(listed.stdout).length]).toEqual([0, HOSTILE.length + 2])
+    expect((await run('list', '--all')).code).toBe(0)
+    for (const [index, [what]] of HOSTILE.entries()) {
+      const { code, stdout } = await run('show', '--id', ids[index] ?? '')
+      expect([what, code, JSON.parse(stdout || '{}').id]).toEqual([what, 0, ids[index]])
+    }
+    const sendable = HOSTILE.flatMap(([what], index) => (what === 'a function that is no text' ? [ids[index]] : []))
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`Redriven: ${2 + sendable.length}.`)])
+    expect([await left(), (await bodies(`${DRIVE}.fifo`)).length]).toEqual([[HOSTILE.length - sendable.length, 0], 2])
+    const discarded = await run('discard', '--all', '--yes')
+    expect([discarded.code, await left()]).toEqual([0, [0, 0]])
+  }, 60_000)
+
+  test('events without an id are sent each for itself', async () => {
+    const other = { ...EVENT, offboardingId: 'hr-10' }
+    for (const detail of [EVENT, other]) {
+      const { id: _, ...event } = offboardingEvent(detail)
+      await put(JSON.stringify(event))
+    }
+    expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+    expect(bus.events.map(({ event }) => event.detail)).toEqual(expect.arrayContaining([EVENT, other]))
   })
 })
 

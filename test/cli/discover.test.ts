@@ -1,5 +1,15 @@
 /** `offboarding discover`, as an operator uses it: beside a stack, whose vendors are the sandbox. */
-import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,12 +18,11 @@ import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
-import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
 import { discoveryPolicy, permits } from '../docs/policies.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const LEAVER = 'ou_leaver'
@@ -43,14 +52,14 @@ afterAll(() => close(server))
 
 let sandbox: Sandbox
 let secrets: SecretsManager
-let ledger: DynamoDb
+let ledger: QuickLedger
 /** A world and the stack beside it. */
 async function start(change: (world: World) => void = () => {}, { speed = 60, maxTargets = 2_000 } = {}) {
   const world = sampleWorld()
   change(world)
   sandbox = await startSandbox({ world, speed })
   secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
-  ledger = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: await ledgerProperties() }] })
+  ledger = await startQuickLedger(VARIABLES.LEDGER_TABLE)
   const nowhere = 'http://127.0.0.1:9'
   description = {
     names: {
@@ -451,6 +460,41 @@ describe('the file', () => {
     expect([readFileSync(file, 'utf8'), sandbox.requests]).toEqual(['mine', []])
     expect((await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')).code).toBe(0)
     expect([eventOf(file).dingtalk.unionId, statSync(file).mode & 0o777]).toEqual([UNION_ID, 0o600])
+  })
+
+  test.each([false, true])(
+    'that is a link is refused before anything is written; its target exists: %s',
+    async (exists) => {
+      await start()
+      const [file, target] = [newFile(), newFile()]
+      if (exists) writeFileSync(target, 'mine', { mode: 0o644 })
+      symlinkSync(target, file)
+      for (const force of [[], ['--force']]) {
+        const { code, stderr } = await run('--dingtalk-union-id', UNION_ID, '--output', file, ...force)
+        expect([code, stderr]).toEqual([2, expect.stringContaining('and was left as it is: name another file')])
+      }
+      expect([existsSync(target), lstatSync(file).isSymbolicLink(), sandbox.requests]).toEqual([exists, true, []])
+      if (exists) expect([readFileSync(target, 'utf8'), statSync(target).mode & 0o777]).toEqual(['mine', 0o644])
+    },
+  )
+
+  test('is replaced whole: another name of the old one keeps it', async () => {
+    await start()
+    const [file, other] = [newFile(), newFile()]
+    writeFileSync(file, 'mine')
+    linkSync(file, other)
+    expect((await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')).code).toBe(0)
+    expect([readFileSync(other, 'utf8'), eventOf(file).dingtalk.unionId]).toEqual(['mine', UNION_ID])
+    const beside = readdirSync(path.dirname(file)).filter((name) => name.startsWith(`${path.basename(file)}.`))
+    expect(beside).toEqual([])
+  })
+
+  test('of the second part that is a link leaves all parts unwritten', async () => {
+    await start(undefined, { maxTargets: 1 })
+    const file = newFile()
+    symlinkSync(newFile(), file.replace(/\.json$/, '-2.json'))
+    const { code } = await run('--dingtalk-union-id', UNION_ID, '--output', file, '--force')
+    expect([code, existsSync(file)]).toEqual([2, false])
   })
 
   test('that cannot be written is one clear line', async () => {

@@ -154,6 +154,20 @@ test.each(COMMANDS)('-h after %j states the default stage and the exit codes', a
   expect(flat).toMatch(/Exit code 0: .+ 1: .+ 2: wrong/)
 })
 
+test.each([
+  ['README.md', /^\| (\d+) +\| .*$/gm],
+  ['README.zh-CN.md', /^\| (\d+) \| .*$/gm],
+])('%s has the exit codes that -h has', async (file, row) => {
+  const { stdout } = await run(['-h'])
+  const codes = [...stdout.slice(stdout.indexOf('Exit codes:')).matchAll(/^ {2}(\d+) {2}/gm)].map(([, code]) => code)
+  expect(codes).toEqual(['0', '1', '2', '3', '130'])
+  const section =
+    readFileSync(file, 'utf8')
+      .split(/^### /m)
+      .find((text) => text.includes('--gone-is-fine')) ?? ''
+  expect([...section.matchAll(row)].map(([, code]) => code)).toEqual(codes)
+})
+
 test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (words) => {
   const { stdout } = await run([...words, '-h'])
   expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])

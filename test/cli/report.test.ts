@@ -5,7 +5,7 @@ import { Progress, type Wait } from '../../cli/progress/progress.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import type { Report } from '../../cli/progress/summary.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
-import { holdCalls } from '../../lib/ledger/buckets.ts'
+import { settleCalls } from '../../lib/ledger/buckets.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Input } from '../../lib/schema.ts'
 import { APPROVAL, DRIVE, startLedgerStack } from './ledger-stack.ts'
@@ -24,6 +24,23 @@ beforeEach(() => {
   id = `hr-${++count}`
   stack.ledger.heal()
 })
+
+/** A hold that only an operator can end, as the functions write it. */
+const hold = () =>
+  settleCalls(
+    DRIVE,
+    'feishu:default',
+    {
+      answered: false,
+      succeededAgain: false,
+      isRepeat: false,
+      failure: {
+        ...{ kind: 'misconfigured', scope: 'bucket', code: '99991672', requestId: 'request-9' },
+        ...{ hint: 'Grant drive:drive.\u001b', calls: 1, askedMs: 600_000 },
+      },
+    },
+    [],
+  )
 
 const file = (file_token: string) => ({ file_token, file_type: 'docx' })
 const plan = (inputs: Input[], one: { eventId?: string; dryRun?: boolean } = {}) =>
@@ -45,7 +62,7 @@ describe('counts a target once', () => {
     await plan([file('a'), file('b')])
     await stack.end(sending, file('a'), { outcome: 'unchanged' })
     await stack.end(sending, file('b'), { outcome: 'gone' })
-    expect(await summary()).toEqual([0, '2 targets: 1 unchanged, 1 gone'])
+    expect(await summary()).toEqual([3, '2 targets: 1 unchanged. 1 gone: unknown to the vendor, check the id'])
   })
 
   test('as finished when it was parked and redriven', async () => {
@@ -103,7 +120,7 @@ test('what has not ended is exit code 1: open targets, and operations that have 
   const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
   await stack.end(sending, file('a'))
   const target = { ...sending, operation: DRIVE, input: file('b') }
-  await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }, false))
+  await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }, Date.now()))
   const { code, lines } = await report(id)
   expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not planned yet: ${APPROVAL}`])
   expect(lines[2]).toMatch(/ b docx +open \(unavailable\) +500 +\S+Z +-$/)
@@ -231,6 +248,89 @@ describe('formats', () => {
   })
 })
 
+describe('what the vendor does not know', () => {
+  beforeEach(async () => {
+    const sending = await plan([file('typo'), file('a')])
+    await stack.end(sending, file('typo'), { outcome: 'gone', kind: 'not_found', code: '1069604', hint: 'Anything.' })
+    await stack.end(sending, file('a'))
+  })
+  const REASON = 'not_found: The vendor knows no such id: check it.'
+
+  test('is shown apart, with what to do, and has an exit code of its own', async () => {
+    const { code, lines } = await report(id)
+    expect([code, lines.slice(-3)]).toEqual([
+      3,
+      ['2 targets: 1 changed. 1 gone: unknown to the vendor, check the id', `gone: ${DRIVE} typo docx`, `  ${REASON}`],
+    ])
+    expect(lines[2]).toContain(' typo docx')
+    const { stdout } = await report(id, '--json')
+    const { counts, gone, operations, targets } = JSON.parse(stdout)
+    expect({ counts, gone, operations }).toEqual({
+      counts: { changed: 1 },
+      gone: { [DRIVE]: 1 },
+      operations: { [DRIVE]: { changed: 1, gone: 1 } },
+    })
+    expect(targets[0]).toMatchObject({ outcome: 'gone', hint: 'The vendor knows no such id: check it.' })
+    expect((await report(id, '--csv')).stdout).toContain(',gone,not_found,1069604,,')
+    expect((await report(id, '--csv')).stdout).toContain(',The vendor knows no such id: check it.,')
+    expect((await report(id, '--markdown')).lines).toContain(
+      `- **gone: ${DRIVE} typo docx** ${REASON.replace('_', '\\_')}`,
+    )
+    expect((await report(id, '--csv', '--only', 'gone')).lines).toHaveLength(2)
+  })
+
+  test('is well with --gone-is-fine', async () => {
+    expect((await report(id, '--gone-is-fine')).code).toBe(0)
+  })
+
+  test('matters less than what is parked or open', async () => {
+    const sending = await plan([file('b')], { eventId: 'event-2' })
+    expect((await report(id, '--gone-is-fine')).code).toBe(1)
+    await stack.end(sending, file('b'), { outcome: 'parked', kind: 'forbidden', hint: 'Ask.' })
+    const { code, lines } = await report(id)
+    expect([code, lines.slice(-5).map((line) => line.trim())]).toEqual([
+      1,
+      [
+        '3 targets: 1 changed, 1 parked. 1 gone: unknown to the vendor, check the id',
+        `parked: ${DRIVE} b docx`,
+        'forbidden: Ask.',
+        `gone: ${DRIVE} typo docx`,
+        REASON,
+      ],
+    ])
+  })
+
+  test('has several ids', async () => {
+    const sending = await plan([file('typo-2')], { eventId: 'event-2' })
+    await stack.end(sending, file('typo-2'), { outcome: 'gone' })
+    expect(await summary()).toEqual([3, '3 targets: 1 changed. 2 gone: unknown to the vendor, check the ids'])
+  })
+})
+
+test('an operation that is held says since when, why, and when it is tried next', async () => {
+  await plan([file('a')])
+  await stack.write(() => hold())
+  const { code, lines } = await report(id)
+  expect([code, lines.slice(-2)]).toEqual([
+    1,
+    [
+      expect.stringMatching(new RegExp(`^held: ${DRIVE} since \\S+Z, next try at \\S+Z$`)),
+      '  misconfigured 99991672: Grant drive:drive.',
+    ],
+  ])
+  const { held } = JSON.parse((await report(id, '--json')).stdout)
+  expect(held).toEqual({
+    [DRIVE]: {
+      ...{ since: expect.stringMatching(/Z$/), nextTryAt: expect.stringMatching(/Z$/) },
+      ...{ kind: 'misconfigured', code: '99991672', requestId: 'request-9', hint: 'Grant drive:drive.' },
+    },
+  })
+  expect((await report(id, '--csv')).stdout).toContain('held: misconfigured 99991672: Grant drive:drive.')
+  expect((await report(id, '--markdown')).stdout).toMatch(
+    /- \*\*held: .+\*\* misconfigured 99991672: Grant drive:drive\./,
+  )
+})
+
 test.each([['--json'], ['--csv'], ['--markdown'], []])(
   'prints no control character of the ledger: %s',
   async (...format) => {
@@ -257,7 +357,7 @@ test.each(['o"1#', 'hr-1', '离职-1', '*', '-x'])('finds the id %j and no other
 test('reads 2,000 targets through throttling, one page after another and nothing else', async () => {
   const sending = await plan([file('T')])
   await stack.end(sending, file('T'), { hint: 'h'.repeat(200) })
-  await stack.copy(id, 1_999, (item, index) =>
+  stack.copy(id, 1_999, (item, index) =>
     item.replaceAll(/[0-9a-f]{60}(?=[0-9a-f]{4})/g, String(index).padStart(60, '0')).replaceAll('T\\"', `t${index}\\"`),
   )
   // The client tries again at once.
@@ -320,7 +420,7 @@ describe('--follow', () => {
 
   test('shows what is planned, what waits and what ends, then the report', async () => {
     const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
-    await stack.write(() => holdCalls(DRIVE, 'feishu:default', 600_000))
+    await stack.write(() => hold())
     const steps = [
       () => stack.end(sending, file('a')),
       () => stack.plan({ offboardingId: id }, {}, { planned: [APPROVAL] }),
@@ -329,7 +429,7 @@ describe('--follow', () => {
     const { code, stdout, stderr } = await follow(async () => steps.shift()?.(), '--csv').ended
     expect(stderr).toMatch(
       new RegExp(
-        `^planned {4}${DRIVE}: 2 items\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
+        `^planned {4}${DRIVE}: 2 items\nheld {7}${DRIVE} since \\S+Z: misconfigured 99991672: Grant drive:drive\\.\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
           `changed {4}${DRIVE} a docx\nunchanged {2}${DRIVE} b docx\n$`,
       ),
     )
@@ -370,7 +470,7 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
   const progress = new Progress(stream, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
   const rows = Array.from({ length: 40 }, (_, index) => rowOf(`file-${index}`, index < 10 ? 'changed' : 'open'))
   const untilMs = Date.now() + 300_000
-  const waits = new Map<string, Wait>([[DRIVE, { untilMs, isHeld: false }]])
+  const waits = new Map<string, Wait>([[DRIVE, { untilMs }]])
   progress.show(reportOf(rows), waits)
   const until = new Date(untilMs).toTimeString().slice(0, 5)
   // 30 items are three windows: two of a minute, after the five until the first.

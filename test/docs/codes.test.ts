@@ -15,6 +15,16 @@ test.each(sandbox)('%s of the sandbox are all in the tables that judge answers',
   expect(Object.keys(codes).filter((code) => !isKnown(code))).toEqual([])
 })
 
+test('docs/codes.md has the scope of each code, and its patience where that is not the usual', () => {
+  const rows = readFileSync('docs/codes.md', 'utf8').split('\n')
+  const scopeOf = (code: string) => rows.find((line) => line.startsWith(`| \`${code}\``))?.split(' | ')[2]
+  expect([scopeOf('1064230'), scopeOf('1069603'), scopeOf('1390007')]).toEqual([
+    'item, for 24 h<br>该任务，24 小时',
+    'item<br>该任务',
+    '–',
+  ])
+})
+
 test('docs/codes.md has every code of every table', () => {
   const page = readFileSync('docs/codes.md', 'utf8')
   expect(known.length).toBeGreaterThan(200)

@@ -110,6 +110,12 @@ describe.each(operationNames)('%s', (name) => {
     expect(vendorCalls()).toHaveLength(1)
   })
 
+  test('an event without headers is answered, in English', async () => {
+    const event = { headers: undefined as never, queryStringParameters: { dry_run: 'maybe' } }
+    const { status, headers } = await harness.http(name, event)
+    expect([status, headers['content-language']]).toEqual([400, 'en'])
+  })
+
   test('a dropped connection and a fault at the vendor are mended by trying again', async () => {
     harness.sandbox.answer({ path: sampleOf(name).route }, { reset: 'before' })
     harness.sandbox.answer({ path: sampleOf(name).route }, { status: 502, body: 'bad gateway' })

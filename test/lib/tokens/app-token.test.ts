@@ -1,5 +1,6 @@
 /** Tokens of every type of app, through the operations that need them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../../clock.ts'
 import { type Harness, startHarness } from '../../harness.ts'
 
 const approval = 'feishu-approval-unsubscribe' as const
@@ -160,4 +161,26 @@ test('a tenant token that the vendor rejects is renewed and replayed once, even 
   expect(calls.map(({ path }) => path.includes('token'))).toEqual([false, true, false])
   // With half an hour or more left, the vendor hands out the token it has just called invalid.
   expect(calls[0]?.headers.authorization).toBe(calls[2]?.headers.authorization)
+})
+
+test.each([
+  [approval, TENANT_TOKEN],
+  [ding, '/v1.0/oauth2/accessToken'],
+])('the app token of %s leaves time for the call that it is for', async (name, path) => {
+  harness.sandbox.answer({ path }, { stall: 'headers' })
+  harness.clock.takeTimers()
+  let kind: string | undefined
+  const answer = harness.http(name).then(({ body }) => {
+    kind = body.kind
+  })
+  await until(() => harness.sandbox.requests.length === 1)
+  const pass = async (ms: number) => {
+    harness.clock.pass(ms)
+    for (let turns = 0; turns < 100; turns++) await new Promise(setImmediate)
+  }
+  await pass(25_999)
+  expect(kind).toBeUndefined()
+  await pass(1)
+  expect(kind).toBe('timeout')
+  await answer
 })

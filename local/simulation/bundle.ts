@@ -22,8 +22,17 @@ export type Start = (
   globals: { Date: object; Math: object; process: object; setTimeout: object; clearTimeout: object },
 ) => Handler
 
-/** Bundles each function and returns how to start a container of it. */
-export async function bundleFunctions(names: readonly string[]): Promise<Map<string, Start>> {
+const bundled = new Map<string, Promise<Map<string, Start>>>()
+
+/** Bundles each function, once in this process, and returns how to start a container of it. */
+export function bundleFunctions(names: readonly string[]): Promise<Map<string, Start>> {
+  const key = names.join()
+  const bundles = bundled.get(key) ?? bundle(names)
+  bundled.set(key, bundles)
+  return bundles
+}
+
+async function bundle(names: readonly string[]): Promise<Map<string, Start>> {
   const { outputFiles } = await build({
     entryPoints: names.map((name) => path.join(here, `../../functions/${name}.ts`)),
     outdir: here,

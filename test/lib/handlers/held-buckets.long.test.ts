@@ -69,9 +69,9 @@ describe('answers without a vendor code, 1,000 items: none is parked, and work r
   })
 })
 
-describe('what an operator must put right, 1,000 items: one Held, none parked, all done after it without an operator', () => {
+describe('what an operator must put right: one Held, none parked, all done after it without an operator', () => {
   type Cause = Pick<BucketOptions, 'change' | 'vendor' | 'aws'>
-  type Reason = { operation: string; name: string; kind: string; cause: (endsMs: number) => Cause }
+  type Reason = { operation: string; name: string; items?: number; kind: string; cause: (endsMs: number) => Cause }
   const reasons: Reason[] = [
     {
       operation: approval,
@@ -92,6 +92,7 @@ describe('what an operator must put right, 1,000 items: one Held, none parked, a
     {
       operation: ding,
       name: 'wrong secret',
+      items: 100,
       kind: 'misconfigured',
       cause: (endsMs) => ({
         vendor: ({ path, atMs }) =>
@@ -102,6 +103,7 @@ describe('what an operator must put right, 1,000 items: one Held, none parked, a
       (operation): Reason => ({
         operation,
         name: 'IAM denial',
+        ...(operation !== acl && { items: 100 }),
         kind: 'misconfigured',
         cause: (endsMs) => ({
           aws: (name, atMs): AwsFault | undefined =>
@@ -112,6 +114,7 @@ describe('what an operator must put right, 1,000 items: one Held, none parked, a
     {
       operation: acl,
       name: 'allow-list',
+      items: 100,
       kind: 'misconfigured',
       cause: (endsMs) => ({
         change({ feishu: { apps } }, atMs) {
@@ -136,13 +139,13 @@ describe('what an operator must put right, 1,000 items: one Held, none parked, a
   ]
   test.each(reasons.flatMap((reason) => durations.map(([duration, endsMs]) => ({ ...reason, duration, endsMs }))))(
     '$name for $duration ($operation)',
-    async ({ operation, cause, kind, endsMs }) => {
-      const run = await runBucket({ operation, items: 1_000, ...cause(endsMs) })
+    async ({ operation, items = 1_000, cause, kind, endsMs }) => {
+      const run = await runBucket({ operation, items, ...cause(endsMs) })
       expect(run.parked).toEqual([])
       expect(run.holds).toHaveLength(1)
       expect(run.holds[0]).toMatchObject({ operation, kind, hint: expect.any(String) })
       expect((run.holds[0]?.atMs ?? 0) - run.simulation.startedAtMs).toBeLessThan(MINUTE_MS)
-      expect(run.lastMs()).toBeLessThan(endsMs + RESUMES_MS + specOf(operation).floorMs(1_000) * 1.2 + MINUTE_MS)
+      expect(run.lastMs()).toBeLessThan(endsMs + RESUMES_MS + specOf(operation).floorMs(items) * 1.2 + MINUTE_MS)
     },
   )
 

@@ -1,9 +1,10 @@
 /** Lambda's event source mapping: batches, groups, failures. */
 
-import { ChangeMessageVisibilityCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
+import { ChangeMessageVisibilityCommand, GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { expect, test } from 'vitest'
 import { type Batch, failedIds } from '../../../local/aws/event-source.ts'
 import type { Queues } from '../../../local/aws/queues.ts'
+import { until } from '../../clock.ts'
 import { fifo } from './clients.ts'
 
 type Consumed = {
@@ -169,4 +170,34 @@ test.each([
   ['ok', ['a', 'b']],
 ])('an answer of %j leaves %j on the queue', (response, failed) => {
   expect(failedIds(response, ['a', 'b'])).toEqual(failed)
+})
+
+test('runs no more batches at once than its concurrency', async () => {
+  const { queues } = await fifo()
+  await queues.create('retry')
+  const Entries = ['1', '2', '3', '4'].map((id) => ({ Id: id, MessageBody: id }))
+  await queues.client.send(new SendMessageBatchCommand({ QueueUrl: queues.queueUrl('retry'), Entries }))
+  const running = new Set<() => void>()
+  let most = 0
+  const { ended } = consume(queues, 'retry', {
+    batchSize: 1,
+    concurrency: 2,
+    invoke: () =>
+      new Promise<void>((resolve) => {
+        running.add(resolve)
+        most = Math.max(most, running.size)
+      }),
+  })
+  await until(() => running.size >= 2)
+  // Time enough for a third, if one were received.
+  const ask = new GetQueueAttributesCommand({ QueueUrl: queues.queueUrl('retry') })
+  for (let asked = 0; asked < 20; asked++) await queues.client.send(ask)
+  for (let count = 1; count <= 4; count++) {
+    await until(() => running.size > 0)
+    const [oldest] = running
+    if (oldest) running.delete(oldest)
+    oldest?.()
+    await ended(count)
+  }
+  expect(most).toBe(2)
 })

@@ -29,6 +29,8 @@ const UNSTORED = { FilterPattern: '{ $.message = "unstored" }', MetricValue: '1'
 
 /** Metrics made from the audit lines of the operations, for each operation. */
 const LINE_METRICS = {
+  // A bucket that waits for an operator, or has waited for an hour: announced once.
+  Held: { FilterPattern: '{ $.message = "held" }', MetricValue: '1', Unit: 'Count' },
   VendorFaults: {
     FilterPattern: '{ ($.kind = "unavailable") || ($.kind = "timeout") || ($.kind = "protocol") }',
     MetricValue: '1',
@@ -60,9 +62,9 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       Period: 60,
       EvaluationPeriods: 1,
       Threshold: 0,
-      ...settings,
       ComparisonOperator: 'GreaterThanThreshold',
       TreatMissingData: 'notBreaching',
+      ...settings,
       AlarmActions: [ref('AlarmTopic')],
     },
   })
@@ -75,6 +77,22 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Namespace: 'AWS/Lambda',
     MetricName,
     Dimensions: [{ Name: 'FunctionName', Value: ref(`${oslsId(key)}LambdaFunction`) }],
+  })
+  const ruleMetric = (key: string, MetricName: string) => ({
+    Namespace: 'AWS/Events',
+    MetricName,
+    Dimensions: [
+      ...(Object.hasOwn(operations, key) ? [{ Name: 'EventBusName', Value: ref('EventBus') }] : []),
+      { Name: 'RuleName', Value: `${stage}-${key}` },
+    ],
+  })
+  const sweepMetric = (MetricName: string, dimensions: Record<string, string> = {}) => ({
+    Namespace: 'SubscriptionOffboarding',
+    MetricName,
+    Dimensions: Object.entries({ FunctionName: `${stage}-${SWEEP}`, ...dimensions }).map(([Name, Value]) => ({
+      Name,
+      Value,
+    })),
   })
   const lineMetric = (operation: string, MetricName: string) => ({
     Namespace: namespaceOf(stage),
@@ -118,15 +136,37 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           'redrive. Letters expire after 14 days.',
       }),
       ...collect(operations, (operation, { vendor }) => ({
+        // Not SQS's ApproximateAgeOfOldestMessage, which leaves out what was received three times or more: a bucket that
+        // waits for hours would raise no alarm.
+        // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
         [`${idOf(operation)}OldestMessageAlarm`]: alarm(`${operation}-oldest-message`, {
-          Metric: queueMetric(`${idOf(operation)}Queue`, 'ApproximateAgeOfOldestMessage'),
+          Metric: sweepMetric('OldestWaitingSeconds', { Operation: operation }),
           Threshold: oldestMessageAlarmSeconds,
-          Period: 300,
+          Period: TWO_SWEEPS_S,
           section: 'oldest-message',
           Description:
-            `Work of ${operation} has waited longer than ${oldestMessageAlarmSeconds} s: the vendor keeps refusing or ` +
+            `A target of ${operation} has waited longer than ${oldestMessageAlarmSeconds} s: the vendor keeps refusing or ` +
             'throttling, or there is more work than its rate limit lets through. The saved query "deferrals by bucket" ' +
             'shows which. Items expire after 14 days.',
+        }),
+        [`${idOf(operation)}HeldAlarm`]: alarm(`${operation}-held`, {
+          Metric: lineMetric(operation, 'Held'),
+          Period: 300,
+          Statistic: 'Sum',
+          section: 'held',
+          Description:
+            `Work of ${operation} waits for ${vendor}: it needs an operator, or has waited for an hour. The line "held" of ` +
+            `/aws/lambda/${stage}-${operation} has the reason. It goes on by itself when the cause is gone; nothing is parked ` +
+            'before 24 hours.',
+        }),
+        [`${idOf(operation)}FailedDestinationAlarm`]: alarm(`${operation}-failed-destination`, {
+          Metric: functionMetric(operation, 'DestinationDeliveryFailures'),
+          Period: 300,
+          Statistic: 'Sum',
+          section: 'dropped-events',
+          Description:
+            `Lambda could not put an event that ${operation} failed on into the queue of undelivered events: the event is ` +
+            'lost. Replay it from the archive.',
         }),
         [`${idOf(operation)}VendorFaultsAlarm`]: alarm(`${operation}-vendor-faults`, {
           Metric: lineMetric(operation, 'VendorFaults'),
@@ -168,6 +208,52 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
             'higher quota. HTTP callers got an error; events and queued work are tried again by themselves.',
         }),
       })),
+      // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+      ...collect(functions, (key, { name }) => ({
+        [`${idOf(key)}DroppedEventsAlarm`]: alarm(`${key}-dropped-events`, {
+          Metric: functionMetric(key, 'AsyncEventsDropped'),
+          Period: 300,
+          Statistic: 'Sum',
+          section: 'dropped-events',
+          Description:
+            `Lambda gave up an event of ${key}: it failed on it too often, or could not start for too long. An offboarding ` +
+            `event is in the queue of undelivered events; a scheduled run is lost until the next. Read /aws/lambda/${name}.`,
+        }),
+      })),
+      // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+      ...collect(RULE_METRICS, (MetricName, { name, Description }) =>
+        collect(functions, (key) => ({
+          [`${idOf(key)}${MetricName}Alarm`]: alarm(`${key}-${name}`, {
+            Metric: ruleMetric(key, MetricName),
+            Period: 300,
+            Statistic: 'Sum',
+            section: 'failed-invocations',
+            Description: `The rule of ${key}: ${Description}`,
+          }),
+        })),
+      ),
+      ...collect(STRANDED_ALARMS, (queue, name) => ({
+        [`${queue}Alarm`]: alarm(name, {
+          Metric: queueMetric(queue, 'ApproximateNumberOfMessagesVisible'),
+          section: 'stranded',
+          Description:
+            'SQS gave up items after 1,000 deliveries, which the functions should have done long before. The sweep parks each ' +
+            'within 15 minutes and leaves a letter. Find out why it never finished.',
+        }),
+      })),
+      ...collect(NOT_RUN_ALARMS, (key, { since, Period, EvaluationPeriods }) => ({
+        [`${idOf(key)}NotRunAlarm`]: alarm(`${key}-not-run`, {
+          Metric: functionMetric(key, 'Invocations'),
+          Statistic: 'Sum',
+          Period,
+          EvaluationPeriods,
+          Threshold: 1,
+          ComparisonOperator: 'LessThanThreshold',
+          TreatMissingData: 'breaching',
+          section: 'not-run',
+          Description: `${key} has not run for ${since}. Check its rule, then run it by hand.`,
+        }),
+      })),
       ...collect(RENEWAL_ALARMS, (metric, { section, Description }) =>
         collect(vendors, (vendor) => ({
           [`${upperFirst(vendor)}${metric}Alarm`]: alarm(`${RENEWAL}-${vendor}-${metric}`, {
@@ -187,11 +273,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       ),
       ...collect(SWEEP_ALARMS, (metric, { name, ...alarmed }) => ({
         [`${metric}Alarm`]: alarm(name, {
-          Metric: {
-            Namespace: 'SubscriptionOffboarding',
-            MetricName: metric,
-            Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${SWEEP}` }],
-          },
+          Metric: sweepMetric(metric),
           Period: 15 * 60,
           ...alarmed,
         }),
@@ -240,6 +322,36 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
 }
 
 const SLOW_MS = 5_000
+/** So that a period has a sweep in it. */
+const TWO_SWEEPS_S = 2 * 15 * 60
+
+/** By the metric of a rule. Both are written only when they are not zero. */
+const RULE_METRICS = {
+  FailedInvocations: {
+    name: 'failed-invocations',
+    Description:
+      'EventBridge could not start the function, for good. Check the permission of the rule to invoke it. Replay offboarding ' +
+      'events from the archive.',
+  },
+  InvocationsFailedToBeSentToDlq: {
+    name: 'failed-dead-letters',
+    Description:
+      'EventBridge could not put an event into the queue of undelivered events: the event is lost. Check the policy of the ' +
+      'queue. Replay offboarding events from the archive.',
+  },
+}
+
+/** By the queue. */
+const STRANDED_ALARMS = { StrandedWorkQueue: 'stranded-work', StrandedRetriesQueue: 'stranded-retries' }
+
+/**
+ * By the function. A period times its evaluations may be seven days, or one day where a period is shorter than an hour.
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+ */
+const NOT_RUN_ALARMS = {
+  [RENEWAL]: { since: 'two days', Period: 24 * 60 * 60, EvaluationPeriods: 2 },
+  [SWEEP]: { since: 'an hour', Period: 60 * 60, EvaluationPeriods: 1 },
+}
 
 /** By the metric the scheduled renewal counts. */
 const RENEWAL_ALARMS = {

@@ -11,6 +11,7 @@ import {
   oslsId,
   RENEWAL,
   ref,
+  SWEEP,
   settings,
   sub,
   upperFirst,
@@ -146,11 +147,21 @@ export async function dashboard(osls: Osls) {
       },
       ...Object.entries(QUERIES).flatMap(([name, { place, query }]) => (place ? [table(name, place, query)] : [])),
       graph(
-        'Oldest message, seconds',
+        'Oldest waiting target, seconds',
         0,
         13,
-        names.map((name) => queueMetric('ApproximateAgeOfOldestMessage', `${name}.fifo`, name)),
-        { stat: 'Maximum' },
+        names.map((name) => [
+          ...[
+            'SubscriptionOffboarding',
+            'OldestWaitingSeconds',
+            'FunctionName',
+            `${stage}-${SWEEP}`,
+            'Operation',
+            name,
+          ],
+          { label: name },
+        ]),
+        { stat: 'Maximum', period: 1800 },
       ),
       graph('Vendor latency, p95 in milliseconds', 0, 19, lineMetric('CallMs'), { stat: 'p95' }),
       graph('Vendor faults', 0, 25, lineMetric('VendorFaults'), { stat: 'Sum' }),
@@ -171,7 +182,7 @@ export async function dashboard(osls: Osls) {
         0,
         37,
         [
-          ...['dead-letter.fifo', 'undelivered-events'].map((queue) =>
+          ...['dead-letter.fifo', 'undelivered-events', 'stranded.fifo', 'stranded'].map((queue) =>
             queueMetric('ApproximateNumberOfMessagesVisible', queue),
           ),
           [namespaceOf(stage), 'Unstored', 'operation', 'user-token', { label: 'tokens not stored' }],
@@ -190,6 +201,18 @@ export async function dashboard(osls: Osls) {
         ),
         { stat: 'Sum' },
       ),
+      graph(
+        'Items that stepped aside',
+        0,
+        43,
+        names.flatMap((name) =>
+          ['Visible', 'NotVisible', 'Delayed'].map((state) =>
+            queueMetric(`ApproximateNumberOfMessages${state}`, `${name}-retry`, `${name} ${state}`),
+          ),
+        ),
+        { stat: 'Maximum', stacked: true },
+      ),
+      graph('Held buckets, as announced', 12, 43, lineMetric('Held'), { stat: 'Sum' }),
     ],
   }
 

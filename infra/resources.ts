@@ -9,6 +9,7 @@ import {
   collect,
   idOf,
   type Osls,
+  oslsId,
   policy,
   RENEWAL,
   type Resource,
@@ -223,7 +224,7 @@ export async function userTokenRenewal(osls: Osls) {
   }
 }
 
-/** Its role: both vendors' app secrets and users. */
+/** Its role: both vendors' app secrets and users. And what its schedule needs besides. */
 export async function userTokenRenewalRole(osls: Osls) {
   const all = await settings(osls)
   const { stage, vendors, checked } = all
@@ -253,6 +254,7 @@ export async function userTokenRenewalRole(osls: Osls) {
         all,
       ),
     },
+    extensions: keepScheduledRun(RENEWAL, 6 * 60 * 60),
   }
 }
 
@@ -267,7 +269,10 @@ export async function offboardingSweep(osls: Osls) {
       role: `${idOf(SWEEP)}Role`,
       timeout: 600,
       memorySize: 256,
-      environment: { OPERATIONS: namesOf(operations) },
+      environment: {
+        OPERATIONS: namesOf(operations),
+        STRANDED_QUEUE_URLS: { 'Fn::Join': [',', STRANDED_QUEUES.map(ref)] },
+      },
       events: [{ schedule: { name: `${stage}-${SWEEP}`, rate: ['rate(15 minutes)'] } }],
       // The next run does what this one could not.
       maximumRetryAttempts: 0,
@@ -276,7 +281,28 @@ export async function offboardingSweep(osls: Osls) {
   }
 }
 
-/** Its role: offboardings alone, and outcome events. */
+/**
+ * What osls's `schedule` has no setting for: retries of a run that Lambda does not accept, and a place for one that is given up.
+ * An extension replaces the whole list of targets.
+ */
+const keepScheduledRun = (name: string, maximumEventAgeS: number) => ({
+  [`${oslsId(name)}EventsRuleSchedule1`]: {
+    Properties: {
+      Targets: [
+        {
+          Id: `${name}Schedule`,
+          Arn: arnOf(`${oslsId(name)}LambdaFunction`),
+          RetryPolicy: { MaximumEventAgeInSeconds: maximumEventAgeS, MaximumRetryAttempts: 185 },
+          DeadLetterConfig: { Arn: arnOf('UndeliveredEventsQueue') },
+        },
+      ],
+    },
+  },
+})
+
+const STRANDED_QUEUES = ['StrandedWorkQueue', 'StrandedRetriesQueue']
+
+/** Its role: offboardings alone, what SQS gave up, and what becomes of it. And what its schedule needs besides. */
 export async function offboardingSweepRole(osls: Osls) {
   const all = await settings(osls)
   return {
@@ -286,11 +312,14 @@ export async function offboardingSweepRole(osls: Osls) {
         [
           ...baseStatements(`${all.stage}-${SWEEP}`, all.checked),
           ...sweepLedger(),
+          allow('TakeStranded', ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], STRANDED_QUEUES.map(arnOf)),
+          allow('GiveUp', 'sqs:SendMessage', arnOf('DeadLetterQueue')),
           allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
         ],
         all,
       ),
     },
+    extensions: keepScheduledRun(SWEEP, 10 * 60),
   }
 }
 
@@ -326,7 +355,11 @@ const NETWORK_INTERFACES = [
 export async function eventAccess(osls: Osls) {
   const { stage, operations, offboardingEvent, checked } = await settings(osls)
   const { bus, putEventsAccounts } = checked
-  const rules = Object.keys(operations).map((operation) => arn('events', `rule/${bus}/${stage}-${operation}`))
+  const rules = [
+    ...Object.keys(operations).map((operation) => `${bus}/${stage}-${operation}`),
+    // Schedules are rules of the account's own bus, which their ARNs leave out.
+    ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
+  ].map((rule) => arn('events', `rule/${rule}`))
   return {
     Resources: {
       DeadLetterQueuePolicy: queuePolicy('DeadLetterQueue'),

@@ -97,11 +97,15 @@ export const framesOf = (error: unknown): string[] =>
  * Writes metrics in CloudWatch's embedded format, from which Logs makes them without a call.
  * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
-export function countMetrics(dimensions: Record<string, string>, counts: Record<string, number>): void {
-  const Metrics = Object.keys(counts).map((Name) => ({ Name, Unit: 'Count' }))
+export function writeMetrics(
+  dimensions: Record<string, string>,
+  values: Record<string, number>,
+  Unit: 'Count' | 'Seconds' = 'Count',
+): void {
+  const Metrics = Object.keys(values).map((Name) => ({ Name, Unit }))
   const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [Object.keys(dimensions)], Metrics }]
   process.stdout.write(
-    `${JSON.stringify({ _aws: { Timestamp: Date.now(), CloudWatchMetrics }, ...dimensions, ...counts })}\n`,
+    `${JSON.stringify({ _aws: { Timestamp: Date.now(), CloudWatchMetrics }, ...dimensions, ...values })}\n`,
   )
 }
 

@@ -1,5 +1,11 @@
-/** Before each test file: test files share a process, but no module state and no stand-in for the clock. */
+/** Before each test file: test files share a process, but no module state and no stand-ins. */
 import { vi } from 'vitest'
 
-vi.doUnmock('node:timers/promises')
+for (const module of [
+  'node:timers/promises',
+  '@aws-sdk/client-dynamodb',
+  '@aws-sdk/client-eventbridge',
+  '@aws-sdk/client-secrets-manager',
+])
+  vi.doUnmock(module)
 vi.resetModules()

@@ -1,19 +1,20 @@
-/** The handlers in this process, behind real AWS clients, the local AWS pieces and the vendors' sandbox. */
+/** The handlers in this process, between the local AWS pieces and the vendors' sandbox. */
 import { randomUUID } from 'node:crypto'
 import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
 import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
-import { startDynamoDb } from '../local/aws/dynamodb.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
+import { AwsError, type AwsJsonService } from '../local/aws/json-server.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
+import type { Host } from '../local/simulation/host.ts'
 import { startClock } from './clock.ts'
-import { ledgerProperties } from './ledger.ts'
+import { startQuickLedger, TABLE_OPERATIONS } from './ledger.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -29,8 +30,6 @@ const VARIABLES = {
   MAX_TARGETS_PER_EVENT: '2000',
   OPERATIONS: operationNames.join(','),
 }
-
-const LEDGER = await ledgerProperties()
 
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
@@ -69,25 +68,35 @@ export async function startHarness({
   world = sampleWorld(),
   speed = Number.POSITIVE_INFINITY,
   env = {},
+  sdk = false,
 }: {
   world?: World
   /** How many times faster than documented the vendors' limits pass; by default nothing is ever limited. */
   speed?: number
   /** Variables over those of the harness. */
   env?: Record<string, string>
+  /** Whether the functions have AWS's own clients, which take longer than everything else in most tests. */
+  sdk?: boolean
 } = {}) {
   const before = { ...process.env }
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
-  const dynamoDb = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: LEDGER }] })
+  const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE)
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const serviceOf = (operation: string) =>
+    operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
+  const restoreClients = sdk ? () => {} : replaceClients(serviceOf)
   let started: Queues | undefined
-  const startQueuesOnce = async () => {
-    if (started) return started
-    started = await startQueues()
-    const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
-    for (const queue of [...operationNames, 'dead-letter']) await started.create(`${queue}.fifo`, fifo)
+  const created = new Set<string>()
+  /** The queues, with those of the operation `name` and those that all share. */
+  const startQueuesOf = async (name: string) => {
+    started ??= await startQueues()
+    for (const queue of [`${name}.fifo`, `${name}-retry`, 'dead-letter.fifo', 'stranded.fifo', 'stranded'])
+      if (!created.has(queue)) {
+        created.add(queue)
+        await started.create(queue, { VisibilityTimeout: 180, ...(queue.endsWith('.fifo') && { FifoQueue: true }) })
+      }
     return started
   }
   const variables = (name: string) => ({
@@ -102,7 +111,9 @@ export async function startHarness({
     ...(started && {
       AWS_ENDPOINT_URL_SQS: started.url,
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
+      RETRY_QUEUE_URL: started.queueUrl(`${name}-retry`),
       DEAD_LETTER_QUEUE_URL: started.queueUrl('dead-letter.fifo'),
+      STRANDED_QUEUE_URLS: [started.queueUrl('stranded.fifo'), started.queueUrl('stranded')].join(','),
     }),
     ...env,
   })
@@ -138,7 +149,7 @@ export async function startHarness({
 
   /** Calls the function as EventBridge and SQS do. */
   const invoke = async (name: string, event: unknown, remainingMs?: number, deadLetterQueue = 'dead-letter.fifo') => {
-    const queues = await startQueuesOnce()
+    const queues = await startQueuesOf(name)
     return call(name, event, remainingMs, {
       ...variables(name),
       DEAD_LETTER_QUEUE_URL: queues.queueUrl(deadLetterQueue),
@@ -163,16 +174,17 @@ export async function startHarness({
       agesMs = bodies.map((): number => ageMs),
       sentMsAgo = 0,
       attributes = {} as Record<string, string | undefined>,
+      isRepeat = false,
     } = {},
   ) => {
-    const queues = await startQueuesOnce()
-    const QueueUrl = queues.queueUrl(`${name}.fifo`)
+    const queues = await startQueuesOf(name)
+    const queueName = `${name}${isRepeat ? '-retry' : '.fifo'}`
+    const QueueUrl = queues.queueUrl(queueName)
     await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
     for (const MessageBody of bodies) {
       const MessageGroupId = randomUUID()
-      await queues.client.send(
-        new SendMessageCommand({ QueueUrl, MessageBody, MessageGroupId, MessageDeduplicationId: MessageGroupId }),
-      )
+      const group = isRepeat ? {} : { MessageGroupId, MessageDeduplicationId: MessageGroupId }
+      await queues.client.send(new SendMessageCommand({ QueueUrl, MessageBody, ...group }))
     }
     const { Messages = [] } = await queues.client.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
@@ -185,14 +197,14 @@ export async function startHarness({
       body: Body,
       attributes: {
         ...Attributes,
-        MessageGroupId: bucket,
+        ...(!isRepeat && { MessageGroupId: bucket }),
         SentTimestamp,
         ApproximateFirstReceiveTimestamp: String(now - (agesMs[bodies.indexOf(Body)] ?? 0)),
         ...attributes,
       },
       messageAttributes: {},
       eventSource: 'aws:sqs',
-      eventSourceARN: queues.queueArn(`${name}.fifo`),
+      eventSourceARN: queues.queueArn(queueName),
       awsRegion: 'ap-southeast-1',
     })).sort((a, b) => bodies.indexOf(a.body) - bodies.indexOf(b.body))
     /** The indices of what was reported as failed. */
@@ -236,6 +248,8 @@ export async function startHarness({
     bus,
     dynamoDb,
     secrets,
+    /** The queues of an operation and those that all share: variables lead to them from then on. */
+    startQueues: startQueuesOf,
     log,
     setEnv,
     variables,
@@ -245,9 +259,10 @@ export async function startHarness({
     http,
     queue,
     receive,
-    /** What is left on the operation's queue. */
-    waiting: async (name: string) => (await startQueuesOnce()).messages(`${name}.fifo`),
-    deadLetters: async () => (await startQueuesOnce()).messages('dead-letter.fifo'),
+    /** What is left on the operation's FIFO queue, and what has stepped aside to its second queue. */
+    waiting: async (name: string) => (await startQueuesOf(name)).messages(`${name}.fifo`),
+    aside: async (name: string) => (await startQueuesOf(name)).messages(`${name}-retry`),
+    deadLetters: async () => (created.size > 0 ? ((await started?.messages('dead-letter.fifo')) ?? []) : []),
     outcomes: () =>
       bus.events.flatMap(({ event }) =>
         event.source === 'subscription-offboarding'
@@ -258,10 +273,42 @@ export async function startHarness({
       clock.stop()
       for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
       Object.assign(process.env, before)
+      restoreClients()
       random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
     },
+  }
+}
+
+/** The modules of AWS's SDK for which the simulation has a client of its own. */
+const CLIENTS = {
+  '@aws-sdk/client-dynamodb': () => import('../local/simulation/dynamodb.ts'),
+  '@aws-sdk/client-eventbridge': () => import('../local/simulation/aws.ts'),
+  '@aws-sdk/client-secrets-manager': () => import('../local/simulation/aws.ts'),
+}
+
+/** Lets these clients call a service directly, as JSON. Returns how to end that. */
+function replaceClients(serviceOf: (operation: string) => Pick<AwsJsonService, 'call'>): () => void {
+  const copy = (value: object) => JSON.parse(JSON.stringify(value))
+  const host: Partial<Host> = {
+    sleep: async () => {},
+    date: () => new Date().toUTCString(),
+    async aws(operation, input) {
+      try {
+        return copy(await serviceOf(operation).call(operation, copy(input)))
+      } catch (error) {
+        if (!(error instanceof AwsError)) throw error
+        const { message, type, status, details } = error
+        throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
+      }
+    },
+  }
+  Object.assign(globalThis, { host })
+  for (const [module, standIn] of Object.entries(CLIENTS)) vi.doMock(module, standIn)
+  return () => {
+    Reflect.deleteProperty(globalThis, 'host')
+    for (const module of Object.keys(CLIENTS)) vi.doUnmock(module)
   }
 }
 

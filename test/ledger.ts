@@ -1,7 +1,9 @@
-/** The ledger table of the template in a DynamoDB of its own, and the variables that lead the functions to it. */
+/** The ledger's table: as the template has it in a DynamoDB of its own, and as the simulation's, which is quick. */
 import { vi } from 'vitest'
 import { ledger } from '../infra/ledger.ts'
 import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
+import { AwsError, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
+import { Table } from '../local/simulation/table.ts'
 
 /** The properties of the table that infra/ledger.ts describes. */
 export async function ledgerProperties(): Promise<Record<string, unknown>> {
@@ -23,4 +25,24 @@ export async function startLedger(): Promise<DynamoDb> {
   }))
     vi.stubEnv(key, value)
   return service
+}
+
+export type QuickLedger = AwsJsonService & Pick<Table, 'items'>
+
+export const TABLE_OPERATIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query']
+
+/**
+ * Starts the table `name` for what lib/aws/dynamodb.ts asks of it, which test/local/simulation/table.long.test.ts finds
+ * answered as dynalite does. Its items can be read and set without a request.
+ */
+export async function startQuickLedger(name: string): Promise<QuickLedger> {
+  const table = new Table()
+  const run = (operation: string) => (input: { TableName?: string }) => {
+    if (input.TableName === name) return table.run(operation, input)
+    throw new AwsError('ResourceNotFoundException', `no table ${input.TableName}`)
+  }
+  const service = await startAwsJson(
+    Object.fromEntries(TABLE_OPERATIONS.map((operation) => [operation, run(operation)])),
+  )
+  return { ...service, items: table.items }
 }

@@ -52,7 +52,7 @@ export function letterOf(message: Message, names: Names): Letter {
   const sinceMs = Number(message.Attributes?.SentTimestamp ?? 0)
   return {
     id: message.MessageId ?? '',
-    ...reasonOf(message, names),
+    ...reasonOf(message),
     offboardingId: text(offboardingId),
     operation: text(operation) ?? undeliveredTo(message, names),
     input: isObject(input)
@@ -75,11 +75,11 @@ function subjectOf(content: Content): {
 }
 
 /** The functions say why in attributes; so does EventBridge, in its own; Lambda does in the body; SQS does not. */
-function reasonOf(message: Message, names: Names): Pick<Letter, 'kind' | 'code' | 'hint' | 'requestId'> {
+function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 'requestId'> {
   const attribute = (name: string) => text(message.MessageAttributes?.[name]?.StringValue)
   const kind = attribute('kind')
   if (kind) return { kind, code: attribute('code'), hint: attribute('hint') ?? '', requestId: attribute('requestId') }
-  if (undeliveredTo(message, names) === null)
+  if (targetArnOf(message) === undefined)
     return {
       kind: UNFINISHED,
       code: null,
@@ -90,18 +90,24 @@ function reasonOf(message: Message, names: Names): Pick<Letter, 'kind' | 'code' 
   return {
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
-    hint: 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
+    hint: isSchedule(contentOf(message))
+      ? 'A scheduled run did not start. Fix the cause, then discard this: the next run does its work.'
+      : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }
 }
 
 /** The operation whose function an event did not reach, or that failed on it. */
 function undeliveredTo(message: Message, { operations }: Names): string | null {
-  const arn =
-    text(failureRecord(message)?.requestContext?.functionArn) ?? message.MessageAttributes?.TARGET_ARN?.StringValue
-  const [, functionName] = /:function:([^:]+)/.exec(arn ?? '') ?? []
+  const [, functionName] = /:function:([^:]+)/.exec(text(targetArnOf(message)) ?? '') ?? []
   return Object.entries(operations).find(([, known]) => known.functionName === functionName)?.[0] ?? null
 }
+
+const isSchedule = (content: Content) => 'event' in content && content.event['detail-type'] === 'Scheduled Event'
+
+/** What the undelivered event was for; of a scheduled run no operation. */
+const targetArnOf = (message: Message): unknown =>
+  failureRecord(message)?.requestContext?.functionArn ?? message.MessageAttributes?.TARGET_ARN?.StringValue
 
 type FailureRecord = {
   requestPayload: unknown

@@ -12,7 +12,8 @@ import { callOptions, clientSettings } from './sdk.ts'
 
 const TIMEOUT_MS = 5_000
 let client: SQSClient | undefined
-const getClient = () => {
+/** The client, for the other file about queues. */
+export const getClient = () => {
   // Otherwise the host of a queue URL would win over AWS_ENDPOINT_URL_SQS.
   client ??= new SQSClient({ ...clientSettings(), useQueueUrlAsEndpoint: false })
   return client

@@ -19,6 +19,7 @@ import { type Offboarding, offboarding, withinTargets } from '../offboarding-eve
 import type { Operation } from '../operation.ts'
 import { parse, printable } from '../schema.ts'
 import { finishSendings } from './completed.ts'
+import { letterOf } from './letter.ts'
 import { bucketOf, type WorkItem } from './work-item.ts'
 
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
@@ -159,7 +160,8 @@ async function attempt(operation: Operation, step: () => Promise<void>): Promise
 async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
   const { kind, message: hint } = error
   const deduplicationId = fingerprint(event.id, 'rejected')
-  await sendDeadLetter({ body: letterOf(event), group: deduplicationId, deduplicationId }, { kind, hint })
+  const reason = { kind, hint }
+  await sendDeadLetter({ body: letterOf(event, reason), group: deduplicationId, deduplicationId }, reason)
 
   const { offboardingId } = { ...(event.detail as { offboardingId?: unknown } | null) }
   const rejection = {
@@ -175,13 +177,4 @@ async function reject(operation: Operation, event: OffboardingEvent, error: Oper
     await publish([{ ...rejection, operation: null, input: null }])
     audit({ message: 'rejected', operation: operation.name, ...rejection })
   })
-}
-
-/** The event as it was, unless it is nested too deeply to be written: then without its detail, which the archive has. */
-function letterOf(event: OffboardingEvent): string {
-  try {
-    return bodyOf(event)
-  } catch {
-    return bodyOf({ ...event, detail: null })
-  }
 }

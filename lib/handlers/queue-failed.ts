@@ -135,11 +135,12 @@ const endWithBucket = (target: Target, { kind, scope, code, requestId, hint }: H
 /** Whether an item that has been failing for so long is given up. A dry run changes nothing, and nothing is lost with it. */
 function isHopeless({ patienceMs }: OperationError, failingMs: number, bucket: Bucket, dryRun: boolean): boolean {
   if (patienceMs !== undefined) return failingMs >= patienceMs
-  const nowMs = awsNowMs()
   // An item that succeeds at last shows that the vendor was at fault.
-  const sinceMs = Math.max(nowMs - failingMs, bucket.succeededAgainAtMs ?? 0)
-  const isOnlyOne = dryRun || (bucket.answeredAtMs ?? 0) > sinceMs
-  return failingMs >= DAY_MS || (isOnlyOne && nowMs - sinceMs >= PATIENCE_MS)
+  const { answeredAtMs = 0, succeededAgainAtMs = 0 } = bucket
+  const nowMs = awsNowMs()
+  const failedAtMs = nowMs - failingMs
+  const isOnlyOne = dryRun || (answeredAtMs >= failedAtMs && answeredAtMs > succeededAgainAtMs)
+  return failingMs >= DAY_MS || (isOnlyOne && nowMs - Math.max(failedAtMs, succeededAgainAtMs) >= PATIENCE_MS)
 }
 
 /** How long a repeat waits whose item has been failing for so long: as long again, but so that it is tried when its patience ends. */

@@ -1,11 +1,18 @@
 /** The sweep: ends offboardings whose functions were killed before they could. */
 import { audit, errorFields, framesOf } from '../audit.ts'
-import { publish } from '../aws/eventbridge.ts'
 import { OperationError, toOperationError } from '../error.ts'
-import { completeSending, type Header, listOlder, listOpen, listSendings, listUnplanned } from '../ledger/completion.ts'
-import { recordAnnounced, recordOutcome, type Sending, type Target } from '../ledger/offboardings.ts'
+import {
+  completeSending,
+  type Header,
+  listOpen,
+  listOpenTargets,
+  listSendings,
+  listUnplanned,
+} from '../ledger/completion.ts'
+import type { Sending } from '../ledger/offboardings.ts'
 import { announce } from './completed.ts'
-import { named, parked } from './queue-record.ts'
+import { giveUp } from './give-up.ts'
+import { parkStranded } from './stranded.ts'
 
 const MINUTE_MS = 60_000
 /** A younger claim may still be under way. */
@@ -16,17 +23,21 @@ const PLANNING_MS = 60 * MINUTE_MS
 const RETENTION_MS = 14 * 24 * 60 * MINUTE_MS
 const AT_ONCE = 10
 
+/** What a sweep found. `queuedAt` has by operation when the oldest of its open targets was queued, ISO 8601. */
+export type Swept = { counts: SweepCounts; queuedAt: Map<string, string> }
+
 /** How many completions were announced, open targets had lost their message, and sendings were not planned by every operation. */
 export type SweepCounts = { Completed: number; VanishedTargets: number; UnplannedSendings: number }
 
-/** Goes through the open offboardings, the oldest first, while time is left. */
-export async function sweep(remainingMs: () => number): Promise<SweepCounts> {
-  const counts: SweepCounts = { Completed: 0, VanishedTargets: 0, UnplannedSendings: 0 }
+/** Parks what SQS gave up, then goes through the open offboardings, the oldest first, while time is left. */
+export async function sweep(remainingMs: () => number): Promise<Swept> {
+  await parkStranded(SWEEP, remainingMs)
+  const swept: Swept = { counts: { Completed: 0, VanishedTargets: 0, UnplannedSendings: 0 }, queuedAt: new Map() }
   const open = listOpen(before(CLAIM_MS))
   const run = async () => {
     for await (const offboarding of { [Symbol.asyncIterator]: () => ({ next: () => open.next() }) }) {
       try {
-        for await (const sending of listSendings(offboarding)) await sweepSending(sending, counts)
+        for await (const sending of listSendings(offboarding)) await sweepSending(sending, swept)
       } catch (thrown) {
         const { offboardingId } = offboarding
         audit({
@@ -41,17 +52,18 @@ export async function sweep(remainingMs: () => number): Promise<SweepCounts> {
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, run))
-  return counts
+  return swept
 }
 
 const SWEEP = 'offboarding-sweep'
 
-async function sweepSending(sending: Header, counts: SweepCounts): Promise<void> {
-  if (sending.sentAt < before(RETENTION_MS))
-    for await (const target of listOlder(sending, before(RETENTION_MS))) {
-      await giveUp(target)
+async function sweepSending(sending: Header, { counts, queuedAt: oldest }: Swept): Promise<void> {
+  for await (const { target, queuedAt } of listOpenTargets(sending))
+    if (queuedAt < before(RETENTION_MS)) {
+      // Without a letter: the message was lost.
+      await giveUp(target, VANISHED)
       counts.VanishedTargets++
-    }
+    } else if (queuedAt < (oldest.get(target.operation) ?? '~')) oldest.set(target.operation, queuedAt)
   if (!sending.publishedAt && sending.sentAt < before(PLANNING_MS) && listUnplanned(sending).length > 0)
     counts.UnplannedSendings++
   const repeat = sending.completedAt !== undefined && sending.completedAt < before(CLAIM_MS)
@@ -67,15 +79,6 @@ const nameOnly = ({ offboardingId, eventId, redrive, dryRun }: Sending): Sending
   redrive,
   dryRun,
 })
-
-/** Parks a target whose message no longer exists. There is no letter: the message was lost. */
-async function giveUp(target: Target): Promise<void> {
-  const { offboardingId: _, operation: __, input: ___, eventId: ____, ...outcome } = parked(target, VANISHED)
-  const standing = { ...named(target), ...(await recordOutcome(target, outcome)) }
-  await publish([standing])
-  await recordAnnounced(target)
-  audit({ message: standing.outcome === 'parked' ? 'parked' : 'finished', ...standing, operation: target.operation })
-}
 
 const VANISHED = new OperationError(
   'internal',

@@ -16,6 +16,16 @@ export type WorkItem<I extends Input = Input> = {
   redrive?: number | undefined
 }
 
+/** What names the target of an item, whatever its operation. */
+export const targetFields = v.object({
+  offboardingId: id,
+  operation: id,
+  input: v.record(v.string(), v.string()),
+  dryRun: v.boolean(),
+  eventId: id,
+  redrive: v.optional(v.number()),
+})
+
 /** The body of a message on the operation's queue. */
 export const workItem = <I extends Input>(operation: Operation<I>): v.GenericSchema<unknown, WorkItem<I>> =>
   v.strictObject({

@@ -183,10 +183,13 @@ export const listSendings = ({ offboardingId, dryRun }: Pick<Sending, 'offboardi
     consistent: true,
   }) as AsyncGenerator<Item & Header>
 
-/** The sending's open targets that were queued before `before`. ISO 8601. */
-export async function* listOlder(sending: Header, before: string): AsyncGenerator<Target> {
+/** The sending's open targets, and when each was queued. ISO 8601. */
+export async function* listOpenTargets(sending: Header): AsyncGenerator<{ target: Target; queuedAt: string }> {
   const { offboardingId, eventId, redrive, dryRun } = sending
   for await (const { openIn, queuedAt, operation, input } of listTargets(offboardingId, getSendingName(sending)))
-    if (openIn && (queuedAt ?? sending.sentAt) < before)
-      yield { offboardingId, eventId, redrive, dryRun, operation, input: JSON.parse(input) }
+    if (openIn)
+      yield {
+        target: { offboardingId, eventId, redrive, dryRun, operation, input: JSON.parse(input) },
+        queuedAt: queuedAt ?? sending.sentAt,
+      }
 }

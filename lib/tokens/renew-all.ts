@@ -1,6 +1,6 @@
 /** Keeps the tokens of all stored users alive: a refresh token that nobody uses dies within days. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { audit, countMetrics, errorFields, framesOf } from '../audit.ts'
+import { audit, errorFields, framesOf, writeMetrics } from '../audit.ts'
 import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
 import { isCheckDue } from '../ledger/renewals.ts'
@@ -115,7 +115,7 @@ export async function renewAll(
   }
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, renewNext))
   counts[isStopped() ? 'Stopped' : 'Unfinished'] = due.length
-  countMetrics(dimensions, counts)
+  writeMetrics(dimensions, counts)
   return counts
 }
 

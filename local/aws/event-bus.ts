@@ -23,7 +23,7 @@ export type EventBusOptions = {
   onFailure?: (failure: Undelivered) => unknown
 }
 
-export type EventBus = Pick<AwsJsonService, 'url' | 'requests' | 'close'> & {
+export type EventBus = Pick<AwsJsonService, 'url' | 'requests' | 'call' | 'close'> & {
   readonly rules: readonly Rule[]
   /** Every accepted event in order. */
   readonly events: { bus: string; event: BusEvent }[]
@@ -107,6 +107,7 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
   return {
     url: service.url,
     requests: service.requests,
+    call: service.call,
     rules,
     events,
     putEvents,

@@ -35,7 +35,14 @@ export type AwsJsonService = {
   fail(operation: string, fault: Fault, times?: number): void
   /** Forgets the failures still to come. */
   heal(): void
+  /** Does an operation as a request would, without HTTP; throws `AwsError`, or `NoAnswer` where a connection would close. */
+  call(operation: string, input: Record<string, unknown>): Promise<object>
   close(): Promise<void>
+}
+
+/** Says that the connection is closed without an answer. */
+export class NoAnswer extends Error {
+  override readonly name = 'TimeoutError'
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: an operation states its own input; the wire has already lost the type
@@ -52,23 +59,27 @@ export async function startAwsJson(operations: Operations, options: { port?: num
     return next?.fault
   }
 
+  const call: AwsJsonService['call'] = async (operation, input) => {
+    requests.push({ operation, input, at: Date.now() })
+    const fault = planned(operation)
+    if (fault === 'drop') throw new NoAnswer()
+    if (fault === 'hang') return new Promise(() => {})
+    if (fault && fault !== 'lose') throw new AwsError(fault.type, fault.message ?? fault.type, fault.status)
+    const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
+    if (!run) throw new AwsError('UnknownOperationException', `Operation ${operation} is not emulated`)
+    const output = (await run(input)) ?? {}
+    if (fault === 'lose') throw new NoAnswer()
+    return output
+  }
+
   const server = createServer(async (request, response) => {
     try {
       if (!isFromHere(request)) throw new AwsError('AccessDeniedException', 'Only for this machine', 403)
       const operation = String(request.headers['x-amz-target'] ?? '').replace(/^.*\./, '')
-      const input = parse(await readBody(request))
-      requests.push({ operation, input, at: Date.now() })
-      const fault = planned(operation)
-      if (fault === 'drop') return void request.socket.destroy()
-      if (fault === 'hang') return
-      if (fault && fault !== 'lose') throw new AwsError(fault.type, fault.message ?? fault.type, fault.status)
-      const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
-      if (!run) throw new AwsError('UnknownOperationException', `Operation ${operation} is not emulated`)
-      const output = (await run(input)) ?? {}
-      if (fault === 'lose') request.socket.destroy()
-      else answer(response, 200, output)
+      answer(response, 200, await call(operation, parse(await readBody(request))))
     } catch (error) {
-      if (error instanceof AwsError)
+      if (error instanceof NoAnswer) request.socket.destroy()
+      else if (error instanceof AwsError)
         answer(response, error.status, { __type: error.type, message: error.message, ...error.details })
       else answer(response, 500, { __type: 'InternalServiceError', message: String(error) })
     }
@@ -80,6 +91,7 @@ export async function startAwsJson(operations: Operations, options: { port?: num
     requests,
     fail: (operation, fault, times = 1) => void faults.push({ operation, fault, left: times }),
     heal: () => void faults.splice(0),
+    call,
     close: () => close(server),
   }
 }

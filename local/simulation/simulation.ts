@@ -31,8 +31,11 @@ export type Latencies = {
 
 /** Where a fault can strike, and what can happen there. */
 export type Faults = {
-  /** `path` is the vendor's, as called. Containers are counted from 0, in the order of their starts. */
-  vendor?: (path: string, nowMs: number, container: number) => VendorFault | undefined
+  /**
+   * `path` is the vendor's, as called. Containers are counted from 0, in the order of their starts. `user`: whose token
+   * Feishu is called with.
+   */
+  vendor?: (path: string, nowMs: number, container: number, user?: string) => VendorFault | undefined
   aws?: (operation: string, nowMs: number, container: number) => AwsFault | undefined
   /** A batch has been worked through and is about to be deleted. */
   delete?: () => 'lost' | undefined
@@ -44,7 +47,8 @@ export type Faults = {
 /** `frozen`: the container stands still for two minutes, before the vendor has the request or after it was `handled`. */
 export type VendorFault =
   | { fault: 'reset' | 'stall' | 'killed' | 'frozen'; handled: boolean }
-  | { fault: 'truncated' | 'html' }
+  | { fault: 'truncated' }
+  | { fault: 'html'; status?: number }
   /** The normal answer with these fields instead of its own; null leaves one out. */
   | { fault: 'change'; change: Record<string, unknown> }
   | { fault: 'answer'; status: number; headers?: Record<string, string>; body: unknown }
@@ -306,7 +310,9 @@ export async function startSimulation(options: SimulationOptions) {
     await clock.sleep(latencies.vendorMs / 2 + (wayJitterMs && wayJitterMs * random()))
     const received = vendors.receive({ ...request, url: pathname + search, headers })
     const isOperation = !/token|user_info|users\/me/i.test(received.called.replace(':file_token', ''))
-    const injected = faults.vendor?.(pathname, now(), container)
+    const bearer = headers.authorization?.replace(/^Bearer /, '') ?? ''
+    const user = vendors.state.tokens.feishu.access.get(bearer)?.userId
+    const injected = faults.vendor?.(pathname, now(), container, user)
     const answerWith = async (answer: Answer): Promise<VendorAnswer> => {
       await take(latencies.vendorMs / 2)
       const { status, json, text = '' } = answer
@@ -342,7 +348,9 @@ export async function startSimulation(options: SimulationOptions) {
         return answerWith({ ...rest, ...(json && { json: Object.fromEntries(fields) }) })
       }
       case 'html':
-        return answerWith(received.sign({ status: 200, text: '<!doctype html><title>Blocked</title>' }))
+        return answerWith(
+          received.sign({ status: injected.status ?? 200, text: '<!doctype html><title>Blocked</title>' }),
+        )
       case 'answer': {
         const { status, headers: given = {}, body } = injected
         const signed = received.sign({ status, text: JSON.stringify(body) })
@@ -475,14 +483,18 @@ export async function startSimulation(options: SimulationOptions) {
     deliver,
     invoke,
     startedAtMs: START_MS,
-    /** Lets time pass until nothing is under way. */
-    finish: () =>
-      clock.run(
-        new Promise<void>((resolve) => {
-          idle = resolve
-          if (running === 0) resolve()
-        }),
-      ),
+    /** Lets time pass until nothing is under way; throws when that takes longer than `withinMs`. */
+    finish(withinMs = Number.POSITIVE_INFINITY): Promise<void> {
+      const ended = new Promise<void>((resolve) => {
+        idle = resolve
+        if (running === 0) resolve()
+      })
+      const late = async () => {
+        await clock.sleep(withinMs)
+        throw new Error(`not finished within ${withinMs / 3_600_000} simulated hours`)
+      }
+      return clock.run(Promise.race([ended, late()]))
+    },
   }
 }
 

@@ -5,11 +5,11 @@ import * as v from 'valibot'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type Io, processIo } from '../../cli/io.ts'
 import { dingtalkConsent, feishuConsent } from '../../cli/users/consent.ts'
+import { marshalAll } from '../../lib/aws/attributes.ts'
 import { TAGS, userSecret } from '../../lib/tokens/user-secret.ts'
-import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { awsOf, KMS_KEY, startCommand } from './operator.ts'
 
 const FEISHU = { prefix: 'test/feishu/user/', id: 'ou_leaver', args: ['--vendor', 'feishu', '--open-id', 'ou_leaver'] }
@@ -34,12 +34,12 @@ const OLD = {
 
 let sandbox: Sandbox
 let secrets: SecretsManager
-let ledger: DynamoDb
+let ledger: QuickLedger
 const heard: string[] = []
 
 async function begin(world = sampleWorld()) {
   sandbox = await startSandbox({ world })
-  ledger = await startDynamoDb({ tables: [{ name: LEDGER, properties: await ledgerProperties() }] })
+  ledger = await startQuickLedger(LEDGER)
   secrets = await startSecretsManager({
     secrets: { 'test/feishu/app': FEISHU_APP, 'test/dingtalk/app': DINGTALK_APP },
   })
@@ -160,8 +160,8 @@ describe('a granted consent', () => {
   }, 60_000)
 
   test('of DingTalk, by a third-party personal app', async () => {
-    const Key = { pk: { S: `user#${DINGTALK.prefix}${DINGTALK.id}` }, sk: { S: 'renewal' } }
-    await ledger.run('PutItem', { TableName: LEDGER, Item: { ...Key, version: { S: 'old' } } })
+    const [pk, sk] = [`user#${DINGTALK.prefix}${DINGTALK.id}`, 'renewal']
+    ledger.items.set(pk, new Map([[sk, marshalAll({ pk, sk, version: 'old' })]]))
     const run = await authorize(DINGTALK.args)
     const pageUrl = new URL(await run.pageUrl)
     expect(pageUrl.pathname).toBe('/oauth2/auth')
@@ -170,7 +170,7 @@ describe('a granted consent', () => {
     expect((await run.ended).code).toBe(0)
     expectStored(DINGTALK.prefix + DINGTALK.id, sandbox.state.tokens.dingtalk.access, DINGTALK.id)
     // What the ledger has noted of the tokens before is gone.
-    expect(await ledger.run('GetItem', { TableName: LEDGER, Key })).toEqual({})
+    expect([...(ledger.items.get(pk) ?? [])]).toEqual([])
   })
 
   test('is kept although the ledger cannot forget what it knows of the tokens before', async () => {

@@ -4,18 +4,16 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { marshalAll, unmarshalAll } from '../../lib/aws/attributes.ts'
-import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
 import { itemOf, offboardingEvent } from '../harness.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { TARGETS } from '../sample-event.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
@@ -33,7 +31,7 @@ type Request = {
 }
 let queues: Queues
 let bus: EventBus
-let ledger: DynamoDb
+let ledger: QuickLedger
 /** By SQS action, what answers instead of SQS; an answer it returns nothing for comes from SQS. */
 let faults: Record<string, (request: Request, call: number) => Promise<object | undefined> | object | undefined>
 /** In their order; a fault is told which call it is of its action on its queue. */
@@ -87,7 +85,7 @@ beforeEach(async () => {
   calls = []
   bus = await startEventBus({ buses: ['bus'] })
   queues = await startQueues()
-  ledger = await startDynamoDb({ tables: [{ name: 'ledger', properties: await ledgerProperties() }] })
+  ledger = await startQuickLedger('ledger')
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const name of [DEAD, ...operationNames.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
   await queues.create(UNDELIVERED)
@@ -154,15 +152,20 @@ const bodies = async (name: string) => (await queues.messages(name)).map(({ body
 const itemsOn = async (name: string) => (await bodies(name)).map((body) => JSON.parse(body))
 const redriven = (item: string, redrive = 1) => ({ ...JSON.parse(item), redrive })
 /** What the ledger has whose sort key begins so, by it. */
-async function recordsOf(offboardingId: string, prefix: string): Promise<Record<string, Record<string, unknown>>> {
-  const { Items = [] } = (await ledger.run('Query', {
-    TableName: 'ledger',
-    KeyConditionExpression: 'pk = :pk AND begins_with(sk, :sk)',
-    ExpressionAttributeValues: { ':pk': { S: `offboarding#${offboardingId}` }, ':sk': { S: prefix } },
-  })) as { Items?: Record<string, AttributeValue>[] }
-  return Object.fromEntries(Items.map((item) => [item.sk?.S, unmarshalAll(item)]))
+function recordsOf(offboardingId: string, prefix: string): Record<string, Record<string, unknown>> {
+  const items = [...(ledger.items.get(`offboarding#${offboardingId}`) ?? [])]
+  return Object.fromEntries(items.flatMap(([sk, item]) => (sk.startsWith(prefix) ? [[sk, unmarshalAll(item)]] : [])))
 }
 const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('Failed: '))
+
+test('the letter of a scheduled run that did not start says so, and is not redriven', async () => {
+  const event = { id: 'e-1', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
+  const id = await putUndelivered(event, 'offboarding-sweep', 'eventbridge')
+  const { stdout } = await run('list')
+  expect(stdout).toMatch(/^undelivered NO_PERMISSIONS: 1 letter\n {2}A scheduled run did not start\./)
+  const { code, stderr } = await run('redrive', '--id', id, '--yes')
+  expect([code, stderr]).toEqual([1, expect.stringContaining('is no offboarding event of this stack')])
+})
 
 describe('list', () => {
   test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {
@@ -291,14 +294,12 @@ describe('show', () => {
       dryRun: false,
       finishedAt: '2026-11-27T10:00:00Z',
     }
-    for (const [hash, more] of Object.entries({
-      a: { outcome: 'parked' },
-      b: { outcome: 'changed', input: '{"x":"y"}' },
-    }))
-      await ledger.run('PutItem', {
-        TableName: 'ledger',
-        Item: marshalAll({ pk: 'offboarding#hr-1', sk: `history#${DRIVE}#${hash}#t`, ...of, ...more }),
-      })
+    const ends = { a: { outcome: 'parked' }, b: { outcome: 'changed', input: '{"x":"y"}' } }
+    const items = Object.entries(ends).map(([hash, more]) => {
+      const sk = `history#${DRIVE}#${hash}#t`
+      return [sk, marshalAll({ pk: 'offboarding#hr-1', sk, ...of, ...more })] as const
+    })
+    ledger.items.set('offboarding#hr-1', new Map(items))
     const { stdout } = await run('show', '--id', id)
     expect(JSON.parse(stdout).history).toMatchObject([{ outcome: 'parked', time: '2026-11-27T10:00:00Z', redrive: 0 }])
     ledger.fail('Query', { type: 'AccessDeniedException' })
@@ -380,7 +381,7 @@ describe('redrive', () => {
     faults = {}
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
     expect([await itemsOn(`${DRIVE}.fifo`), await left()]).toEqual([[redriven(driveItem('doxcn1'))], [0, 0]])
-    expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#real#event-1#01'])
+    expect(Object.keys(recordsOf('hr-1', 'sending#'))).toEqual(['sending#real#event-1#01'])
   })
 
   test('a letter that could not be removed is sent again once what it became has ended', async () => {
@@ -389,12 +390,8 @@ describe('redrive', () => {
       Failed: Entries.map(({ Id }) => ({ Id, Code: 'InternalError', SenderFault: false })),
     })
     await run('redrive', '--all', '--yes')
-    await ledger.run('UpdateItem', {
-      TableName: 'ledger',
-      Key: { pk: { S: 'offboarding#hr-1' }, sk: { S: 'sending#real#event-1#01' } },
-      UpdateExpression: 'SET completedAt = :at',
-      ExpressionAttributeValues: { ':at': { S: new Date().toISOString() } },
-    })
+    const sending = ledger.items.get('offboarding#hr-1')?.get('sending#real#event-1#01')
+    Object.assign(sending ?? {}, marshalAll({ completedAt: new Date().toISOString() }))
     faults = {}
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
     // Each sending that waits for the target has a message for it.
@@ -405,18 +402,16 @@ describe('redrive', () => {
     await put(driveItem('doxcn1'), FORBIDDEN)
     await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn2')), offboardingId: 'hr-2' }), FORBIDDEN)
     expect((await run('redrive', '--all', '--yes')).code).toBe(0)
-    expect(await recordsOf('hr-1', 'sending#')).toEqual({
+    expect(recordsOf('hr-1', 'sending#')).toEqual({
       'sending#real#event-1#01': expect.objectContaining({
         source: 'redrive',
         redrive: 1,
         planned: new Set(operationNames),
       }),
     })
-    expect(Object.values(await recordsOf('hr-1', 'target#'))).toMatchObject([
-      { openIn: 'real#event-1#01', operation: DRIVE },
-    ])
-    expect(Object.values(await recordsOf('hr-2', 'target#'))).toHaveLength(1)
-    expect(Object.values(await recordsOf('hr-2', 'summary#'))).toMatchObject([{ state: 'open' }])
+    expect(Object.values(recordsOf('hr-1', 'target#'))).toMatchObject([{ openIn: 'real#event-1#01', operation: DRIVE }])
+    expect(Object.values(recordsOf('hr-2', 'target#'))).toHaveLength(1)
+    expect(Object.values(recordsOf('hr-2', 'summary#'))).toMatchObject([{ state: 'open' }])
 
     await put(JSON.stringify(redriven(driveItem('doxcn1'))), FORBIDDEN)
     const { stdout } = await run('list')
@@ -429,7 +424,7 @@ describe('redrive', () => {
     await put(JSON.stringify({ ...JSON.parse(driveItem('doxcn1')), dryRun: true }), FORBIDDEN)
     const { code, stderr } = await run('redrive', '--all', '--yes')
     expect([code, stderr]).toEqual([0, expect.stringContaining('Of dry runs, which change nothing: 1 letter.\n')])
-    expect(Object.keys(await recordsOf('hr-1', 'sending#'))).toEqual(['sending#dry-run#event-1#01'])
+    expect(Object.keys(recordsOf('hr-1', 'sending#'))).toEqual(['sending#dry-run#event-1#01'])
   })
 
   test('sends nothing that the ledger could not take', async () => {

@@ -18,12 +18,11 @@ import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
-import { type DynamoDb, startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
 import { discoveryPolicy, permits } from '../docs/policies.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
 const LEAVER = 'ou_leaver'
@@ -53,14 +52,14 @@ afterAll(() => close(server))
 
 let sandbox: Sandbox
 let secrets: SecretsManager
-let ledger: DynamoDb
+let ledger: QuickLedger
 /** A world and the stack beside it. */
 async function start(change: (world: World) => void = () => {}, { speed = 60, maxTargets = 2_000 } = {}) {
   const world = sampleWorld()
   change(world)
   sandbox = await startSandbox({ world, speed })
   secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
-  ledger = await startDynamoDb({ tables: [{ name: VARIABLES.LEDGER_TABLE, properties: await ledgerProperties() }] })
+  ledger = await startQuickLedger(VARIABLES.LEDGER_TABLE)
   const nowhere = 'http://127.0.0.1:9'
   description = {
     names: {

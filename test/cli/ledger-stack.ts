@@ -16,8 +16,7 @@ import {
 } from '../../lib/ledger/offboardings.ts'
 import { recordRejection } from '../../lib/ledger/rejections.ts'
 import type { Input } from '../../lib/schema.ts'
-import { startDynamoDb } from '../../local/aws/dynamodb.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { startQuickLedger } from '../ledger.ts'
 
 export const DRIVE = 'feishu-drive-unsubscribe'
 export const APPROVAL = 'feishu-approval-unsubscribe'
@@ -27,7 +26,7 @@ const REGION = 'ap-southeast-1'
 
 /** Starts a stack with these operations. Times of what is written lie one second apart, an hour ago. */
 export async function startLedgerStack(operations = [DRIVE, APPROVAL]) {
-  const ledger = await startDynamoDb({ tables: [{ name: TABLE, properties: await ledgerProperties() }] })
+  const ledger = await startQuickLedger(TABLE)
   const description: StackDescription = {
     names: {
       bus: 'bus',
@@ -106,21 +105,16 @@ export async function startLedgerStack(operations = [DRIVE, APPROVAL]) {
         ),
       ),
     /** Puts copies of what the ledger has of `offboardingId`: of the items that `change` changes, as it makes them. */
-    async copy(offboardingId: string, count: number, change: (item: string, index: number) => string): Promise<void> {
-      const { Items = [] } = (await ledger.run('Query', {
-        TableName: TABLE,
-        KeyConditionExpression: 'pk = :pk',
-        ExpressionAttributeValues: { ':pk': { S: `offboarding#${offboardingId}` } },
-      })) as { Items?: object[] }
-      const items = Array.from({ length: count }, (_, index) =>
-        Items.map((item) => JSON.stringify(item))
-          .filter((item) => change(item, index) !== item)
-          .map((item) => JSON.parse(change(item, index))),
-      ).flat()
-      for (let index = 0; index < items.length; index += 25)
-        await ledger.run('BatchWriteItem', {
-          RequestItems: { [TABLE]: items.slice(index, index + 25).map((Item) => ({ PutRequest: { Item } })) },
-        })
+    copy(offboardingId: string, count: number, change: (item: string, index: number) => string): void {
+      const items = [...(ledger.items.get(`offboarding#${offboardingId}`)?.values() ?? [])]
+      for (const item of items.map((item) => JSON.stringify(item)))
+        for (let index = 0; index < count; index++) {
+          const changed = change(item, index)
+          if (changed === item) continue
+          const copy = JSON.parse(changed)
+          const partition = ledger.items.get(copy.pk.S) ?? new Map()
+          ledger.items.set(copy.pk.S, partition.set(copy.sk.S, copy))
+        }
     },
     async stop(): Promise<void> {
       await Promise.all([ledger.close(), close(server)])

@@ -9,7 +9,7 @@ test('of 10,000 offboardings shows some from a small page, and all of them page 
   onTestFinished(() => stack.stop())
   await settle(stack, { offboardingId: 'done-x' })
   // An hour ago and later, each at a time of its own.
-  await stack.copy('done-x', 9_999, (item, index) =>
+  stack.copy('done-x', 9_999, (item, index) =>
     item.includes('summary#')
       ? item
           .replaceAll('done-x', `done-${index}`)

@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
-import { startDynamoDb } from '../../local/aws/dynamodb.ts'
 import { startEventBus } from '../../local/aws/event-bus.ts'
-import { ledgerProperties } from '../ledger.ts'
+import { startQuickLedger } from '../ledger.ts'
 import { TARGETS } from '../sample-event.ts'
 import { run as call, startCommand, startLocalStack } from './operator.ts'
 
@@ -88,8 +87,7 @@ describe('where nothing answers for the functions', () => {
   let put: () => unknown[]
   let stop = async () => {}
   beforeAll(async () => {
-    const tables = [{ name: 'ledger', properties: await ledgerProperties() }]
-    const [ledger, bus] = [await startDynamoDb({ tables }), await startEventBus({ buses: ['bus'] })]
+    const [ledger, bus] = [await startQuickLedger('ledger'), await startEventBus({ buses: ['bus'] })]
     const operations = { 'feishu-drive-unsubscribe': { functionName: 'f', queue: 'f.fifo' } }
     server = createServer((_, response) => {
       const endpoints = { dynamodb: ledger.url, eventbridge: bus.url }

@@ -357,7 +357,7 @@ test.each(['o"1#', 'hr-1', '离职-1', '*', '-x'])('finds the id %j and no other
 test('reads 2,000 targets through throttling, one page after another and nothing else', async () => {
   const sending = await plan([file('T')])
   await stack.end(sending, file('T'), { hint: 'h'.repeat(200) })
-  await stack.copy(id, 1_999, (item, index) =>
+  stack.copy(id, 1_999, (item, index) =>
     item.replaceAll(/[0-9a-f]{60}(?=[0-9a-f]{4})/g, String(index).padStart(60, '0')).replaceAll('T\\"', `t${index}\\"`),
   )
   // The client tries again at once.

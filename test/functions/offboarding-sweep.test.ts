@@ -1,7 +1,8 @@
 /** The sweep, on a ledger as killed functions leave it. */
+import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
-import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
+import { type Harness, itemOf, offboardingEvent, startHarness } from '../harness.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -13,6 +14,7 @@ let harness: Harness
 let ledger: typeof import('../../lib/ledger/offboardings.ts') & typeof import('../../lib/ledger/completion.ts')
 beforeEach(async () => {
   harness = await startHarness()
+  await harness.startQueues(TARGET.operation)
   harness.setEnv('feishu-drive-unsubscribe')
   const [offboardings, completion] = await Promise.all([
     import('../../lib/ledger/offboardings.ts'),
@@ -78,6 +80,140 @@ test('parks a target whose message SQS has deleted, and ends its sending', async
     { counts: { parked: 1 } },
   ])
   expect(await harness.deadLetters()).toEqual([])
+})
+
+/** Puts a message into a stranded queue, as SQS does after 1,000 deliveries. */
+async function strand(body: string, queue = 'stranded.fifo'): Promise<void> {
+  const { client, queueUrl } = await harness.startQueues(TARGET.operation)
+  const fifo = { MessageGroupId: 'feishu:default', MessageDeduplicationId: body.slice(0, 100) }
+  const QueueUrl = queueUrl(queue)
+  await client.send(new SendMessageCommand({ QueueUrl, MessageBody: body, ...(queue.endsWith('.fifo') && fifo) }))
+}
+const stranded = async () => {
+  const { messages } = await harness.startQueues(TARGET.operation)
+  return (await Promise.all(['stranded.fifo', 'stranded'].map(messages))).flat()
+}
+const ITEM = itemOf(TARGET.operation, TARGET.input)
+
+test.each(['stranded.fifo', 'stranded'])(
+  'parks what SQS gave up (%s), with a letter that can be redriven',
+  async (queue) => {
+    await plan()
+    await strand(ITEM, queue)
+    expect(await sweep()).toMatchObject({ VanishedTargets: 0 })
+    expect(harness.outcomes()).toMatchObject([
+      { ...TARGET_NAMES, outcome: 'parked', kind: 'internal', hint: expect.stringContaining('redrive') },
+      { counts: { parked: 1 } },
+    ])
+    expect(await harness.deadLetters()).toMatchObject([
+      { body: ITEM, messageAttributes: { kind: { StringValue: 'internal' }, hint: { StringValue: STRANDED_HINT } } },
+    ])
+    expect(harness.log.filter(({ message }) => message === 'parked')).toMatchObject([
+      { ...TARGET_NAMES, kind: 'internal' },
+    ])
+    expect(await stranded()).toEqual([])
+  },
+)
+
+const { redrive: _, dryRun: __, ...TARGET_NAMES } = TARGET
+const STRANDED_HINT = expect.stringContaining("Check the function's log")
+
+test.each(['EventBridge', 'the dead-letter queue'])(
+  'parks it with the next sweep when %s was silent',
+  async (service) => {
+    await plan()
+    await strand(ITEM)
+    const letters = String(process.env.DEAD_LETTER_QUEUE_URL)
+    if (service === 'EventBridge') harness.bus.fail('error', 3)
+    else process.env.DEAD_LETTER_QUEUE_URL = `${letters}-missing`
+    await sweep()
+    const firstSweptMs = Date.now()
+    expect(harness.log).toContainEqual(expect.objectContaining({ message: 'failed', operation: 'offboarding-sweep' }))
+    expect(await harness.deadLetters()).toEqual([])
+    expect(await stranded()).toHaveLength(1)
+
+    process.env.DEAD_LETTER_QUEUE_URL = letters
+    harness.clock.pass(10 * MINUTE_MS)
+    await sweep()
+    const announced = harness.outcomes().filter(({ outcome }) => outcome === 'parked')
+    expect(announced).toMatchObject([TARGET_NAMES])
+    // It was parked once, by the first sweep.
+    expect(Date.parse(String(announced[0]?.finishedAt))).toBeLessThanOrEqual(firstSweptMs)
+    expect(await harness.deadLetters()).toHaveLength(1)
+    expect(await stranded()).toEqual([])
+  },
+)
+
+test('gives no letter for an item that was done after all, but announces it', async () => {
+  await plan()
+  await ledger.recordOutcome(TARGET, CHANGED)
+  await strand(ITEM)
+  await sweep()
+  expect(harness.outcomes()).toMatchObject([{ ...TARGET_NAMES, outcome: 'changed' }, { counts: { changed: 1 } }])
+  expect(await harness.deadLetters()).toEqual([])
+  expect(await stranded()).toEqual([])
+})
+
+test('keeps the reason of an item that was parked already, and announces it no second time', async () => {
+  await plan()
+  await ledger.recordOutcome(TARGET, { ...CHANGED, outcome: 'parked', kind: 'forbidden', hint: 'Share it.' })
+  await ledger.recordAnnounced(TARGET)
+  await strand(ITEM)
+  await sweep()
+  expect(harness.outcomes().filter(({ outcome }) => outcome === 'parked')).toEqual([])
+  expect(await harness.deadLetters()).toMatchObject([
+    { messageAttributes: { kind: { StringValue: 'forbidden' }, hint: { StringValue: 'Share it.' } } },
+  ])
+})
+
+test('passes on what it cannot read as it is', async () => {
+  const long = JSON.stringify(offboardingEvent({ offboardingId: 'hr-1', note: 'x'.repeat(1_048_300) }))
+  for (const body of ['no item', long]) await strand(body, 'stranded')
+  await sweep()
+  const letters = await harness.deadLetters()
+  expect(letters.map(({ body }) => body)).toEqual(
+    expect.arrayContaining(['no item', expect.stringMatching(/"id":"event-1".*"detail":null/)]),
+  )
+  expect(letters).toHaveLength(2)
+  expect(letters[0]).toMatchObject({ messageAttributes: { kind: { StringValue: 'internal' } } })
+  expect(harness.outcomes()).toEqual([])
+  expect(await stranded()).toEqual([])
+})
+
+test('leaves no letter of a dry run', async () => {
+  await strand(ITEM.replace('"dryRun":false', '"dryRun":true'))
+  await sweep()
+  expect(harness.outcomes()).toMatchObject([{ outcome: 'parked' }])
+  expect(await harness.deadLetters()).toEqual([])
+})
+
+test('measures by operation how long the oldest open target has waited', async () => {
+  await plan()
+  const later = { ...TARGET, operation: 'feishu-approval-unsubscribe', input: { approval_code: 'A' } }
+  harness.clock.pass(5 * MINUTE_MS)
+  const at = new Date().toISOString()
+  await ledger.queueTargets([{ ...TARGET, input: { file_token: 'b' } }, later], at)
+  harness.clock.pass(2 * MINUTE_MS)
+  await sweep()
+  const metrics = harness.log.filter((line) => 'OldestWaitingSeconds' in line)
+  expect(metrics).toMatchObject([
+    { FunctionName: 'test-sweep', Operation: 'feishu-approval-unsubscribe', OldestWaitingSeconds: 120 },
+    { FunctionName: 'test-sweep', Operation: 'feishu-drive-unsubscribe', OldestWaitingSeconds: 420 },
+  ])
+  for (const { _aws } of metrics)
+    expect(_aws).toMatchObject({
+      CloudWatchMetrics: [
+        {
+          Namespace: 'SubscriptionOffboarding',
+          Dimensions: [['FunctionName', 'Operation']],
+          Metrics: [{ Name: 'OldestWaitingSeconds', Unit: 'Seconds' }],
+        },
+      ],
+    })
+
+  await ledger.recordOutcome(later, CHANGED)
+  await sweep()
+  expect(harness.log.filter((line) => 'OldestWaitingSeconds' in line)).toHaveLength(1)
 })
 
 test('goes on with the others when one fails', async () => {

@@ -3,7 +3,7 @@ import { compileTemplate, type Resource, type Template } from '../../infra/compi
 
 let template: Template
 beforeAll(async () => {
-  template = await compileTemplate({ stage: 'prod' })
+  template = await compileTemplate({ stage: 'local' })
 }, 120_000)
 
 const ofType = (type: string) => Object.values(template.Resources).filter(({ Type }) => Type === type)
@@ -12,7 +12,7 @@ it('is one encrypted table, on demand, that can be restored to any moment and fo
   const [table, ...others] = ofType('AWS::DynamoDB::Table')
   expect(others).toEqual([])
   expect(table?.Properties).toEqual({
-    TableName: 'prod-ledger',
+    TableName: 'local-ledger',
     BillingMode: 'PAY_PER_REQUEST',
     SSESpecification: { SSEEnabled: true },
     PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },

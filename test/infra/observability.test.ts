@@ -142,8 +142,8 @@ function namesIn(query: string): string[] {
 describe('metrics made from lines', () => {
   test('read fields and kinds that lines have', () => {
     const filters = ofType('AWS::Logs::MetricFilter')
-    // Two for each operation, and one for each function that renews tokens.
-    expect(filters).toHaveLength(3 * operationNames.length + 1)
+    // Three for each operation, and one for each function that renews tokens.
+    expect(filters).toHaveLength(4 * operationNames.length + 1)
     for (const { FilterPattern, MetricTransformations } of filters) {
       const read = [FilterPattern, MetricTransformations[0].MetricValue, MetricTransformations[0].Dimensions[0].Value]
       for (const [, field] of read.join(' ').matchAll(/\$\.(\w+)/g)) expect(fields).toContain(field)
@@ -220,7 +220,12 @@ describe('the dashboard', () => {
   })
 
   test('has a graph for each operation', () => {
-    for (const title of ['Oldest message, seconds', 'Vendor latency, p95 in milliseconds', 'Vendor faults']) {
+    for (const title of [
+      'Oldest waiting target, seconds',
+      'Held buckets, as announced',
+      'Vendor latency, p95 in milliseconds',
+      'Vendor faults',
+    ]) {
       const { metrics } = dashboard().widgets.find(({ properties }) => properties.title === title).properties
       expect(
         metrics.map((metric: [...string[], { label: string }]) => (metric.at(-1) as { label: string }).label),

@@ -457,14 +457,18 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     })
   })
 
-  it('rings when its queue is late, when it fails and when it is throttled', () => {
+  it('rings when a target waits for long, when it fails and when it is throttled', () => {
+    // By the sweep, which runs every 15 minutes, so that no period is without one.
     expect(alarmNamed(plain, `${functionName}-oldest-message`)).toMatchObject({
-      Namespace: 'AWS/SQS',
-      MetricName: 'ApproximateAgeOfOldestMessage',
-      Dimensions: [{ Name: 'QueueName', Value: `<${queue().id}.QueueName>` }],
+      Namespace: 'SubscriptionOffboarding',
+      MetricName: 'OldestWaitingSeconds',
+      Dimensions: [
+        { Name: 'FunctionName', Value: `dev-${SWEEP}` },
+        { Name: 'Operation', Value: name },
+      ],
       Threshold: 21_600,
       Statistic: 'Maximum',
-      Period: 300,
+      Period: 1_800,
       EvaluationPeriods: 1,
     })
     expect(alarmNamed(full, `prod-${name}-oldest-message`).Threshold).toBe(600)
@@ -482,6 +486,25 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
         EvaluationPeriods: 1,
       })
     }
+  })
+
+  it('rings when a bucket of it is held', () => {
+    const filter = one(
+      plain,
+      'AWS::Logs::MetricFilter',
+      (it) =>
+        it.LogGroupName === `<${lambda().id.replace('LambdaFunction', 'LogGroup')}>` &&
+        it.MetricTransformations[0].MetricName === 'Held',
+    )
+    expect(filter.FilterPattern).toBe('{ $.message = "held" }')
+    expect(alarmNamed(plain, `${functionName}-held`)).toMatchObject({
+      Namespace: 'SubscriptionOffboarding/dev',
+      MetricName: 'Held',
+      Dimensions: [{ Name: 'operation', Value: name }],
+      Statistic: 'Sum',
+      Threshold: 0,
+      AlarmDescription: expect.stringMatching(/#held$/),
+    })
   })
 
   it('rings when its vendor fails or is slow for a quarter of an hour, by what its log lines say', () => {
@@ -507,6 +530,56 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
         EvaluationPeriods: 3,
       })
     }
+  })
+})
+
+/** Names: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, …/eventbridge/latest/userguide/eb-monitoring.html */
+describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
+  const isOperation = names.includes(name)
+  const countsAny = { Statistic: 'Sum', Threshold: 0, Period: 300, EvaluationPeriods: 1 }
+
+  it('events that Lambda gives up, and those it cannot keep', () => {
+    const Dimensions = [{ Name: 'FunctionName', Value: `<${lambdaOf(plain, `dev-${name}`).id}>` }]
+    expect(alarmNamed(plain, `dev-${name}-dropped-events`)).toMatchObject({
+      Namespace: 'AWS/Lambda',
+      MetricName: 'AsyncEventsDropped',
+      Dimensions,
+      ...countsAny,
+    })
+    // Only operations have a destination.
+    if (isOperation)
+      expect(alarmNamed(plain, `dev-${name}-failed-destination`)).toMatchObject({
+        Namespace: 'AWS/Lambda',
+        MetricName: 'DestinationDeliveryFailures',
+        Dimensions,
+        ...countsAny,
+      })
+  })
+
+  it.each([
+    ['failed-invocations', 'FailedInvocations'],
+    ['failed-dead-letters', 'InvocationsFailedToBeSentToDlq'],
+  ])('what its rule fails on (%s)', (alarm, MetricName) => {
+    const rule = { Name: 'RuleName', Value: `dev-${name}` }
+    expect(alarmNamed(plain, `dev-${name}-${alarm}`)).toMatchObject({
+      Namespace: 'AWS/Events',
+      MetricName,
+      // Without the bus for a rule of the account's own bus, which schedules are on.
+      Dimensions: isOperation ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
+      ...countsAny,
+    })
+  })
+
+  it('its rule tries again what Lambda does not accept, and keeps what it gives up', () => {
+    const { Targets } = one(plain, 'AWS::Events::Rule', (it) => it.Name === `dev-${name}`)
+    expect(Targets).toEqual([
+      {
+        Id: expect.any(String),
+        Arn: `<${lambdaOf(plain, `dev-${name}`).id}.Arn>`,
+        RetryPolicy: { MaximumEventAgeInSeconds: expect.any(Number), MaximumRetryAttempts: 185 },
+        DeadLetterConfig: { Arn: '<UndeliveredEventsQueue.Arn>' },
+      },
+    ])
   })
 })
 
@@ -615,10 +688,10 @@ describe('policies', () => {
                 Resource: '<UndeliveredEventsQueue.Arn>',
                 Condition: {
                   ArnEquals: {
-                    'aws:SourceArn': names.map(
-                      (name) =>
-                        `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/subscription-offboarding-dev/dev-${name}`,
-                    ),
+                    'aws:SourceArn': [
+                      ...names.map((name) => `subscription-offboarding-dev/dev-${name}`),
+                      ...[RENEWAL, SWEEP].map((name) => `dev-${name}`),
+                    ].map((rule) => `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${rule}`),
                   },
                 },
               },
@@ -694,7 +767,13 @@ describe('what all operations share', () => {
       ['dev-stranded', 'StrandedRetriesQueue', undefined],
     ] as const) {
       const queue = queueNamed(plain, name)
-      expect(queue).toMatchObject({ id, MessageRetentionPeriod: fourteenDays, SqsManagedSseEnabled: true })
+      expect(queue).toMatchObject({
+        id,
+        MessageRetentionPeriod: fourteenDays,
+        SqsManagedSseEnabled: true,
+        // Long polling: a shorter poll may find nothing although messages are there.
+        ReceiveMessageWaitTimeSeconds: 1,
+      })
       expect(queue.FifoQueue).toBe(FifoQueue)
       expect(queue.VisibilityTimeout).toBeGreaterThanOrEqual(lambdaOf(plain, `dev-${SWEEP}`).Timeout)
     }
@@ -767,8 +846,10 @@ describe('what all operations share', () => {
     expect(Object.values(format)).not.toContain('$context.path')
   })
 
-  it('is alarms on letters and undelivered events', () => {
+  it('is alarms on letters, undelivered events and what SQS gave up', () => {
     for (const [alarm, queue] of [
+      ['dev-stranded-work', 'StrandedWorkQueue'],
+      ['dev-stranded-retries', 'StrandedRetriesQueue'],
       ['dev-dead-letters', 'DeadLetterQueue'],
       ['dev-undelivered-events', 'UndeliveredEventsQueue'],
     ] as const) {
@@ -786,13 +867,17 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(3 + 5 * names.length + 2 * 2 + 6 * 2 + 2)
+    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
-        ComparisonOperator: 'GreaterThanThreshold',
-        TreatMissingData: 'notBreaching',
+        ...(alarm.AlarmName.endsWith('-not-run')
+          ? { ComparisonOperator: 'LessThanThreshold', TreatMissingData: 'breaching' }
+          : { ComparisonOperator: 'GreaterThanThreshold', TreatMissingData: 'notBreaching' }),
       })
+      // https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+      const days = alarm.Period < 3_600 ? 1 : 7
+      expect(alarm.Period * alarm.EvaluationPeriods, alarm.AlarmName).toBeLessThanOrEqual(days * 86_400)
       expect(alarm.AlarmDescription.split(/[.:] /).length, alarm.AlarmName).toBeGreaterThan(1)
       expect(alarm.AlarmDescription, alarm.AlarmName).toMatch(/ Runbook: docs\/runbook\.md#[a-z-]+$/)
     }
@@ -801,6 +886,21 @@ describe('what all operations share', () => {
       // What a parameter may make of it: its URL has 300 characters at most.
       expect(AlarmDescription.length, AlarmName).toBeLessThanOrEqual(1024 - 300)
     }
+  })
+
+  it.each([
+    [RENEWAL, 2 * 86_400],
+    [SWEEP, 3_600],
+  ])('is an alarm when %s has not run for %i s', (name, seconds) => {
+    const alarm = alarmNamed(plain, `dev-${name}-not-run`)
+    expect(alarm).toMatchObject({
+      Namespace: 'AWS/Lambda',
+      MetricName: 'Invocations',
+      Dimensions: [{ Name: 'FunctionName', Value: `<${lambdaOf(plain, `dev-${name}`).id}>` }],
+      Statistic: 'Sum',
+      Threshold: 1,
+    })
+    expect(alarm.Period * alarm.EvaluationPeriods).toBe(seconds)
   })
 
   it('is a topic that CloudWatch can publish to although it is encrypted', () => {
@@ -854,8 +954,21 @@ describe(SWEEP, () => {
     })
   })
 
-  it('may publish outcomes, and besides the ledger nothing else', () => {
-    expect(statementsOf(plain, `dev-${SWEEP}`).map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'ReportOutcomes'])
+  it('may take what is stranded, send letters and publish outcomes, and besides the ledger nothing else', () => {
+    expect(statementsOf(plain, `dev-${SWEEP}`).map(({ Sid, Action, Resource }) => [Sid, Action, Resource])).toEqual([
+      ['WriteOwnLog', expect.anything(), expect.stringContaining(`log-group:/aws/lambda/dev-${SWEEP}:*`)],
+      [
+        'TakeStranded',
+        ['sqs:ReceiveMessage', 'sqs:DeleteMessage'],
+        ['<StrandedWorkQueue.Arn>', '<StrandedRetriesQueue.Arn>'],
+      ],
+      ['GiveUp', 'sqs:SendMessage', '<DeadLetterQueue.Arn>'],
+      ['ReportOutcomes', 'events:PutEvents', '<EventBus.Arn>'],
+    ])
+    expect(lambdaOf(plain, `dev-${SWEEP}`).Environment.Variables).toMatchObject({
+      STRANDED_QUEUE_URLS: '<StrandedWorkQueue>,<StrandedRetriesQueue>',
+      DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
+    })
   })
 
   it.each([
@@ -983,6 +1096,9 @@ describe('growing', () => {
     expect(ofTask.sort()).toEqual(ofDrive.map((id) => plain.Resources[id]?.Type).sort())
     const ofNightly = added.filter((id) => /nightly/i.test(id)).map((id) => template.Resources[id]?.Type)
     expect(ofNightly.sort()).toEqual([
+      'AWS::CloudWatch::Alarm',
+      'AWS::CloudWatch::Alarm',
+      'AWS::CloudWatch::Alarm',
       'AWS::CloudWatch::Alarm',
       'AWS::CloudWatch::Alarm',
       'AWS::Lambda::Function',

@@ -61,7 +61,9 @@ const message = (body: string) => ({ body, group: 'feishu:default', deduplicatio
 const outcome = (eventId: string) => ({ eventId, outcome: 'changed' }) as OutcomeDetail
 const readVersion = async () => (await import('../../../lib/aws/secrets-manager.ts')).readVersion('id')
 const defer = async () =>
-  (await import('../../../lib/aws/sqs.ts')).deferMessages([{ receiptHandle: 'receipt', waitMs: 1_000 }])
+  (await import('../../../lib/aws/sqs.ts')).deferMessages('WORK_QUEUE_URL', [
+    { receiptHandle: 'receipt', waitMs: 1_000 },
+  ])
 const publish = async () => (await import('../../../lib/aws/eventbridge.ts')).publish([outcome('a')])
 
 const SECRET: Answer = { body: '{"SecretString":"text","VersionId":"1"}' }

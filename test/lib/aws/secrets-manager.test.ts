@@ -11,7 +11,7 @@ const times = { accessTokenExpiresAt: '2099-01-01T00:00:00Z', refreshTokenExpire
 
 let harness: Harness
 beforeEach(async () => {
-  harness = await startHarness()
+  harness = await startHarness({ sdk: true })
 })
 afterEach(() => harness.close())
 

@@ -1,5 +1,6 @@
 /** The EventBridge entrance: what becomes an item, what is refused, what a repetition adds. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { isSendable } from '../../../lib/handlers/letter.ts'
 import { type Harness, offboardingEvent, startHarness } from '../../harness.ts'
 
 const approval = 'feishu-approval-unsubscribe' as const
@@ -55,4 +56,35 @@ test('a large event is planned in time while the ledger is slow, and entered lat
   slow.mockRestore()
   const groups = (await harness.waiting(approval)).map(({ messageGroupId }) => messageGroupId)
   expect(groups).toEqual([...Array(299).fill('feishu:default'), 'ledger'])
+})
+
+describe('the letter of an invalid event of almost 1 MB', () => {
+  const LIMIT = 1_048_576
+  /** An invalid event whose JSON has this many bytes; letters of three bytes each, for SQS counts bytes. */
+  const eventOf = (bytes: number) => {
+    const empty = Buffer.byteLength(JSON.stringify(offboardingEvent({ offboardingId: 'hr-1', note: '' })))
+    const fill = bytes - empty
+    return offboardingEvent({ offboardingId: 'hr-1', note: '离'.repeat(Math.floor(fill / 3)) + 'x'.repeat(fill % 3) })
+  }
+  const letter = async () => (await harness.deadLetters()).map(({ body }) => JSON.parse(body))
+
+  test.each([LIMIT, LIMIT - 100])('leaves the detail out where it would be too long (%i bytes)', async (bytes) => {
+    expect(await harness.invoke(approval, eventOf(bytes))).toEqual({ planned: 0 })
+    expect(await letter()).toMatchObject([{ id: 'event-1', 'detail-type': 'User Offboarding', detail: null }])
+    expect(harness.outcomes()).toMatchObject([{ offboardingId: 'hr-1', outcome: 'rejected' }])
+  })
+
+  test('has the detail where it fits', async () => {
+    const event = eventOf(LIMIT - 400)
+    await harness.invoke(approval, event)
+    expect(await letter()).toEqual([event])
+  })
+
+  test('has it up to the last byte that SQS takes', async () => {
+    const reason = { kind: 'invalid_request', hint: 'é' }
+    const attributes =
+      'kindcodehintrequestId'.length + 4 * 'String'.length + 'invalid_request'.length + 2 + 2 * 'none'.length
+    expect(isSendable('x'.repeat(LIMIT - attributes), reason)).toBe(true)
+    expect(isSendable('x'.repeat(LIMIT - attributes + 1), reason)).toBe(false)
+  })
 })

@@ -46,8 +46,8 @@ describe('a batch', () => {
     const calls = harness.sandbox.requests.length
     expect((await harness.queue(drive, files(5, 6))).failed).toEqual([0, 1])
     expect(harness.sandbox.requests).toHaveLength(calls)
-    // One invisible message holds the whole group back; the others wait behind it.
-    expect(await state(drive)).toEqual(['inFlight', 'visible'])
+    // SQS holds back only what is behind an invisible message: all of them wait.
+    expect(await state(drive)).toEqual(['inFlight', 'inFlight'])
     harness.clock.pass(58_000)
     expect((await harness.queue(drive, files(5, 6))).failed).toEqual([])
   })
@@ -121,8 +121,8 @@ describe('a batch', () => {
 
     harness.sandbox.answer({ path: sampleOf(acl).route }, { ...broken, body: 'down' }, 6)
     const another = itemOf(acl).replace('event-1', 'event-2')
-    expect((await harness.queue(acl, [another], { attributes })).failed).toEqual([0])
-    expect(deferred()).toMatchObject([{ waitMs: 5_000 }])
+    expect((await harness.queue(acl, [another], { attributes })).failed).toEqual([])
+    expect(await harness.aside(acl)).toHaveLength(1)
   })
 
   test('begins nothing that would not fit, and leaves it for at once', async () => {
@@ -132,35 +132,33 @@ describe('a batch', () => {
   })
 })
 
-describe('an item that fails', () => {
+describe('an item that fails for now', () => {
   const HOUR_MS = 60 * MINUTE_MS
-  /** The waits before the two retries of one delivery, and each call's for its reservation. */
-  const RETRIES_MS = 125 + 250 + 3 * 20
+  const repeat = (...numbers: number[]) => harness.receive(drive, files(...numbers), { isRepeat: true })
+  /** The vendor answers others of the bucket. */
+  const answerAnother = (number: number) => harness.queue(drive, files(number))
 
-  test('is tried again after as long as it has been failing, up to 4 minutes', async () => {
-    const waits: number[] = []
-    const batch = await harness.receive(drive, files(1))
-    for (const passedMs of [0, 20_000, 2 * MINUTE_MS, 60 * MINUTE_MS]) {
-      harness.clock.pass(passedMs)
-      harness.sandbox.answer({ path: path(1) }, broken, 3)
-      expect((await batch.deliver()).failed).toEqual([0])
-      waits.push(Number(deferred().at(-1)?.waitMs))
-    }
-    expect(waits).toEqual([5_000, 20_000 + RETRIES_MS, 140_000 + 2 * RETRIES_MS, 4 * MINUTE_MS])
-  })
-
-  test('gets a second chance in the batch when the vendor answers its neighbours', async () => {
-    harness.sandbox.answer({ path: path(1) }, broken, 3)
+  test('steps aside to the second queue, as it was, and holds back no other', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken)
     expect((await harness.queue(drive, files(1, 2))).failed).toEqual([])
-    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed', 'changed'])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed'])
+    expect(await harness.aside(drive)).toMatchObject([{ body: file(1), state: 'delayed' }])
+    expect(harness.sandbox.requests.filter((request) => request.path.startsWith(path(1)))).toHaveLength(1)
   })
 
-  test('is parked when it has failed for 5 minutes and the vendor answers its neighbours', async () => {
-    harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await harness.queue(drive, files(1, 2))).failed).toEqual([0])
-    harness.clock.pass(6 * MINUTE_MS)
-    harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await harness.queue(drive, files(1, 3))).failed).toEqual([])
+  test('is tried again by its own clock, and parked half an hour after its first failure', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 10)
+    await harness.queue(drive, files(1, 2))
+    const batch = await repeat(1)
+    const waits: unknown[] = []
+    for (const passedMs of [10 * MINUTE_MS, 10 * MINUTE_MS]) {
+      harness.clock.pass(passedMs)
+      expect((await batch.deliver()).failed).toEqual([0])
+      waits.push(Math.round(Number(deferred().at(-1)?.waitMs) / MINUTE_MS))
+    }
+    expect(waits).toEqual([10, 10])
+    harness.clock.pass(10 * MINUTE_MS)
+    expect((await batch.deliver()).failed).toEqual([])
     const [letter] = await harness.deadLetters()
     expect(letter?.body).toBe(file(1))
     expect(letter?.messageAttributes).toMatchObject({
@@ -169,88 +167,182 @@ describe('an item that fails', () => {
       hint: { StringValue: expect.any(String) },
       requestId: { StringValue: expect.any(String) },
     })
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked', scope: 'bucket' })
   })
 
-  test('is parked as soon by a container that has not seen it before', async () => {
-    const batch = await harness.receive(drive, files(1, 2))
-    harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await batch.deliver()).failed).toEqual([0])
-    await harness.startCold()
-    harness.clock.pass(6 * MINUTE_MS)
-    const again = await harness.receive(drive, files(1, 3))
-    harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await again.deliver()).failed).toEqual([])
-    expect(await harness.deadLetters()).toHaveLength(1)
-  })
-
-  test('is not parked before one more try, though the vendor answers its neighbours at the same moment', async () => {
-    const ding = 'dingtalk-calendar-unsubscribe' as const
-    const calendar = (number: number) =>
-      itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: `sandboxCalendar0${number}=` })
-    const fails = (times: number) =>
-      harness.sandbox.answer({ path: /sandboxCalendar01/ }, { status: 503, body: { code: 'serviceBusy' } }, times)
-    const bucket = 'dingtalk:default'
-    fails(6)
-    expect((await harness.queue(ding, [calendar(1), calendar(2)], { bucket })).failed).toEqual([0])
-    harness.clock.pass(6 * MINUTE_MS)
-    fails(3)
-    const another = calendar(2).replace('event-1', 'event-2')
-    expect((await harness.queue(ding, [calendar(1), another], { bucket })).failed).toEqual([])
-    expect(await harness.deadLetters()).toEqual([])
-  })
-
-  test('is not parked at its first failure, however long it waited for its bucket before', async () => {
-    harness.sandbox.answer({ path: path(1) }, broken, 6)
-    expect((await harness.queue(drive, files(1, 2), { ageMs: 2 * HOUR_MS })).failed).toEqual([0])
-    expect(await harness.deadLetters()).toEqual([])
-  })
-
-  test('is not parked for hours while the vendor answers nobody', async () => {
-    const batch = await harness.receive(drive, files(1, 2))
-    for (const passedMs of [0, 23 * HOUR_MS]) {
-      harness.clock.pass(passedMs)
-      for (const number of [1, 2]) harness.sandbox.answer({ path: path(number) }, broken, 3)
-      expect((await batch.deliver()).failed).toEqual([0, 1])
+  test('is tried again after as long as it has been failing, a minute at least', async () => {
+    const acl = 'feishu-calendar-acl-subscribe' as const
+    harness.sandbox.answer({ path: sampleOf(acl).route }, { status: 500, body: { code: 190003, msg: '' } }, 100)
+    await harness.queue(acl, [itemOf(acl)])
+    const batch = await harness.receive(acl, [itemOf(acl)], { isRepeat: true })
+    const waits: number[] = []
+    for (const passedMs of [1, 1, 2, 4, 8, 14, 30, 60]) {
+      harness.clock.pass(passedMs * MINUTE_MS)
+      expect((await batch.deliver()).failed).toEqual([0])
+      waits.push(Math.round(Number(deferred().at(-1)?.waitMs) / MINUTE_MS))
     }
-    expect(await harness.deadLetters()).toEqual([])
+    expect(waits).toEqual([1, 2, 4, 8, 14, 30, 30, 30])
   })
 
-  test('is parked after 24 hours all the same', async () => {
-    const batch = await harness.receive(drive, files(1))
-    harness.sandbox.answer({ path: path(1) }, broken, 3)
+  test('is not parked for a day while the vendor answers no other', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken, 10)
+    await harness.queue(drive, files(1))
+    const batch = await repeat(1)
+    harness.clock.pass(23.9 * HOUR_MS)
     expect((await batch.deliver()).failed).toEqual([0])
-    harness.clock.pass(25 * HOUR_MS)
-    harness.sandbox.answer({ path: path(1) }, broken, 3)
+    harness.clock.pass(0.2 * HOUR_MS)
     expect((await batch.deliver()).failed).toEqual([])
-    expect(await harness.deadLetters()).toHaveLength(1)
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'parked', kind: 'unavailable', code: '1069601' }])
   })
 
-  test('is parked untried when SQS is about to delete it', async () => {
+  test('has half an hour more when another that failed succeeds at last', async () => {
+    for (const number of [1, 2]) harness.sandbox.answer({ path: path(number) }, broken)
+    await harness.queue(drive, files(1, 2, 3))
+    harness.clock.pass(29 * MINUTE_MS)
+    expect((await (await repeat(2)).deliver()).failed).toEqual([])
+    harness.clock.pass(2 * MINUTE_MS)
+    await answerAnother(4)
+    harness.sandbox.answer({ path: path(1) }, broken, 2)
+    const batch = await repeat(1)
+    expect((await batch.deliver()).failed).toEqual([0])
+    harness.clock.pass(30 * MINUTE_MS)
+    await answerAnother(5)
+    await answerAnother(6)
+    harness.clock.pass(2 * MINUTE_MS)
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked' })
+  })
+
+  test('is not called gone where it starts a subscription: it is parked', async () => {
+    const acl = 'feishu-calendar-acl-subscribe' as const
+    harness.sandbox.answer({ path: sampleOf(acl).route }, { status: 404, body: { code: 191000, msg: '' } })
+    await harness.queue(acl, [itemOf(acl)])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'parked', kind: 'not_found', scope: 'item' }])
+  })
+
+  test('is tried, and parked only then, when SQS is about to delete it', async () => {
     const sentMsAgo = (14 * 24 - 0.5) * HOUR_MS
     expect((await harness.queue(drive, files(1), { sentMsAgo })).failed).toEqual([])
-    expect(harness.sandbox.requests).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed'])
+    const throttled = { status: 429, headers: { 'x-ogw-ratelimit-reset': '58' }, body: { code: 99991400, msg: '' } }
+    harness.sandbox.answer({ path: path(2) }, throttled)
+    expect((await harness.queue(drive, files(2), { sentMsAgo })).failed).toEqual([])
     const [letter] = await harness.deadLetters()
     expect(letter?.messageAttributes).toMatchObject({
       kind: { StringValue: 'rate_limited' },
       hint: { StringValue: expect.stringContaining('Redrive it') },
     })
-    expect((await harness.queue(drive, files(2), { sentMsAgo: sentMsAgo - 24 * HOUR_MS })).failed).toEqual([])
-    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['parked', 'changed'])
   })
 
-  test('because its document is being migrated waits 10 minutes, and not only once', async () => {
+  test('because its document is being migrated holds back no other, and has a day', async () => {
     const migrating = { status: 400, body: { code: 1064230, msg: '' } }
-    const batch = await harness.receive(drive, files(1, 2))
-    for (const passedMs of [0, 10 * MINUTE_MS, 10 * MINUTE_MS]) {
+    harness.sandbox.answer({ path: path(1) }, migrating, 10)
+    expect((await harness.queue(drive, files(1, 2))).failed).toEqual([])
+    const batch = await repeat(1)
+    for (const passedMs of [10 * MINUTE_MS, 40 * MINUTE_MS, 23 * HOUR_MS]) {
       harness.clock.pass(passedMs)
-      harness.sandbox.answer({ path: path(1) }, migrating, 2)
       expect((await batch.deliver()).failed).toEqual([0])
-      expect(deferred().at(-1)).toMatchObject({ waitMs: 10 * MINUTE_MS })
     }
+    expect(deferred().at(-1)).toMatchObject({ scope: 'item', waitMs: 30 * MINUTE_MS })
+    harness.clock.pass(HOUR_MS)
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked', scope: 'item', code: '1064230' })
+  })
+
+  test('stays where it is while the second queue takes nothing', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken)
+    await harness.close()
+    harness = await startHarness({ env: { RETRY_QUEUE_URL: 'http://127.0.0.1:9/000000000000/none' } })
+    harness.sandbox.answer({ path: path(1) }, broken)
+    expect((await harness.queue(drive, files(1, 2))).failed).toEqual([0])
+  })
+})
+
+describe('a bucket', () => {
+  const misconfigured = { status: 400, body: { code: 99991672, msg: 'Access denied' } }
+  const holds = () => harness.outcomes().filter(({ type }) => type.endsWith(' Held'))
+
+  test('whose settings are wrong is held: nothing is parked, one event and one line say why, and one probe ends it', async () => {
+    harness.sandbox.answer({ path: /delete_subscribe/ }, misconfigured, 3)
+    const batch = await harness.receive(drive, files(1, 2, 3))
+    expect((await batch.deliver()).failed).toEqual([0, 1, 2])
+    const calls = harness.sandbox.requests.length
+    expect((await batch.deliver()).failed).toEqual([0, 1, 2])
+    expect(harness.sandbox.requests).toHaveLength(calls)
+    harness.clock.pass(5_000)
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(holds()).toMatchObject([
+      {
+        operation: drive,
+        bucket: 'feishu:default',
+        kind: 'misconfigured',
+        scope: 'bucket',
+        code: '99991672',
+        hint: expect.stringContaining('Enable the scope'),
+        since: expect.any(String),
+        nextTryAt: expect.any(String),
+      },
+    ])
+    const lines = harness.log.filter(({ message }) => message === 'held' || message === 'released')
+    expect(lines).toMatchObject([
+      { message: 'held', level: 'WARN', kind: 'misconfigured', bucket: 'feishu:default' },
+      { message: 'released', bucket: 'feishu:default' },
+    ])
+    expect(await harness.deadLetters()).toEqual([])
+  })
+
+  test('is announced at the next probe when the event could not be published', async () => {
+    harness.retryAwsAtOnce()
+    harness.sandbox.answer({ path: /delete_subscribe/ }, misconfigured, 2)
+    harness.bus.fail('error', 3)
+    const batch = await harness.receive(drive, files(1))
+    await batch.deliver()
+    expect(holds()).toEqual([])
+    harness.clock.pass(5_000)
+    await batch.deliver()
+    expect(holds()).toHaveLength(1)
+  })
+
+  test('whose vendor answers with a page is tried with other items, and no item is parked', async () => {
+    harness.sandbox.answer({ path: /delete_subscribe/ }, { status: 502, body: '<html>bad gateway</html>' }, 3)
+    expect((await harness.queue(drive, files(1, 2, 3))).failed).toEqual([])
+    expect(await harness.aside(drive)).toHaveLength(3)
+    expect((await harness.queue(drive, files(4, 5))).failed).toEqual([0, 1])
+    harness.clock.pass(5_000)
+    expect((await harness.queue(drive, files(4, 5))).failed).toEqual([])
+    expect(await harness.deadLetters()).toEqual([])
+  })
+
+  test('that is held for a day is given up item by item, with the reason', async () => {
+    harness.sandbox.answer({ path: /delete_subscribe/ }, misconfigured, 1_000)
+    let sentMsAgo = 0
+    while (sentMsAgo < 24 * 60 * MINUTE_MS) {
+      await harness.queue(drive, files(1, 2), { sentMsAgo })
+      harness.clock.pass(30 * MINUTE_MS)
+      sentMsAgo += 30 * MINUTE_MS
+    }
+    expect(harness.outcomes().filter(({ outcome }) => outcome)).toEqual([])
+    expect((await harness.queue(drive, files(1, 2), { sentMsAgo })).failed).toEqual([])
+    const reason = { outcome: 'parked', kind: 'misconfigured', scope: 'bucket', code: '99991672' }
+    expect(harness.outcomes().filter(({ outcome }) => outcome)).toMatchObject([reason, reason])
+    expect(holds()).toHaveLength(1)
+  })
+
+  test('of a dry run is not held', async () => {
+    harness.secrets.fail('GetSecretValue', { type: 'AccessDeniedException', status: 400 }, 1)
+    const item = JSON.stringify({ ...JSON.parse(file(1)), dryRun: true })
+    expect((await harness.queue(drive, [item])).failed).toEqual([])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'parked', kind: 'misconfigured' }])
+    expect((await harness.queue(drive, files(1))).failed).toEqual([])
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'changed' })
   })
 })
 
 describe('when AWS fails', () => {
+  beforeEach(async () => {
+    await harness.close()
+    harness = await startHarness({ sdk: true })
+  })
   const calls = () => harness.sandbox.requests.filter(({ path }) => path.includes('/files/')).length
 
   test('an outcome that could not be published is only published again, later and later; nothing is parked before it is', async () => {
@@ -330,9 +422,11 @@ describe('when AWS fails', () => {
   })
 
   test('Secrets Manager out of reach is unavailable, and nothing is cached', async () => {
-    harness.secrets.fail('GetSecretValue', { type: 'InternalServiceError', status: 500 }, 9)
-    expect((await harness.queue(drive, files(1))).failed).toEqual([0])
-    expect(deferred()).toMatchObject([{ kind: 'unavailable' }])
+    harness.secrets.fail('GetSecretValue', { type: 'InternalServiceError', status: 500 }, 3)
     expect((await harness.queue(drive, files(1))).failed).toEqual([])
+    expect(await harness.aside(drive)).toHaveLength(1)
+    harness.clock.pass(2 * MINUTE_MS)
+    expect((await harness.queue(drive, files(1), { isRepeat: true })).failed).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed'])
   })
 })

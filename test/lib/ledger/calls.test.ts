@@ -27,20 +27,14 @@ function call(
 }
 const callIn = (offboardingId: string, query = {}) => call({ ...query, offboarding_id: offboardingId })
 
-async function itemsOf(offboardingId: string): Promise<Record<string, { S?: string; BOOL?: boolean }>[]> {
-  const { Items } = await harness.dynamoDb.run('Query', {
-    TableName: 'test-ledger',
-    KeyConditionExpression: 'pk = :pk',
-    ExpressionAttributeValues: { ':pk': { S: `offboarding#${offboardingId}` } },
-  })
-  return Items as Record<string, { S?: string; BOOL?: boolean }>[]
+function kept(offboardingId: string) {
+  const items = harness.dynamoDb.items.get(`offboarding#${offboardingId}`) ?? []
+  return Object.fromEntries([...items].map(([sk, item]) => [sk.split('#')[0], item]))
 }
-const kept = async (offboardingId: string) =>
-  Object.fromEntries((await itemsOf(offboardingId)).map((item) => [item.sk?.S?.split('#')[0], item]))
 
 test('is recorded with its caller and outcome, and the offboarding has nothing open', async () => {
   expect((await callIn('hr-1')).status).toBe(200)
-  const { sending, target, history, summary } = await kept('hr-1')
+  const { sending, target, history, summary } = kept('hr-1')
   expect(sending).toMatchObject({ source: { S: 'http' }, sentBy: { S: ARN }, eventId: { S: 'lambda-request-1' } })
   expect(sending).toMatchObject({ publishedAt: {}, completedAt: {}, expiresAt: {} })
   for (const item of [target, history])
@@ -52,12 +46,12 @@ test('is recorded with its caller and outcome, and the offboarding has nothing o
 
 test('names the subject of a token as its caller', async () => {
   await call({ offboarding_id: 'hr-1' }, { jwt: { claims: { sub: 'hr-system' } } })
-  expect((await kept('hr-1')).sending).toMatchObject({ sentBy: { S: 'hr-system' } })
+  expect(kept('hr-1').sending).toMatchObject({ sentBy: { S: 'hr-system' } })
 })
 
 test('is recorded apart when it is a dry run', async () => {
   await callIn('hr-1', { dry_run: 'true' })
-  const { summary, target } = await kept('hr-1')
+  const { summary, target } = kept('hr-1')
   expect(summary).toMatchObject({ sk: { S: 'summary#dry-run' }, state: { S: 'finished' } })
   expect(target).toMatchObject({ outcome: { S: 'planned' } })
 })
@@ -68,7 +62,7 @@ test.each([
 ])('that is answered with an error is recorded: %j', async (body, outcome, kind, state) => {
   harness.sandbox.answer({ path: sampleOf(NAME).route }, { status: 400, body })
   expect((await callIn('hr-1')).body.kind).toBe(kind)
-  const { target, summary } = await kept('hr-1')
+  const { target, summary } = kept('hr-1')
   expect(target).toMatchObject({ outcome: { S: outcome }, kind: { S: kind }, code: { S: String(body.code) } })
   expect(summary).toMatchObject({ state: { S: state } })
 })

@@ -4,8 +4,8 @@ import { getItem, type Item, queryItems } from '../../../lib/aws/dynamodb.ts'
 import {
   completeSending,
   endSending,
-  listOlder,
   listOpen,
+  listOpenTargets,
   listSendings,
   recordPublished,
 } from '../../../lib/ledger/completion.ts'
@@ -98,7 +98,7 @@ describe('a target', () => {
     const target = targetOf(newSending())
     expect(await recordOutcome(target, ended('changed'))).toMatchObject({ outcome: 'changed' })
     expect(await recordOutcome(target, ended('parked', '2026-11-27T11:00:00.000Z'))).toEqual(ended('changed'))
-    await recordFailure(target, { kind: 'timeout' }, true)
+    await recordFailure(target, { kind: 'timeout' })
     expect(await readTarget(target)).toEqual({ outcome: ended('changed'), isDone: true })
   })
 
@@ -114,26 +114,16 @@ describe('a target', () => {
     expect((await itemsOf(target, 'history#')).map(({ outcome }) => outcome)).toEqual(['parked', 'changed'])
   })
 
-  test('that fails keeps since when, and since when it has been failing alone', async () => {
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
-    try {
-      const target = targetOf(newSending())
-      const fail = (isAlone: boolean) => recordFailure(target, { kind: 'unavailable', code: '500' }, isAlone)
-      expect(await fail(false)).toEqual({ failingMs: 0, failingAloneMs: 0 })
-      vi.advanceTimersByTime(10_000)
-      expect(await fail(true)).toEqual({ failingMs: 10_000, failingAloneMs: 0 })
-      vi.advanceTimersByTime(20_000)
-      expect(await fail(true)).toEqual({ failingMs: 30_000, failingAloneMs: 20_000 })
-      vi.advanceTimersByTime(30_000)
-      expect(await fail(false)).toEqual({ failingMs: 60_000, failingAloneMs: 0 })
-      vi.advanceTimersByTime(1_000)
-      expect(await fail(true)).toEqual({ failingMs: 61_000, failingAloneMs: 0 })
-      await recordOutcome(target, ended('parked'))
-      await recordAnnounced(target)
-      expect(await fail(true)).toEqual({ failingMs: 0, failingAloneMs: 0 })
-    } finally {
-      vi.useRealTimers()
-    }
+  test('that fails keeps since when, until it ends', async () => {
+    const target = targetOf(newSending())
+    const fail = (atMs?: number) => recordFailure(target, { kind: 'unavailable', code: '500' }, atMs)
+    expect(await fail()).toBeUndefined()
+    expect(await fail(1_000)).toBe(1_000)
+    expect(await fail(2_000)).toBe(1_000)
+    expect(await readTarget(target)).toEqual({ isDone: false, firstFailedAtMs: 1_000 })
+    await recordOutcome(target, ended('parked'))
+    await recordAnnounced(target)
+    expect(await fail(3_000)).toBe(3_000)
   })
 })
 
@@ -274,10 +264,9 @@ describe('an offboarding', () => {
     for await (const { offboardingId } of listOpen(AT)) found.push(offboardingId)
     expect(found).toContain(sending.offboardingId)
     for await (const header of listSendings(sending)) {
-      const older = []
-      for await (const target of listOlder(header, '2026-11-27T10:00:01.000Z')) older.push(target)
-      expect(older).toEqual([targetOf(sending)])
-      for await (const target of listOlder(header, AT)) expect.fail(`${target.operation} is not older`)
+      const open = []
+      for await (const one of listOpenTargets(header)) open.push(one)
+      expect(open).toEqual([{ target: targetOf(sending), queuedAt: AT }])
     }
   })
 })

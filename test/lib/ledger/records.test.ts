@@ -1,7 +1,7 @@
 /** What operators read in the ledger. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { updateItem } from '../../../lib/aws/dynamodb.ts'
-import { holdCalls, reserveCalls } from '../../../lib/ledger/buckets.ts'
+import { reserveCalls, settleCalls } from '../../../lib/ledger/buckets.ts'
 import {
   getSendingKey,
   openSending,
@@ -13,6 +13,7 @@ import {
   type Sending,
   type Target,
 } from '../../../lib/ledger/offboardings.ts'
+import { NAMELESS } from '../../../lib/ledger/pace.ts'
 import { isSuperseded, type RejectionRecord, readRecords, readWait } from '../../../lib/ledger/records.ts'
 import { openRedrive } from '../../../lib/ledger/redrives.ts'
 import { recordRejection } from '../../../lib/ledger/rejections.ts'
@@ -54,7 +55,7 @@ describe('records', () => {
     await recordOutcome(targetOf(sending, 'a'), ended('parked'))
     await recordAnnounced(targetOf(sending, 'a'))
     await recordOutcome(targetOf(sending, 'a'), ended('changed', '2026-11-27T11:00:00.000Z'))
-    await recordFailure(targetOf(sending, 'b'), { kind: 'unavailable', code: '500' }, false)
+    await recordFailure(targetOf(sending, 'b'), { kind: 'unavailable', code: '500' })
     const { sendings, targets, history, rejections } = await readRecords(sending.offboardingId)
     expect(sendings).toMatchObject([{ ...sending, ...ORIGIN, planned: new Set(['one', 'two']) }])
     const byFile = Object.fromEntries(targets.map((target) => [target.input.file_token, target]))
@@ -80,7 +81,7 @@ describe('records', () => {
     await plan(sending, 'a')
     await recordOutcome(targetOf(sending), ended('parked'))
     await recordAnnounced(targetOf(sending))
-    await recordFailure(targetOf(sending), { kind: 'unavailable' }, false)
+    await recordFailure(targetOf(sending), { kind: 'unavailable' })
     expect((await readRecords(sending.offboardingId)).targets).toMatchObject([
       { isOpen: true, outcome: { outcome: 'parked' } },
     ])
@@ -115,16 +116,28 @@ test('a redrive or an HTTP call supersedes no rejected event', async () => {
   expect(await isSuperseded(rejection)).toBe(false)
 })
 
+const wish = (count: number) => ({ names: Array(count).fill(NAMELESS), isRepeat: false })
+
 test('a bucket has a wait when its limit is used up, and while it is held', async () => {
   const pace = { perMinute: 10 }
   expect(await readWait('one', 'feishu:default', pace, 1)).toBeUndefined()
-  await reserveCalls('one', 'feishu:default', pace, 9)
+  await reserveCalls('one', 'feishu:default', pace, wish(9))
   expect(await readWait('one', 'feishu:default', pace, 1)).toBeUndefined()
-  await reserveCalls('one', 'feishu:default', pace, 1)
-  expect(await readWait('one', 'feishu:default', pace, 1)).toMatchObject({ isHeld: false })
-  await holdCalls('one', 'feishu:default', 3_600_000)
-  const { untilMs = 0, isHeld } = (await readWait('one', 'feishu:default', pace, 1)) ?? {}
-  expect([isHeld, untilMs > Date.now() + 3_500_000]).toEqual([true, true])
+  await reserveCalls('one', 'feishu:default', pace, wish(1))
+  expect(await readWait('one', 'feishu:default', pace, 1)).toMatchObject({ hold: undefined })
+  const failure = {
+    kind: 'quota_exhausted',
+    scope: 'bucket',
+    code: '1',
+    requestId: null,
+    hint: 'Wait.',
+    calls: 1,
+  } as const
+  const report = { answered: false, succeededAgain: false, isRepeat: false, failure }
+  await settleCalls('one', 'feishu:default', report, [])
+  const { untilMs = 0, hold } = (await readWait('one', 'feishu:default', pace, 1)) ?? {}
+  expect(hold).toMatchObject({ kind: 'quota_exhausted', hint: 'Wait.' })
+  expect(untilMs).toBeGreaterThan(Date.now() + 5 * 3_600_000)
 })
 
 describe('a redrive', () => {

@@ -112,10 +112,7 @@ beforeEach(async () => {
   harness.log.length = 0
   harness.bus.events.length = 0
   // A user whose new token was rejected is left alone for a while.
-  for (const user of USERS) {
-    const Key = { pk: { S: `user#${user}` }, sk: { S: 'renewal' } }
-    await harness.dynamoDb.run('DeleteItem', { TableName: 'test-ledger', Key })
-  }
+  for (const user of USERS) harness.dynamoDb.items.delete(`user#${user}`)
 })
 
 const failureOf = (name: string, code: number | string) =>
@@ -130,14 +127,18 @@ const calls = (name: string) =>
   harness.sandbox.requests.filter(({ path }) => new RegExp(sampleOf(name).route.replace(/:\w+/g, '[^/]+')).test(path))
     .length
 
+/** How many letters the cases before have left. */
+let letters = 0
+
 async function expectQueue(name: string, expected: Queue, kind: string, code: string | null): Promise<void> {
-  const letters = (await harness.deadLetters()).length
   // What ended earlier is not called again, and a bucket that was refused waits: each case has its own event and bucket.
   const eventId = randomUUID()
   const item = itemOf(name, undefined, eventId)
   const { failed } = await harness.queue(name, [item], { bucket: `${name}:${eventId}` })
   const [outcome] = harness.outcomes()
-  const parked = (await harness.deadLetters()).slice(letters)
+  const all = await harness.deadLetters()
+  const parked = all.slice(letters)
+  letters = all.length
   if (expected === 'again') {
     expect({ failed, outcome, parked }).toEqual({ failed: [0], outcome: undefined, parked: [] })
     expect(harness.log.at(-1)).toMatchObject({ message: 'deferred', kind })

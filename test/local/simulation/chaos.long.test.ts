@@ -236,6 +236,84 @@ describe('10,000 targets with faults in 30 % of the answers', () => {
   })
 })
 
+describe('10,000 targets through faults that last, of every kind', () => {
+  const LEAVERS = 358
+  const LOCKED = /00[0-6]500\b/
+  /** Items that the vendor never manages, and items that end the container that works on them. */
+  const FAILING = /doxcn\d+[0-6]111\b|APPROVAL-(1[0-4]|200)-1\b|feishu\.cn_(3|77|300)x0|ding-(5|55|155)-2/
+  const KILLING = /doxcn\d+3333\b|APPROVAL-30-0\b|feishu\.cn_40x1|ding-50-0/
+  const html: VendorFault = { fault: 'html', status: 403 }
+  const locked: VendorFault = { fault: 'answer', status: 400, body: { code: 1064230, msg: 'locked' } }
+  const unstated: VendorFault = { fault: 'answer', status: 429, body: limited }
+  const failureOf = (path: string): VendorFault => {
+    if (path.startsWith('/v1.0/')) return { fault: 'code', code: 'systemError' }
+    const code = path.includes('/drive/') ? 1069601 : path.includes('/approval/') ? 1395001 : 190003
+    return { fault: 'answer', status: 500, body: { code, msg: 'failed' } }
+  }
+  /** What stands in for the vendor's answer to some paths for some time, in minutes. */
+  const spells: [path: RegExp, from: number, to: number, fault: VendorFault][] = [
+    [/calendar\/v4/, 0.2, 10, html],
+    [/\/v1\.0\/calendar/, 0.2, 17, { fault: 'code', code: 'Forbidden.AccessDenied.QpsLimitForApi' }],
+    [/\/approval\//, 1, 18, unstated],
+    [/\/drive\//, 60, 90, html],
+    [/\/drive\//, 120, 137, unstated],
+    [/\/oauth\/|\/auth\//, 115, 125, html],
+    [/\/drive\//, 240, 300, { fault: 'answer', status: 503, body: undefined }],
+    [LOCKED, 0, 600, locked],
+  ]
+  const denials: [operation: string, from: number, to: number][] = [
+    ['GetSecretValue', 0.5, 3],
+    ['PutEvents', 20, 80],
+    ['GetSecretValue', 180, 200],
+    ['SendMessageBatch', 62, 65],
+  ]
+
+  test('lose none, tell none done that is not, and give up none that would have succeeded', async () => {
+    let startedAtMs = Number.POSITIVE_INFINITY
+    const minutes = (nowMs: number) => Math.max(0, nowMs - startedAtMs) / MINUTE_MS
+    const simulation = await start(LEAVERS, {
+      vendor(path, nowMs) {
+        const at = minutes(nowMs)
+        const spell = spells.find(([paths, from, to]) => paths.test(path) && at >= from && at < to)
+        if (spell) return spell[3]
+        if (KILLING.test(path)) return { fault: 'killed', handled: false }
+        return FAILING.test(path) ? failureOf(path) : undefined
+      },
+      aws(operation, nowMs) {
+        const at = minutes(nowMs)
+        return denials.some(([name, from, to]) => name === operation && at >= from && at < to) ? 'denied' : undefined
+      },
+    })
+    startedAtMs = simulation.startedAtMs
+    await finishAll(simulation)
+    const told = [...endings(simulation).values()]
+    expect(told).toHaveLength(LEAVERS * TARGETS_PER_LEAVER)
+    const [parked, done] = [true, false].map((isParked) =>
+      told.filter(({ outcome }) => (outcome === 'parked') === isParked),
+    ) as [Outcome[], Outcome[]]
+    expect(done.filter((outcome) => !isDone(simulation, outcome))).toEqual([])
+    const inLedger = known(simulation)
+    expect(told.filter((outcome) => inLedger.get(targetOf(outcome)) !== outcome.outcome)).toEqual([])
+    const isHopeless = ({ input }: Outcome) =>
+      [FAILING, KILLING].some((items) => Object.values(input ?? {}).some((value) => items.test(value)))
+    expect(parked.filter((outcome) => !isHopeless(outcome))).toEqual([])
+    expect(parked.map(targetOf).sort()).toEqual(told.filter(isHopeless).map(targetOf).sort())
+    const reasons = parked.map(({ scope, kind, code, hint, input }) => ({ scope, kind, code, hint, input }))
+    const isKilling = (input: object | null) => KILLING.test(Object.values(input ?? {}).join(' '))
+    expect(reasons.filter(({ scope, kind, hint }) => !scope || !kind || !hint)).toEqual([])
+    expect(reasons.filter(({ code, input }) => !code && !isKilling(input))).toEqual([])
+    expect(
+      lettersOf(simulation)
+        .map(({ body }) => targetOf(JSON.parse(body)))
+        .sort(),
+    ).toEqual(parked.map(targetOf).sort())
+    const waiting = [...simulation.queues.values(), ...simulation.retries.values()]
+    expect(waiting.map(({ size, expired }) => [size, expired])).toEqual(waiting.map(() => [0, 0]))
+    expect(simulation.stranded).toEqual([])
+    expect(parked.length).toBeGreaterThan(20)
+  })
+})
+
 describe('an outage of the vendors of six hours', () => {
   test.each<[string, VendorFault]>([
     ['that answers 503', { fault: 'answer', status: 503, body: 'down' }],

@@ -51,6 +51,8 @@ type Listed = {
   /** ISO 8601. */
   since: string
   isDryRun: boolean
+  /** Targets that the vendor does not know, when it last ended. */
+  gone: number
   rejected: { eventId: string; kind: string; hint: string } | null
 }
 
@@ -75,12 +77,20 @@ async function* listed(state: State, dryRun: boolean, most: number): AsyncGenera
   for await (const one of listByState(state, { newestFirst, ...pages }))
     if ('dryRun' in one) {
       if (one.dryRun !== dryRun) continue
-      const { offboardingId, since } = one
-      yield { offboardingId: printable(offboardingId, 256), state, since, isDryRun: dryRun, rejected: null }
+      const { offboardingId, since, gone = 0 } = one
+      const known = { state, since, isDryRun: dryRun, gone: state === 'open' ? 0 : gone, rejected: null }
+      yield { offboardingId: printable(offboardingId, 256), ...known }
     } else if (!dryRun && Date.parse(one.finishedAt) > Date.now() - REJECTION_MS && !(await isSuperseded(one))) {
       const { offboardingId, eventId, finishedAt: since, kind } = one
       const hint = printable(one.hint, 1_000)
-      yield { offboardingId, state, since, isDryRun: false, rejected: { eventId: printable(eventId), kind, hint } }
+      yield {
+        offboardingId,
+        state,
+        since,
+        isDryRun: false,
+        gone: 0,
+        rejected: { eventId: printable(eventId), kind, hint },
+      }
     }
 }
 
@@ -99,11 +109,19 @@ const TEXTS: Record<State, string> = { attention: 'need an operator', open: 'ope
 const formatList = (some: Listed[]): string =>
   formatTable(
     ['offboarding', 'state', 'since', 'why'],
-    some.map(({ offboardingId, state, since, rejected }) => [
-      offboardingId ?? '-',
-      state === 'attention' ? 'needs an operator' : state,
-      formatTime(since),
-      rejected ? `rejected event: ${rejected.hint}` : state === 'attention' ? 'something is parked or failed' : '',
+    some.map((one) => [
+      one.offboardingId ?? '-',
+      one.state === 'attention' ? 'needs an operator' : one.state,
+      formatTime(one.since),
+      formatWhy(one),
     ]),
     { rule: true },
   )
+
+const formatWhy = ({ state, gone, rejected }: Listed): string =>
+  rejected
+    ? `rejected event: ${rejected.hint}`
+    : [
+        ...(state === 'attention' ? ['something is parked or failed'] : []),
+        ...(gone > 0 ? [`${gone} gone: check ${gone === 1 ? 'the id' : 'the ids'}`] : []),
+      ].join('; ')

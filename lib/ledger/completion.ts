@@ -137,14 +137,18 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
   const { item, atMs } = await getItem(key)
   if (!item || (await isUnderWay({ offboardingId, dryRun }))) return
   const newest = new Map<string, TargetItem>()
+  const changed = new Set<string>()
   for await (const target of listTargets(offboardingId, `${runOf(dryRun)}#`)) {
     const name = `${target.operation} ${target.input}`
+    if (target.outcome === 'changed') changed.add(name)
     if (target.finishedAt > (newest.get(name)?.finishedAt ?? '')) newest.set(name, target)
   }
   const needsOperator = [...newest.values()].some(({ outcome }) => outcome === 'parked' || outcome === 'failed')
+  const gone = [...newest].filter(([name, { outcome }]) => outcome === 'gone' && !changed.has(name)).length
   await updateItem(key, {
     set: {
       state: needsOperator ? 'attention' : 'finished',
+      gone,
       since: new Date(atMs).toISOString(),
       expiresAt: getExpiry(atMs),
     },

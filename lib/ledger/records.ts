@@ -80,8 +80,11 @@ function targetOf(item: Item, inputHash = ''): TargetRecord {
 export const STATES = ['attention', 'open', 'finished'] as const
 export type State = (typeof STATES)[number]
 
-/** An offboarding's state and since when; one for its real sendings and one for its dry runs. `since` in ISO 8601. */
-export type Summary = { offboardingId: string; dryRun: boolean; state: State; since: string }
+/**
+ * An offboarding's state and since when; one for its real sendings and one for its dry runs. `since` in ISO 8601. `gone`: how many
+ * of its targets the vendor did not know when it was settled.
+ */
+export type Summary = { offboardingId: string; dryRun: boolean; state: State; since: string; gone?: number }
 
 /** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
 export async function* listByState(

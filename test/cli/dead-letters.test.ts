@@ -630,8 +630,10 @@ test('the way back as the README tells it: found, mended, redriven, done', async
   await vi.waitFor(
     async () =>
       expect(await here('report', 'hr-2026-000123')).toMatchObject({
-        code: 0,
-        stdout: expect.stringContaining(`${TARGETS} targets: ${TARGETS - 5} changed, 4 unchanged, 1 gone`),
+        code: 3,
+        stdout: expect.stringContaining(
+          `${TARGETS} targets: ${TARGETS - 5} changed, 4 unchanged. 1 gone: unknown to the vendor, check the id`,
+        ),
       }),
     { timeout: 60_000, interval: 200 },
   )

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { recordCall } from '../../lib/ledger/calls.ts'
+import { endSending } from '../../lib/ledger/completion.ts'
 
 import { getSummaryKey, type Outcome } from '../../lib/ledger/offboardings.ts'
 import { APPROVAL, DRIVE, type LedgerStack, settle, startLedgerStack } from './ledger-stack.ts'
@@ -55,6 +56,37 @@ test('lists what needs an operator, then what is open, then what has finished; d
   const dry = await command(stack, 'list', '--dry-run')
   expect(dry.lines.slice(2).map((line) => line.split(' ')[0])).toEqual(['done', 'tried'])
   expect(dry.stderr).toBe('Dry runs: 1 need an operator, 0 open, 1 finished.\n')
+})
+
+test('says how many ids the vendor does not know', async () => {
+  const stack = await startLedgerStack()
+  onTestFinished(() => stack.stop())
+  await settle(stack, { offboardingId: 'typo' }, { outcome: 'gone' })
+  await settle(stack, { offboardingId: 'again' })
+  await settle(stack, { offboardingId: 'again', eventId: 'event-2' }, { outcome: 'gone' })
+  const two = await stack.plan({ offboardingId: 'two' }, { [DRIVE]: [file('a'), file('b'), file('c')] })
+  for (const name of ['a', 'b']) await stack.end(two, file(name), { outcome: 'gone' })
+  await stack.end(two, file('c'), { outcome: 'parked' })
+  await stack.write(() => endSending(two, new Date().toISOString()))
+
+  const { code, lines } = await command(stack, 'list')
+  expect([
+    code,
+    lines.slice(2).map((line) =>
+      line
+        .replace(/\d{4}-\S+Z/, 'TIME')
+        .replace(/ +/g, ' ')
+        .trim(),
+    ),
+  ]).toEqual([
+    0,
+    [
+      'two needs an operator TIME something is parked or failed; 2 gone: check the ids',
+      expect.stringMatching(/^again finished TIME$/),
+      'typo finished TIME 1 gone: check the id',
+    ],
+  ])
+  expect(await jsonOf(stack, 'list', '--state', 'finished')).toMatchObject([{ gone: 0 }, { gone: 1 }])
 })
 
 test('what has expired is not listed, though it is still there', async () => {

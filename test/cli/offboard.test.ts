@@ -44,7 +44,7 @@ describe('beside a local stack', () => {
 
   test('a run is followed to its end, reported, and can be reported and followed again', async () => {
     const { code, stdout, stderr } = await run('offboard', 'local/events/offboarding.json')
-    const sum = `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked, 1 gone`
+    const sum = `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked. 1 gone: unknown to the vendor, check the id`
     expect([code, stdout]).toEqual([1, expect.stringContaining(sum)])
     expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}forbidden: \S/)
     expect(stderr).toMatch(/^planned {4}feishu-drive-unsubscribe: 31 items$/m)

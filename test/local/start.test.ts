@@ -24,7 +24,9 @@ test('the sample event finishes, reports every target and says that one was park
   const { code, stdout, stderr } = await startProcess('local/start.ts', ['--once', '--speed', '1000']).ended
   expect([code, stdout]).toEqual([
     1,
-    expect.stringContaining(`${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked, 1 gone`),
+    expect.stringContaining(
+      `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked. 1 gone: unknown to the vendor, check the id`,
+    ),
   ])
   expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
   expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)

@@ -9,8 +9,9 @@ import { marshalAll } from '../../lib/aws/attributes.ts'
 import { TAGS, userSecret } from '../../lib/tokens/user-secret.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { type Sandbox, sampleWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
+import { KMS_KEY, STAGE, STAGE_ARGS } from '../deployed-stage.ts'
 import { type QuickLedger, startQuickLedger } from '../ledger.ts'
-import { awsOf, KMS_KEY, startCommand } from './operator.ts'
+import { awsOf, startCommand } from './operator.ts'
 
 const FEISHU = { prefix: 'test/feishu/user/', id: 'ou_leaver', args: ['--vendor', 'feishu', '--open-id', 'ou_leaver'] }
 const DINGTALK = {
@@ -133,11 +134,10 @@ function expectStored(id: string, accessTokens: Map<string, { userId?: string }>
 
 describe('a granted consent', () => {
   test('of Feishu fills the secret that serverless.yml names', async () => {
-    const id = 'subscription-offboarding/qa/feishu/user/ou_leaver'
-    secrets.seed('subscription-offboarding/qa/feishu/app', FEISHU_APP)
+    const id = `subscription-offboarding/${STAGE}/feishu/user/ou_leaver`
+    secrets.seed(`subscription-offboarding/${STAGE}/feishu/app`, FEISHU_APP)
     const { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL } = known()
-    const params = ['--param', 'source=hr.other', '--param', `secretsKmsKeyArn=${KMS_KEY}`]
-    const args = [...FEISHU.args, '--stage', 'qa', ...params]
+    const args = [...FEISHU.args, ...STAGE_ARGS]
     const run = await authorize(args, { FEISHU_BASE_URL, FEISHU_OAUTH_TOKEN_URL })
     const pageUrl = new URL(await run.pageUrl)
     const query = Object.fromEntries(pageUrl.searchParams)

@@ -12,6 +12,7 @@ import { operationNames } from '../../infra/operations.ts'
 import { marshalAll, unmarshalAll } from '../../lib/aws/attributes.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
+import { STAGE_ARGS } from '../deployed-stage.ts'
 import { itemOf, offboardingEvent } from '../harness.ts'
 import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { TARGETS } from '../sample-event.ts'
@@ -233,7 +234,7 @@ describe('list', () => {
     faults.ReceiveMessage = () => ({})
     const waits = () => [...new Set(calls.flatMap(({ sent }) => sent.WaitTimeSeconds ?? []))]
     const env = { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-    const { code, stderr } = await call(['letters', 'list', '--stage', 'production'], { env })
+    const { code, stderr } = await call(['letters', 'list', ...STAGE_ARGS], { env })
     expect([code, stderr, waits()]).toEqual([0, expect.stringMatching(/No letters\.\n$/), [1]])
     calls = []
     expect([(await run('list')).code, waits()]).toEqual([0, [0]])

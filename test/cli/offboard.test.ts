@@ -120,7 +120,7 @@ describe('where nothing answers for the functions', () => {
     expect(code).toBe(130)
     expect(stderr).toContain(`To go on following it: npx offboarding offboard --follow 'it'\\''s' --local ${local}\n`)
     expect(put()).toMatchObject([{ source: 'hr.offboarding', 'detail-type': 'User Offboarding' }])
-  }, 20_000)
+  }, 60_000)
 })
 
 describe('what is wrong with an event is told field by field, and nothing is sent', () => {

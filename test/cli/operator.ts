@@ -139,9 +139,6 @@ export async function startLocalStack(...args: string[]) {
   }
 }
 
-/** Parameter of a stage. Tests that need one compiled ask for the same stage and parameters where they can: each other is compiled. */
-export const KMS_KEY = 'arn:aws:kms:ap-southeast-1:000000000000:key/customer-managed'
-
 /** Credentials and endpoint of the emulator. */
 export const awsOf = (url: string) => ({
   AWS_ACCESS_KEY_ID: 'local',

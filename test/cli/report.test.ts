@@ -8,6 +8,7 @@ import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { settleCalls } from '../../lib/ledger/buckets.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Input } from '../../lib/schema.ts'
+import { STAGE_ARGS } from '../deployed-stage.ts'
 import { APPROVAL, DRIVE, startLedgerStack } from './ledger-stack.ts'
 import { run, startCommand } from './operator.ts'
 
@@ -375,7 +376,7 @@ test('reads 2,000 targets through throttling, one page after another and nothing
 
 test('of a deployed stage asks its table, and says which one is not there', async () => {
   const env = { AWS_ENDPOINT_URL: stack.ledger.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
-  const { code, stderr } = await run(['report', 'hr-1', '--stage', 'production'], { env })
+  const { code, stderr } = await run(['report', 'hr-1', ...STAGE_ARGS], { env })
   expect([code, stderr]).toEqual([
     1,
     expect.stringMatching(/there is no table production-ledger here: check stage, region and account\n$/),

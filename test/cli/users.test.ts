@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isConfirmed } from '../../cli/command.ts'
 import { TAGS } from '../../lib/tokens/user-secret.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
+import { STAGE_ARGS } from '../deployed-stage.ts'
 import { awsOf, run } from './operator.ts'
 
 const VARIABLES = {
@@ -79,7 +80,7 @@ describe('list', () => {
       tags: { [TAGS.state]: 'active' },
     })
     secrets.seed('subscription-offboarding/production/dingtalk/user/u1', 'planted')
-    const { code, stdout, stderr } = await users(['list', '--json', '--vendor', 'feishu', '--stage', 'production'], {})
+    const { code, stdout, stderr } = await users(['list', '--json', '--vendor', 'feishu', ...STAGE_ARGS], {})
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toEqual([
       {

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { operationNames } from '../../infra/operations.ts'
+import { STAGE as LONGEST, PARAMS } from '../deployed-stage.ts'
 import { checkParameters } from '../infra/parameters.ts'
 import { arnsOf, deployerPolicy, namesOf, naming, type Policy, permits, type RequestContext } from './policies.ts'
 
 // The emulator cuts long names differently from AWS and asks IAM only about what osls itself calls, so what a deployer
 // may reach is compared here with the names in the template.
 
-const LONGEST = 'production'
 const byCloudFormation: RequestContext = { 'aws:CalledVia': ['cloudformation.amazonaws.com'] }
 const throughCloudFormation = { 'ForAnyValue:StringEquals': { 'aws:CalledVia': 'cloudformation.amazonaws.com' } }
 const stackOf = (stage: string) => `offboarding-${stage}`
@@ -16,7 +16,7 @@ let longest: Template
 let policy: Policy
 
 beforeAll(async () => {
-  longest = await compileTemplate({ stage: LONGEST })
+  longest = await compileTemplate({ stage: LONGEST, params: PARAMS })
   policy = await deployerPolicy(LONGEST)
 })
 

@@ -160,7 +160,7 @@ test('runs what the template describes: event, work, dead letter, outcome, HTTP,
     requestPayload: { detail: { explode: true } },
     responsePayload: { errorType: 'Error', errorMessage: 'cannot plan' },
   })
-}, 20_000)
+}, 60_000)
 
 test('a handler that is not built stops the start', async () => {
   await expect(startStack({ template, root: path.join(folder, 'nowhere') })).rejects.toThrow(/not built/)

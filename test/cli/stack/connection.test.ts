@@ -10,7 +10,8 @@ import { connect } from '../../../cli/stack/connection.ts'
 import { useLedger } from '../../../cli/stack/ledger.ts'
 import { operationNames } from '../../../infra/operations.ts'
 import { readRecords } from '../../../lib/ledger/records.ts'
-import { KMS_KEY, run, startLocalStack } from '../operator.ts'
+import { PARAM, STAGE } from '../../deployed-stage.ts'
+import { run, startLocalStack } from '../operator.ts'
 
 const io = processIo()
 
@@ -62,12 +63,12 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
 
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
   const { names, region, settings, isLocal } = await connect(io, {
-    stage: 'qa',
-    param: ['source=hr.other', `secretsKmsKeyArn=${KMS_KEY}`],
+    stage: STAGE,
+    param: PARAM,
     region: 'eu-west-1',
   })
-  expect(names).toMatchObject({ ...NAMES('qa'), source: 'hr.other' })
-  expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('qa'))
+  expect(names).toMatchObject({ ...NAMES(STAGE), source: 'hr.other' })
+  expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE(STAGE))
   expect(region).toBe('eu-west-1')
   expect(isLocal).toBe(false)
   expect(settings('dynamodb')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })

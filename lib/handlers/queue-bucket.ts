@@ -2,14 +2,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SQSRecord } from 'aws-lambda'
 import { awsNowMs } from '../aws/clock.ts'
-import { KINDS, OperationError, toOperationError } from '../error.ts'
+import { OperationError, toOperationError } from '../error.ts'
 import { moveCalls, reserveCalls, settleCalls } from '../ledger/buckets.ts'
 import { readTarget } from '../ledger/offboardings.ts'
 import { type Bucket, EMPTY, type Failure, NAMELESS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { partition } from '../partition.ts'
 import { announceHold } from './queue-hold.ts'
-import { type Done, type Left, lost, named, nameOf, type Work, workOn } from './queue-record.ts'
+import { type Done, type Left, lost, named, type Work, workOn } from './queue-record.ts'
 import { ledgerWaitMs, noteLedger } from './queue-waits.ts'
 
 /** An item is not begun with less time than this left, or than two answers have taken. */
@@ -76,7 +76,7 @@ export async function workBucket(
 
 const reserveFor = (operation: Operation, name: string, some: Work[], { isRepeat }: Conditions) =>
   reserveCalls(operation.name, name, operation.pace, {
-    names: some.map(nameOf),
+    names: some.map((work) => work.name),
     isRepeat,
     answeredAtMs: answeredAtMs.get(`${operation.name} ${name}`),
   })
@@ -99,8 +99,8 @@ async function workInPace(
     reserved = undefined
     worked.bucket = bucket
     worked.waitMs = waitMs
-    const [given, others] = partition(worked.untried, (work) => lostNames.includes(nameOf(work)))
-    const [now, untried] = partition(others, (work) => granted.includes(nameOf(work)))
+    const [given, others] = partition(worked.untried, (work) => lostNames.includes(work.name))
+    const [now, untried] = partition(others, (work) => granted.includes(work.name))
     worked.untried = untried
     worked.done.push(...given.map(lost))
     if (granted.length === 0) return
@@ -112,7 +112,12 @@ async function workInPace(
     const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
     if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
       const report = { answered: wave.answered, succeededAgain, failure: failureOf(wave.failed), isRepeat }
-      const settled = await settleCalls(operation.name, name, report, now.map(nameOf))
+      const settled = await settleCalls(
+        operation.name,
+        name,
+        report,
+        now.map((work) => work.name),
+      )
       worked.bucket = settled.bucket
       await announceHold(operation, name, settled)
     }
@@ -129,7 +134,7 @@ async function attempt(
   operation: Operation,
   name: string,
   some: Work[],
-  { remainingMs }: Conditions,
+  { isRepeat, remainingMs }: Conditions,
   worked: Worked,
   sendAtMs?: number,
 ): Promise<Wave> {
@@ -142,10 +147,10 @@ async function attempt(
     unsent.delete(work)
     if (unsent.size === 0) allSent.resolve(awsNowMs())
   }
-  const isHeld = worked.bucket.hold !== undefined
+  const isQuick = !isRepeat && worked.bucket.hold === undefined
   const limits = { remainingMs, beforeRepeat: () => reserveRepeat(operation, name) }
   const one = async (work: Work) => {
-    const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isHeld)
+    const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isQuick)
     onSend(work)
     const ms = awsNowMs() - beganAtMs
     wave.ms = Math.max(wave.ms, ms)
@@ -182,26 +187,20 @@ async function reserveRepeat(operation: Operation, name: string): Promise<void> 
   await sleepUntil(sendAtMs)
 }
 
-/** Of the failures that are about the whole bucket, or may be, the one that says most. */
+/** Of the failures that are about more than one item, or may be, the one that says most. */
 function failureOf(failed: Failed[]): Failure | undefined {
-  const common = failed.map(({ error }) => error).filter((error) => isCommon(error) && error.queue !== 'park')
-  const error = common.find(({ kind }) => KINDS[kind].queue === 'hold') ?? common[0]
+  const common = failed.map(({ error }) => error).filter((error) => isCommon(error))
+  const error = common.find(({ queue }) => queue === 'hold') ?? common[0]
   if (!error) return undefined
-  const { kind, scope, upstream, hint, retryAfterMs } = error
+  const { kind, scope, upstream, hint, retryAfterMs, queue } = error
   const { code = null, requestId = null } = upstream ?? {}
-  return {
-    kind,
-    scope,
-    code,
-    requestId,
-    hint: hint.en,
-    calls: common.length,
-    askedMs: kind === 'rate_limited' ? retryAfterMs : undefined,
-  }
+  const askedMs = kind === 'rate_limited' ? retryAfterMs : undefined
+  return { kind, scope, code, requestId, hint: hint.en, isCertain: queue === 'hold', calls: common.length, askedMs }
 }
 
-/** Whether it is, or may be, about more than this item and its user. */
-export const isCommon = ({ scope }: OperationError): boolean => scope === 'bucket' || scope === 'us'
+/** Whether it is, or may be, about more than this item and its user. What is wrong with one user's secret may be so with all. */
+export const isCommon = ({ kind, scope, queue }: OperationError): boolean =>
+  queue === 'hold' || (queue === 'wait' && (scope === 'bucket' || scope === 'us' || kind === 'misconfigured'))
 
 /** By AWS's clock, and never sooner. */
 async function sleepUntil(atMs: number): Promise<void> {

@@ -18,9 +18,9 @@ import { sendRetries, sendWork } from '../aws/sqs.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { recordFailure, type Target } from '../ledger/offboardings.ts'
-import { type Bucket, type Hold, isTryingOthers, type Pace } from '../ledger/pace.ts'
+import { type Bucket, type Hold, isTryingOthers, MAX_WAIT_MS, type Pace } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
-import { type Failed, isCommon, type Worked } from './queue-bucket.ts'
+import type { Failed, Worked } from './queue-bucket.ts'
 import { type Done, type Left, outlived, parked, type Work } from './queue-record.ts'
 import { backoffMs, DAY_MS, HOUR_MS, ledgerWaitMs } from './queue-waits.ts'
 
@@ -35,8 +35,9 @@ const OUTLIVED_UNTRIED_MS = 14 * DAY_MS - HOUR_MS / 4
 /** A repeat waits as long as its item has been failing, and no less than so many calls of its bucket take, or a minute. */
 const CALLS_BETWEEN = 100
 const MINUTE_MS = 60_000
-/** Of a repeat whose turn has not come, that part of the time for which it has been failing. */
-const TURN_SHARE = 10
+/** A repeat asks for its turn so early, and each time later by this part of its time in the queue. */
+const TURN_MS = 15_000
+const TURN_SHARE = 20
 /** After so many failed probes, repeats wait for the bucket where they cost nothing: in the first queue. */
 const PROBES_OF_LONG_HOLD = 4
 
@@ -59,20 +60,23 @@ export async function settleItems(
   const waitForBucket = (work: Work, error?: OperationError) => {
     if (isRepeat && isLong(hold)) back.push(work)
     else if (hold && isOverdue(hold) && ageMs(work) >= DAY_MS) end(work, endWithBucket(work.target, hold))
-    else leave(work, isRepeat ? Math.max(waitMs, MINUTE_MS, ageMs(work) / TURN_SHARE) : waitMs, error)
+    else leave(work, isRepeat ? Math.max(waitMs, turnMs(work)) : waitMs, error)
   }
 
   const settle = async ({ work, error, beganAtMs }: Failed) => {
     const { queue } = error
     const isFinal = queue === 'park' || queue === 'gone' || (queue === 'hold' && work.target.dryRun)
     if (isFinal) return end(work, endOf(operation, work.target, error))
-    const isOfBucket = queue === 'hold' || (isCommon(error) && hold !== undefined && !isTryingOthers(hold))
+    const isOfBucket = queue === 'hold' || (error.scope !== 'item' && hold !== undefined && !isTryingOthers(hold))
     const firstFailedAtMs = await recordFailure(work.target, errorFields(error), isOfBucket ? undefined : beganAtMs)
     if (isOfBucket) return waitForBucket(work, error)
     const failingMs = awsNowMs() - (firstFailedAtMs ?? beganAtMs)
-    if (isHopeless(error, failingMs, bucket, work.target.dryRun)) end(work, parked(work.target, error))
-    else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs), error)
-    else aside.push({ work, waitMs: repeatWaitMs(operation.pace, error, 0) })
+    if (isAtFault(error, failingMs, bucket, work.target.dryRun)) {
+      if (error.scope === 'bucket') error.scope = 'item'
+      end(work, parked(work.target, error))
+    } else if (error.patienceMs === undefined && failingMs >= DAY_MS) end(work, parked(work.target, error))
+    else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs, bucket), error)
+    else aside.push({ work, waitMs: repeatWaitMs(operation.pace, error, 0, bucket) })
   }
 
   for (const work of untried) waitForBucket(work)
@@ -117,6 +121,9 @@ function endOf({ starts }: Operation, target: Target, error: OperationError): Ou
 const ageMs = ({ record: { attributes } }: Work): number =>
   Date.now() - (Number.parseInt(attributes.SentTimestamp ?? '', 10) || Date.now())
 
+/** When a repeat asks again for its turn, not all at once: about 200 times in 14 days. */
+const turnMs = (work: Work): number => Math.max(TURN_MS, ageMs(work) / TURN_SHARE) * (0.5 + Math.random())
+
 const isLong = (hold: Hold | undefined): boolean => (hold?.probes ?? 0) >= PROBES_OF_LONG_HOLD
 
 const isOverdue = ({ kind, sinceMs }: Hold): boolean =>
@@ -132,21 +139,36 @@ const endWithBucket = (target: Target, { kind, scope, code, requestId, hint }: H
   hint,
 })
 
-/** Whether an item that has been failing for so long is given up. A dry run changes nothing, and nothing is lost with it. */
-function isHopeless({ patienceMs }: OperationError, failingMs: number, bucket: Bucket, dryRun: boolean): boolean {
+/**
+ * Whether an item that has been failing for so long is given up for its own sake. A dry run changes nothing, and nothing is lost
+ * with it.
+ */
+function isAtFault({ patienceMs }: OperationError, failingMs: number, bucket: Bucket, dryRun: boolean): boolean {
   if (patienceMs !== undefined) return failingMs >= patienceMs
   // An item that succeeds at last shows that the vendor was at fault.
-  const { answeredAtMs = 0, succeededAgainAtMs = 0 } = bucket
+  const { succeededAgainAtMs = 0 } = bucket
   const nowMs = awsNowMs()
-  const failedAtMs = nowMs - failingMs
-  const isOnlyOne = dryRun || (answeredAtMs >= failedAtMs && answeredAtMs > succeededAgainAtMs)
-  return failingMs >= DAY_MS || (isOnlyOne && nowMs - Math.max(failedAtMs, succeededAgainAtMs) >= PATIENCE_MS)
+  const sinceMs = Math.max(nowMs - failingMs, succeededAgainAtMs)
+  return (dryRun || areOthersAnswered(bucket, failingMs)) && nowMs - sinceMs >= PATIENCE_MS
 }
 
-/** How long a repeat waits whose item has been failing for so long: as long again, but so that it is tried when its patience ends. */
-function repeatWaitMs({ perMinute, perSecond }: Pace, { retryAfterMs = 0 }: OperationError, failingMs: number): number {
+/** Whether the vendor has answered another item since the first failure of one, and since it was at fault itself. */
+const areOthersAnswered = ({ answeredAtMs = 0, succeededAgainAtMs = 0 }: Bucket, failingMs: number): boolean =>
+  answeredAtMs >= awsNowMs() - failingMs && answeredAtMs > succeededAgainAtMs
+
+/**
+ * How long a repeat waits whose item has been failing for so long: as long again, but so that it is tried when its patience ends, and
+ * not for longer than a probe while the vendor answers no other.
+ */
+function repeatWaitMs(
+  { perMinute, perSecond }: Pace,
+  { scope, retryAfterMs = 0 }: OperationError,
+  failingMs: number,
+  bucket: Bucket,
+): number {
   const callsMs = perSecond === undefined && perMinute ? (CALLS_BETWEEN / perMinute) * MINUTE_MS : 0
   const leastMs = Math.max(MINUTE_MS, callsMs)
   const toPatienceMs = failingMs < PATIENCE_MS ? PATIENCE_MS - failingMs : PATIENCE_MS
-  return Math.max(retryAfterMs, leastMs, Math.min(failingMs, toPatienceMs))
+  const waitMs = Math.max(retryAfterMs, leastMs, Math.min(failingMs, toPatienceMs))
+  return scope === 'bucket' && !areOthersAnswered(bucket, failingMs) ? Math.min(waitMs, MAX_WAIT_MS) : waitMs
 }

@@ -10,8 +10,8 @@ import { parse } from '../schema.ts'
 import { execute, type Limits } from '../vendor/execute.ts'
 import { type WorkItem, workItem } from './work-item.ts'
 
-/** A message with the target that it is about. */
-export type Work = { record: SQSRecord; target: Target }
+/** A message with the target that it is about, and a short name of that, distinct enough among those of a few batches. */
+export type Work = { record: SQSRecord; target: Target; name: string }
 /** A message whose item has ended. `target` is missing where the message is no item that this version understands. */
 export type Done = { record: SQSRecord; target?: Target; detail: OutcomeDetail; ms: number }
 /** To be delivered again; the reason is missing where its turn did not come. */
@@ -24,7 +24,8 @@ const PATIENCE_MS = 900
 export function readRecord(operation: Operation, record: SQSRecord): Work | Done {
   try {
     const { plannedAt: _, redrive = 0, ...item } = itemOf(operation, record)
-    return { record, target: { ...item, redrive } }
+    const target = { ...item, redrive }
+    return { record, target, name: fingerprint(target).slice(0, 8) }
   } catch (thrown) {
     return { record, detail: parked(undefined, toOperationError(thrown)), ms: 0 }
   }
@@ -39,18 +40,21 @@ function itemOf(operation: Operation, { body }: SQSRecord): WorkItem {
   return parse(workItem(operation), json)
 }
 
-/** Carries out what the record asks for. Returns what it ended as, or the error of its failure; never throws. */
+/**
+ * Carries out what the record asks for; `isQuick`: with quick second tries. Returns what it ended as, or the error of its failure; never
+ * throws.
+ */
 export async function workOn(
   operation: Operation,
   { target }: Work,
   limits: Pick<Limits, 'remainingMs' | 'onSend' | 'beforeRepeat'>,
-  isHeld: boolean,
+  isQuick: boolean,
 ): Promise<OutcomeDetail | OperationError> {
   const { perSecond } = operation.pace
   try {
     const { dryRun, input } = target
-    // Of few calls a minute none is spent on a quick retry, and a probe is one call.
-    const patienceMs = perSecond === undefined || isHeld ? 0 : PATIENCE_MS
+    // Of few calls a minute none is spent on a quick second try.
+    const patienceMs = isQuick && perSecond !== undefined ? PATIENCE_MS : 0
     const { outcome, upstream, attempts } = await execute(operation, input, { dryRun, patienceMs, ...limits })
     return { ...named(target), outcome, ...upstream, attempts, finishedAt: now() }
   } catch (thrown) {
@@ -106,8 +110,5 @@ export const named = (target: Target | undefined) => ({
   input: target?.input ?? null,
   eventId: target?.eventId ?? null,
 })
-
-/** A short name of a target, distinct enough among those of a few batches. */
-export const nameOf = ({ target }: Work): string => fingerprint(target).slice(0, 8)
 
 const now = () => new Date().toISOString()

@@ -6,12 +6,13 @@
 
 import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Item, type Key, updateItem } from '../aws/dynamodb.ts'
-import { OperationError } from '../error.ts'
+import { type Kind, OperationError } from '../error.ts'
 import {
   type Bucket,
   EMPTY,
   type Hold,
   holdAt,
+  isTryingOthers,
   moveReserved,
   type Pace,
   type Report,
@@ -54,7 +55,7 @@ export async function reserveCalls(
     const nowMs = awsNowMs()
     const at = (sendAtMs: number) => ({ sendAtMs, ...reserve(bucket, pace, wish, sendAtMs, limitSpeed()) })
     const soon = at(nowMs + LEAD_MS)
-    const laterMs = soon.granted.length === 0 && !wish.isRepeat ? soon.retryAtMs : undefined
+    const laterMs = soon.granted.length === 0 ? soon.retryAtMs : undefined
     const isNear = laterMs !== undefined && laterMs - nowMs <= AHEAD_MS
     const { retryAtMs, ...reservation } = isNear ? at(laterMs) : soon
     return { next: reservation.bucket, result: { ...reservation, waitMs: retryAtMs && retryAtMs - nowMs } }
@@ -85,8 +86,11 @@ export const settleCalls = (
   })
 
 /** Whether the hold is to be announced: one that an operator must end, or that has lasted for an hour. */
-export const mustAnnounce = ({ kind, sinceMs, isAnnounced }: Hold): boolean =>
-  !isAnnounced && (kind === 'misconfigured' || kind === 'quota_exhausted' || awsNowMs() - sinceMs >= ANNOUNCED_AFTER_MS)
+export const mustAnnounce = (hold: Hold): boolean =>
+  !hold.isAnnounced &&
+  ((NEEDS_OPERATOR.includes(hold.kind) && !isTryingOthers(hold)) || awsNowMs() - hold.sinceMs >= ANNOUNCED_AFTER_MS)
+
+const NEEDS_OPERATOR: Kind[] = ['misconfigured', 'quota_exhausted']
 
 /** Keeps in the ledger that the bucket's hold was announced. */
 export const recordHeld = (operation: string, name: string): Promise<void> =>

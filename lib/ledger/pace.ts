@@ -12,7 +12,7 @@
  * | untried items wait                        | of twenty calls one that repeats an earlier one            |
  * | an item was begun twice and never ended   | that one alone, as it may have ended its container         |
  */
-import { KINDS, type Kind, type Scope } from '../error.ts'
+import type { Kind, Scope } from '../error.ts'
 
 /** Calls that a vendor allows for a bucket. */
 export type Pace = { perSecond?: number; perMinute?: number }
@@ -22,6 +22,8 @@ export type Hold = {
   sinceMs: number
   /** Nothing is sent until then, and afterwards a probe. */
   untilMs: number
+  /** It is no fault of single items. */
+  isCertain: boolean
   /** Calls that failed in it. */
   failures: number
   /** Probes that failed one after another. */
@@ -73,7 +75,7 @@ export type Reservation = {
 }
 
 /** A failure that is, or may be, about the whole bucket. */
-export type Failure = Pick<Hold, 'kind' | 'scope' | 'code' | 'requestId' | 'hint'> & {
+export type Failure = Pick<Hold, 'kind' | 'scope' | 'code' | 'requestId' | 'hint' | 'isCertain'> & {
   /** How many calls failed. */
   calls: number
   /** What the vendor asks to wait. */
@@ -111,11 +113,8 @@ const MOST_TIMES = 3
 export const EMPTY: Bucket = { version: 0, calls: [] }
 
 /** Whether single items may be at fault, so that others are tried. */
-export const isTryingOthers = ({ kind, failures }: Pick<Hold, 'kind' | 'failures'>): boolean =>
-  !isOfBucket(kind) && failures < TRIED
-
-/** Whether a failure of this kind cannot be the fault of a single item. */
-const isOfBucket = (kind: Kind) => KINDS[kind].queue === 'hold'
+export const isTryingOthers = ({ isCertain, failures }: Pick<Hold, 'isCertain' | 'failures'>): boolean =>
+  !isCertain && failures < TRIED
 
 /** The hold that still counts at `atMs`. */
 export const holdAt = ({ hold }: Bucket, atMs: number): Hold | undefined =>
@@ -148,9 +147,10 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
   )
   const granted = (alone === undefined ? names : [alone]).slice(0, Math.max(0, allowed))
   const twentyCallsMs = Math.max(...limits.map(({ windowMs, limit }) => (windowMs / limit) * REPEAT_SHARE))
-  const nextAtMs = isRepeat
-    ? atMs + twentyCallsMs
-    : Math.max(...limits.map((limit) => limit.nextAtMs(granted.length, kept)))
+  const nextAtMs =
+    isRepeat && areUntriedWaiting(bucket, atMs)
+      ? atMs + twentyCallsMs
+      : Math.max(...limits.map((limit) => limit.nextAtMs(granted.length, kept)))
   const retryAtMs = hold && granted.length > 0 ? atMs + PROBE_ROUND_MS : nextAtMs
   if (granted.length === 0) return { ...none, retryAtMs, bucket: isRepeat ? askForTurn(bucket, atMs) : bucket }
   return {
@@ -176,10 +176,12 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
 }
 
 /** How many of `left` calls repeats may have: while untried items wait, one after each nineteen calls for those. */
-function shareOfRepeats({ untriedAtMs = 0, untriedCalls = 0 }: Bucket, left: number, atMs: number): number {
-  if (atMs - untriedAtMs > UNTRIED_MS) return left
-  return untriedCalls >= REPEAT_SHARE - 1 ? Math.min(1, left) : 0
+function shareOfRepeats(bucket: Bucket, left: number, atMs: number): number {
+  if (!areUntriedWaiting(bucket, atMs)) return left
+  return (bucket.untriedCalls ?? 0) >= REPEAT_SHARE - 1 ? Math.min(1, left) : 0
 }
+
+const areUntriedWaiting = ({ untriedAtMs = 0 }: Bucket, atMs: number): boolean => atMs - untriedAtMs <= UNTRIED_MS
 
 /** Whether one of the `left` calls is for a repeat that asks for it. */
 const isRepeatsTurn = ({ repeatsUntilMs = 0, untriedCalls = 0 }: Bucket, left: number, atMs: number): boolean =>
@@ -228,13 +230,12 @@ function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: n
 export function settle(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
   const { answered, succeededAgain, failure, isRepeat } = report
   const before = answered ? undefined : holdAt(bucket, atMs)
-  const isHeld = failure && (isOfBucket(failure.kind) || (!answered && (!isRepeat || before)))
+  const isHeld = failure && (failure.isCertain || (!answered && (!isRepeat || before)))
   return {
     ...bucket,
     version: bucket.version + 1,
     begun: (bucket.begun ?? []).filter(([name]) => !names.includes(name)),
-    // A probe that says nothing of the bucket is followed by another at once.
-    hold: isHeld ? prolong(before, failure, atMs) : before && { ...before, untilMs: atMs },
+    hold: isHeld ? prolong(before, failure, atMs) : before && goOn(before, atMs),
     // The vendor said when its window ends, and with that all calls before.
     ...(isHeld && failure.askedMs !== undefined && { calls: [] }),
     ...(answered && { answeredAtMs: atMs }),
@@ -250,6 +251,13 @@ function prolong(before: Hold | undefined, { calls, askedMs, ...reason }: Failur
   if (isTryingOthers(hold)) return { ...hold, ...isAnnounced, untilMs: atMs + MIN_WAIT_MS }
   const probes = hold.probes + 1
   return { ...hold, ...isAnnounced, probes, untilMs: atMs + probeWaitMs(reason.kind, probes, askedMs) }
+}
+
+/** The hold after a probe that said nothing of the bucket. */
+function goOn(hold: Hold, atMs: number): Hold {
+  if (isTryingOthers(hold)) return { ...hold, untilMs: atMs + MIN_WAIT_MS }
+  const probes = hold.probes + 1
+  return { ...hold, probes, untilMs: atMs + probeWaitMs(hold.kind, probes) }
 }
 
 /** The wait after so many probes in a row that failed: 5 s, doubled up to four minutes, and no less than the vendor asks for. */

@@ -36,7 +36,7 @@ const hold = () =>
       succeededAgain: false,
       isRepeat: false,
       failure: {
-        ...{ kind: 'misconfigured', scope: 'bucket', code: '99991672', requestId: 'request-9' },
+        ...{ kind: 'misconfigured', scope: 'bucket', isCertain: true, code: '99991672', requestId: 'request-9' },
         ...{ hint: 'Grant drive:drive.\u001b', calls: 1, askedMs: 600_000 },
       },
     },

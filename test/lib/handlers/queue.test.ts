@@ -167,21 +167,39 @@ describe('an item that fails for now', () => {
       hint: { StringValue: expect.any(String) },
       requestId: { StringValue: expect.any(String) },
     })
-    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked', scope: 'bucket' })
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked', scope: 'item' })
   })
 
-  test('is tried again after as long as it has been failing, a minute at least', async () => {
-    const acl = 'feishu-calendar-acl-subscribe' as const
-    harness.sandbox.answer({ path: sampleOf(acl).route }, { status: 500, body: { code: 190003, msg: '' } }, 100)
-    await harness.queue(acl, [itemOf(acl)])
-    const batch = await harness.receive(acl, [itemOf(acl)], { isRepeat: true })
+  const ding = 'dingtalk-calendar-unsubscribe' as const
+  const calendar = (number: number) =>
+    itemOf(ding, { userId: 'sandboxUnionId01iE', calendarId: `sandboxCalendar0${number}=` })
+  const busy = { status: 503, body: { code: 'serviceBusy' } }
+
+  test('is tried again after as long as it has been failing, so that its last try is after half an hour', async () => {
+    harness.sandbox.answer({ path: /sandboxCalendar01/ }, busy, 100)
+    await harness.queue(ding, [calendar(1), calendar(2)], { bucket: 'dingtalk:default' })
+    const batch = await harness.receive(ding, [calendar(1)], { isRepeat: true })
     const waits: number[] = []
-    for (const passedMs of [1, 1, 2, 4, 8, 14, 30, 60]) {
+    for (const passedMs of [2, 2, 4, 8]) {
       harness.clock.pass(passedMs * MINUTE_MS)
       expect((await batch.deliver()).failed).toEqual([0])
       waits.push(Math.round(Number(deferred().at(-1)?.waitMs) / MINUTE_MS))
     }
-    expect(waits).toEqual([1, 2, 4, 8, 14, 30, 30, 30])
+    expect(waits).toEqual([2, 4, 8, 14])
+    harness.clock.pass(14 * MINUTE_MS)
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked', scope: 'item' })
+  })
+
+  test('is tried as often as a probe while the vendor answers no other', async () => {
+    harness.sandbox.answer({ path: /sandboxCalendar01/ }, busy, 100)
+    await harness.queue(ding, [calendar(1)], { bucket: 'dingtalk:default' })
+    const batch = await harness.receive(ding, [calendar(1)], { isRepeat: true })
+    for (const passedMs of [30 * MINUTE_MS, 4 * MINUTE_MS]) {
+      harness.clock.pass(passedMs)
+      expect((await batch.deliver()).failed).toEqual([0])
+      expect(deferred().at(-1)).toMatchObject({ waitMs: 4 * MINUTE_MS })
+    }
   })
 
   test('is not parked for a day while the vendor answers no other', async () => {

@@ -63,6 +63,7 @@ describe('in the ledger', () => {
   const REASON = {
     kind: 'misconfigured',
     scope: 'bucket',
+    isCertain: true,
     code: null,
     requestId: null,
     hint: 'Do it.',
@@ -92,6 +93,9 @@ describe('in the ledger', () => {
     const hold = { ...REASON, kind: 'unavailable' as const, untilMs: 0, failures: 1, probes: 1 }
     expect(mustAnnounce({ ...hold, sinceMs: Date.now() - 3_590_000 })).toBe(false)
     expect(mustAnnounce({ ...hold, sinceMs: Date.now() - 3_610_000 })).toBe(true)
+    // What may be wrong with single users is announced when others were tried in vain.
+    const denied = { ...hold, kind: 'misconfigured' as const, isCertain: false, sinceMs: Date.now() }
+    expect([1, 300].map((failures) => mustAnnounce({ ...denied, failures }))).toEqual([false, true])
   })
 
   test('nothing is reserved while the table does not answer', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { KINDS } from '../../../lib/error.ts'
 import {
   type Bucket,
   EMPTY,
@@ -27,7 +28,14 @@ const sent = (...calls: [agoMs: number, count: number][]): Bucket => ({
 /** Calls for so many items, of which nothing is remembered. */
 const wish = (count: number, isRepeat = false): Wish => ({ names: Array(count).fill(NAMELESS), isRepeat })
 
-const REASON = { kind: 'misconfigured', scope: 'bucket', code: '99991672', requestId: null, hint: 'Do it.' } as const
+const REASON = {
+  kind: 'misconfigured',
+  scope: 'bucket',
+  isCertain: true,
+  code: '99991672',
+  requestId: null,
+  hint: 'Do it.',
+} as const
 const held = (hold: Partial<Hold>, bucket: Bucket = EMPTY): Bucket => ({
   ...bucket,
   hold: { ...REASON, sinceMs: NOW - 60_000, untilMs: NOW, failures: 1, probes: 1, ...hold },
@@ -50,8 +58,8 @@ describe('of a batch are sent', () => {
     ['what the narrower limit has left: the minute', CALENDAR, sent([20_000, 996]), 10, 4, 40_600],
     ['none while the bucket is held', DRIVE, held({ untilMs: NOW + 60_000 }), 10, 0, 60_000],
     ['one when the hold has ended', DRIVE, held({ untilMs: NOW }), 10, 1, 30_000],
-    ['ten, while others are tried', CALENDAR, held({ kind: 'unavailable', untilMs: NOW }), 12, 10, 30_000],
-    ['one, when enough were tried', CALENDAR, held({ kind: 'timeout', failures: 300, untilMs: NOW }), 12, 1, 30_000],
+    ['ten, while others are tried', CALENDAR, held({ isCertain: false, untilMs: NOW }), 12, 10, 30_000],
+    ['one, when enough were tried', CALENDAR, held({ isCertain: false, failures: 300, untilMs: NOW }), 12, 1, 30_000],
     ['none while another probes', DRIVE, reserve(held({ untilMs: NOW }), DRIVE, wish(10), NOW).bucket, 10, 0, 30_000],
     ['all, when nothing has probed a hold for an hour', DRIVE, held({ untilMs: NOW - 3_600_000 }), 10, 10, undefined],
     ['none before calls that are reserved ahead leave', DINGTALK, sent([-500, 20]), 10, 0, 1_550],
@@ -141,6 +149,7 @@ describe('a hold', () => {
   const failure = (kind: Failure['kind'], rest: Partial<Failure> = {}): Failure => ({
     ...REASON,
     kind,
+    isCertain: KINDS[kind].queue === 'hold',
     calls: 1,
     ...rest,
   })
@@ -204,8 +213,8 @@ describe('a hold', () => {
     expect(settle(held({}), single, [], NOW).hold).toBeUndefined()
   })
 
-  test('is probed again at once where the probe said nothing of the bucket', () => {
-    expect(settle(held({ untilMs: NOW + 30_000 }), report({}), [], NOW).hold?.untilMs).toBe(NOW)
+  test('goes on where the probe said nothing of the bucket', () => {
+    expect(settle(held({ probes: 2 }), report({}), [], NOW).hold).toMatchObject({ untilMs: NOW + 20_000, probes: 3 })
   })
 
   test('is not begun by a repeat that may itself be at fault', () => {

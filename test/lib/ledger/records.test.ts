@@ -128,6 +128,7 @@ test('a bucket has a wait when its limit is used up, and while it is held', asyn
   const failure = {
     kind: 'quota_exhausted',
     scope: 'bucket',
+    isCertain: true,
     code: '1',
     requestId: null,
     hint: 'Wait.',

@@ -57,7 +57,8 @@ export async function functions(osls: Osls) {
             },
           },
           { sqs: workOn(queue) },
-          { sqs: { ...workOn(retryQueue), maximumConcurrency: RETRY_CONCURRENCY } },
+          // Those that wait for the same moment come in one batch.
+          { sqs: { ...workOn(retryQueue), maximumBatchingWindow: 5, maximumConcurrency: RETRY_CONCURRENCY } },
         ],
         // … and Lambda retries what the function threw on. Either way an event that is given up lands in one queue.
         maximumRetryAttempts: 2,

@@ -6,7 +6,7 @@
  * | the item, for good         | parked, or done as `gone`          | the same                                                |
  * | the item or user, for now  | steps aside                        | waits by its own clock, then is parked                  |
  * | perhaps it, perhaps others | steps aside while others are tried | the same                                                |
- * | the bucket                 | waits for a probe                  | waits; where that takes long, in the first queue again  |
+ * | the bucket                 | waits for a probe                  | the same, after untried ones                            |
  *
  * An item is parked half an hour after its first failure where the vendor has answered another one since, else after a day, and
  * for its bucket's sake when that has been held for a day; a code can have its own patience.
@@ -14,13 +14,12 @@
 import { errorFields } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
-import { sendRetries, sendWork } from '../aws/sqs.ts'
+import { sendRetries } from '../aws/sqs.ts'
 import { OperationError, toOperationError } from '../error.ts'
-import { fingerprint } from '../fingerprint.ts'
 import { recordFailure, type Target } from '../ledger/offboardings.ts'
-import { type Bucket, type Hold, isTryingOthers, MAX_WAIT_MS, type Pace } from '../ledger/pace.ts'
+import { areUntriedWaiting, type Bucket, type Hold, isTryingOthers, MAX_WAIT_MS, type Pace } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
-import type { Failed, Worked } from './queue-bucket.ts'
+import { type Failed, isCommon, type Worked } from './queue-bucket.ts'
 import { type Done, type Left, outlived, parked, type Work } from './queue-record.ts'
 import { backoffMs, DAY_MS, HOUR_MS, ledgerWaitMs } from './queue-waits.ts'
 
@@ -33,34 +32,29 @@ const OUTLIVED_MS = 14 * DAY_MS - HOUR_MS
 /** One that has not been tried waits for its turn almost to the end. */
 const OUTLIVED_UNTRIED_MS = 14 * DAY_MS - HOUR_MS / 4
 /** A repeat waits as long as its item has been failing, and no less than so many calls of its bucket take, or a minute. */
-const CALLS_BETWEEN = 100
+const CALLS_BETWEEN = 150
 const MINUTE_MS = 60_000
-/** A repeat asks for its turn so early, and each time later by this part of its time in the queue. */
+/** A repeat asks for its turn so early, and later by this part of its time in the queue: about 800 times in 14 days. */
 const TURN_MS = 15_000
-const TURN_SHARE = 20
-/** After so many failed probes, repeats wait for the bucket where they cost nothing: in the first queue. */
-const PROBES_OF_LONG_HOLD = 4
+const TURN_SHARE = 100
 
-/** Decides about every item of the bucket `name`. What is neither done nor left after it has moved to the other queue. */
+/** Decides about every item of a bucket. What is neither done nor left after it has moved to the second queue. */
 export async function settleItems(
   operation: Operation,
-  name: string,
   { done, failed, untried, left, waitMs, bucket }: Worked,
   isRepeat: boolean,
 ): Promise<{ done: Done[]; left: Left[] }> {
   const ended = { done: [...done], left: [...left] }
   const { hold } = bucket
   const aside: { work: Work; waitMs: number }[] = []
-  const back: Work[] = []
   const end = (work: Work, detail: OutcomeDetail) => void ended.done.push({ ...work, detail, ms: 0 })
   const leave = (work: Work, waitMs: number, error?: OperationError) => {
     if (ageMs(work) > (error ? OUTLIVED_MS : OUTLIVED_UNTRIED_MS)) end(work, parked(work.target, outlived()))
     else ended.left.push({ record: work.record, waitMs, ...(error && { error }) })
   }
   const waitForBucket = (work: Work, error?: OperationError) => {
-    if (isRepeat && isLong(hold)) back.push(work)
-    else if (hold && isOverdue(hold) && ageMs(work) >= DAY_MS) end(work, endWithBucket(work.target, hold))
-    else leave(work, isRepeat ? Math.max(waitMs, turnMs(work)) : waitMs, error)
+    if (hold && isOverdue(hold) && ageMs(work) >= DAY_MS) end(work, endWithBucket(work.target, hold))
+    else leave(work, isRepeat ? Math.max(waitMs, turnWaitMs(work, bucket)) : waitMs, error)
   }
 
   const settle = async ({ work, error, beganAtMs }: Failed) => {
@@ -75,6 +69,7 @@ export async function settleItems(
       if (error.scope === 'bucket') error.scope = 'item'
       end(work, parked(work.target, error))
     } else if (error.patienceMs === undefined && failingMs >= DAY_MS) end(work, parked(work.target, error))
+    else if (isRepeat && hold && isCommon(error)) waitForBucket(work, error)
     else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs, bucket), error)
     else aside.push({ work, waitMs: repeatWaitMs(operation.pace, error, 0, bucket) })
   }
@@ -88,28 +83,13 @@ export async function settleItems(
       }),
     ),
   )
-  const later = aside.map(({ work, waitMs }) => ({ body: work.record.body, waitMs }))
-  await move(
-    aside.map(({ work }) => work),
-    ended.left,
-    () => sendRetries(later),
-  )
-  const again = back.map(({ record: { body }, target }) => {
-    return { body, group: name, deduplicationId: fingerprint(target, hold?.sinceMs) }
-  })
-  await move(back, ended.left, () => sendWork(again))
-  return ended
-}
-
-/** Moves them to the other queue; where SQS does not take them, they stay. */
-async function move(some: Work[], left: Left[], send: () => Promise<void>): Promise<void> {
-  if (some.length === 0) return
   try {
-    await send()
+    await sendRetries(aside.map(({ work, waitMs }) => ({ body: work.record.body, waitMs })))
   } catch (thrown) {
     const error = toOperationError(thrown)
-    left.push(...some.map((work) => ({ record: work.record, waitMs: backoffMs(ageMs(work)), error })))
+    for (const { work } of aside) leave(work, backoffMs(ageMs(work)), error)
   }
+  return ended
 }
 
 /** What an item ends as whose failure is final. What a started subscription names must exist. */
@@ -121,10 +101,14 @@ function endOf({ starts }: Operation, target: Target, error: OperationError): Ou
 const ageMs = ({ record: { attributes } }: Work): number =>
   Date.now() - (Number.parseInt(attributes.SentTimestamp ?? '', 10) || Date.now())
 
-/** When a repeat asks again for its turn, not all at once: about 200 times in 14 days. */
-const turnMs = (work: Work): number => Math.max(TURN_MS, ageMs(work) / TURN_SHARE) * (0.5 + Math.random())
-
-const isLong = (hold: Hold | undefined): boolean => (hold?.probes ?? 0) >= PROBES_OF_LONG_HOLD
+/**
+ * When a repeat asks again for its turn: later and later, and not all at once. Of a held bucket without untried items all ask when the
+ * hold ends, so that they come in few batches.
+ */
+function turnWaitMs(work: Work, bucket: Bucket): number {
+  if (bucket.hold && !areUntriedWaiting(bucket, awsNowMs())) return 0
+  return Math.max(TURN_MS, ageMs(work) / TURN_SHARE) * (0.5 + Math.random())
+}
 
 const isOverdue = ({ kind, sinceMs }: Hold): boolean =>
   awsNowMs() - sinceMs >= (kind === 'quota_exhausted' ? QUOTA_PATIENCE_MS : DAY_MS)
@@ -157,7 +141,7 @@ const areOthersAnswered = ({ answeredAtMs = 0, succeededAgainAtMs = 0 }: Bucket,
   answeredAtMs >= awsNowMs() - failingMs && answeredAtMs > succeededAgainAtMs
 
 /**
- * How long a repeat waits whose item has been failing for so long: as long again, but so that it is tried when its patience ends, and
+ * How long a repeat waits: for a user until the time in the ledger; an item that has been failing for so long as long again, but so that it is tried when its patience ends, and
  * not for longer than a probe while the vendor answers no other.
  */
 function repeatWaitMs(
@@ -166,6 +150,7 @@ function repeatWaitMs(
   failingMs: number,
   bucket: Bucket,
 ): number {
+  if (scope === 'user') return Math.max(retryAfterMs, MINUTE_MS)
   const callsMs = perSecond === undefined && perMinute ? (CALLS_BETWEEN / perMinute) * MINUTE_MS : 0
   const leastMs = Math.max(MINUTE_MS, callsMs)
   const toPatienceMs = failingMs < PATIENCE_MS ? PATIENCE_MS - failingMs : PATIENCE_MS

@@ -40,7 +40,7 @@ export async function work(
   await Promise.all(
     [...buckets].map(async ([name, some]) => {
       const worked = await workBucket(operation, name, some, { isRepeat, remainingMs })
-      const settled = await settleItems(operation, name, worked, isRepeat)
+      const settled = await settleItems(operation, worked, isRepeat)
       done.push(...settled.done)
       left.push(...settled.left)
     }),

@@ -24,7 +24,7 @@ export type Hold = {
   untilMs: number
   /** It is no fault of single items. */
   isCertain: boolean
-  /** Calls that failed in it. */
+  /** Calls for untried items that failed in it. */
   failures: number
   /** Probes that failed one after another. */
   probes: number
@@ -131,7 +131,7 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
   const none = { granted: [], isAlone: false, lost, bucket }
 
   const hold = holdAt(bucket, atMs)
-  const opensAtMs = hold ? hold.untilMs + (isRepeat ? REPEAT_LAG_MS : 0) : 0
+  const opensAtMs = hold ? hold.untilMs + (isRepeat && areUntriedWaiting(bucket, atMs) ? REPEAT_LAG_MS : 0) : 0
   if (opensAtMs > atMs) return { ...none, retryAtMs: opensAtMs }
   const limits = LIMITS.flatMap((name) => {
     const limit = pace[name]
@@ -142,8 +142,8 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
   const kept = !isRepeat && isRepeatsTurn(bucket, left, atMs) ? 1 : 0
   const allowed = Math.min(
     alone === undefined ? names.length : 1,
-    isRepeat ? shareOfRepeats(bucket, left, atMs) : left - kept,
-    hold ? (isTryingOthers(hold) ? TRIED_AT_ONCE : 1) : names.length,
+    isRepeat && !hold ? shareOfRepeats(bucket, left, atMs) : left - kept,
+    hold ? (isTryingOthers(hold) && !isRepeat ? TRIED_AT_ONCE : 1) : names.length,
   )
   const granted = (alone === undefined ? names : [alone]).slice(0, Math.max(0, allowed))
   const twentyCallsMs = Math.max(...limits.map(({ windowMs, limit }) => (windowMs / limit) * REPEAT_SHARE))
@@ -181,7 +181,9 @@ function shareOfRepeats(bucket: Bucket, left: number, atMs: number): number {
   return (bucket.untriedCalls ?? 0) >= REPEAT_SHARE - 1 ? Math.min(1, left) : 0
 }
 
-const areUntriedWaiting = ({ untriedAtMs = 0 }: Bucket, atMs: number): boolean => atMs - untriedAtMs <= UNTRIED_MS
+/** Whether untried items wait: calls for them have been reserved lately, if the bucket is not held longer than that. */
+export const areUntriedWaiting = ({ untriedAtMs = 0, hold }: Bucket, atMs: number): boolean =>
+  atMs - untriedAtMs <= UNTRIED_MS + (hold ? MAX_WAIT_MS : 0)
 
 /** Whether one of the `left` calls is for a repeat that asks for it. */
 const isRepeatsTurn = ({ repeatsUntilMs = 0, untriedCalls = 0 }: Bucket, left: number, atMs: number): boolean =>
@@ -235,29 +237,38 @@ export function settle(bucket: Bucket, report: Report, names: string[], atMs: nu
     ...bucket,
     version: bucket.version + 1,
     begun: (bucket.begun ?? []).filter(([name]) => !names.includes(name)),
-    hold: isHeld ? prolong(before, failure, atMs) : before && goOn(before, atMs),
+    hold: isHeld ? prolong(before, failure, isRepeat, atMs) : before && goOn(before, isRepeat, atMs),
     // The vendor said when its window ends, and with that all calls before.
     ...(isHeld && failure.askedMs !== undefined && { calls: [] }),
     ...(answered && { answeredAtMs: atMs }),
-    // So does the first answer after an outage.
-    ...((succeededAgain || (answered && (bucket.hold?.probes ?? 0) > 0)) && { succeededAgainAtMs: atMs }),
+    // The first answer after an outage says as much.
+    ...((succeededAgain || (answered && bucket.hold && !isTryingOthers(bucket.hold))) && { succeededAgainAtMs: atMs }),
   }
 }
 
-function prolong(before: Hold | undefined, { calls, askedMs, ...reason }: Failure, atMs: number): Hold {
-  const failures = (before?.failures ?? 0) + calls
-  const hold = { ...reason, sinceMs: before?.sinceMs ?? atMs, untilMs: atMs, failures, probes: before?.probes ?? 0 }
-  const isAnnounced = before?.isAnnounced && { isAnnounced: true }
-  if (isTryingOthers(hold)) return { ...hold, ...isAnnounced, untilMs: atMs + MIN_WAIT_MS }
-  const probes = hold.probes + 1
-  return { ...hold, ...isAnnounced, probes, untilMs: atMs + probeWaitMs(reason.kind, probes, askedMs) }
+function prolong(
+  before: Hold | undefined,
+  { calls, askedMs, ...reason }: Failure,
+  isRepeat: boolean,
+  atMs: number,
+): Hold {
+  const { sinceMs, failures, probes, isAnnounced } = before ?? { sinceMs: atMs, failures: 0, probes: 0 }
+  const hold = {
+    ...reason,
+    sinceMs,
+    untilMs: atMs,
+    failures: failures + (isRepeat ? 0 : calls),
+    probes,
+    ...(isAnnounced && { isAnnounced }),
+  }
+  return goOn(hold, isRepeat, atMs, askedMs)
 }
 
-/** The hold after a probe that said nothing of the bucket. */
-function goOn(hold: Hold, atMs: number): Hold {
-  if (isTryingOthers(hold)) return { ...hold, untilMs: atMs + MIN_WAIT_MS }
+/** The hold after a probe that ended in no answer. */
+function goOn(hold: Hold, isRepeat: boolean, atMs: number, askedMs?: number): Hold {
+  if (isTryingOthers(hold) && !isRepeat) return { ...hold, untilMs: atMs + MIN_WAIT_MS }
   const probes = hold.probes + 1
-  return { ...hold, probes, untilMs: atMs + probeWaitMs(hold.kind, probes) }
+  return { ...hold, probes, untilMs: atMs + probeWaitMs(hold.kind, probes, askedMs) }
 }
 
 /** The wait after so many probes in a row that failed: 5 s, doubled up to four minutes, and no less than the vendor asks for. */

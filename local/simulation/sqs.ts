@@ -12,6 +12,9 @@ export const workQueueUrl = (operation: string) => `${operation}.fifo`
 export const retryQueueUrl = (operation: string) => `${operation}-retry`
 
 const VISIBILITY_MS = 180_000
+/** A batch of a standard queue that is not full waits so long for more. */
+const BATCH = 10
+const WINDOW_MS = 5_000
 /** Invocations at once with messages of a standard queue. */
 const CONCURRENCY = 5
 
@@ -80,6 +83,7 @@ export function startSqs(options: SqsOptions) {
       try {
         await poll()
         for (;;) {
+          if (retry.visible < BATCH) await clock.sleep(WINDOW_MS)
           const messages = retry.receive()
           if (messages.length === 0) return
           await handOver(operation, retry, messages)

@@ -16,6 +16,12 @@ export class StandardQueue {
     return this.messages.size
   }
 
+  /** How many can be received. */
+  get visible(): number {
+    const nowMs = this.#options.now()
+    return [...this.messages].filter(({ visibleAtMs }) => visibleAtMs <= nowMs).length
+  }
+
   send(body: string, delaySeconds = 0, attributes: Record<string, string> = {}): void {
     const message = newMessage(body, attributes, this.#options.now())
     this.messages.add(message)

@@ -343,7 +343,12 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     const itemByItem = { BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] }
     expect(mappings).toMatchObject([
       { EventSourceArn: `<${queue().id}.Arn>`, ...itemByItem },
-      { EventSourceArn: `<${retryQueue().id}.Arn>`, ...itemByItem, ScalingConfig: { MaximumConcurrency: 5 } },
+      {
+        EventSourceArn: `<${retryQueue().id}.Arn>`,
+        ...itemByItem,
+        MaximumBatchingWindowInSeconds: 5,
+        ScalingConfig: { MaximumConcurrency: 5 },
+      },
     ])
     expect(mappings[0]).not.toHaveProperty('ScalingConfig')
   })

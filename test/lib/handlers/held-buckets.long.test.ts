@@ -4,6 +4,8 @@ import type { AwsFault, VendorFault } from '../../../local/simulation/simulation
 import { type BucketOptions, HOUR_MS, MINUTE_MS, OPERATIONS, runBucket, specOf } from './simulated-bucket.ts'
 
 const DAY_MS = 24 * HOUR_MS
+/** Items that have stepped aside come by their own clock, and users' tokens are asked for every ten minutes at least. */
+const ALL_RESUME_MS = 15 * MINUTE_MS
 const RESUMES_MS = 5 * MINUTE_MS
 const acl = 'feishu-calendar-acl-subscribe'
 const approval = 'feishu-approval-unsubscribe'
@@ -30,7 +32,7 @@ describe('25 items, throttled without a stated wait: all done, 100 calls refused
       })
       expect(run.parked).toEqual([])
       expect(mostAnHour(refused)).toBeLessThanOrEqual(100)
-      expect(run.lastMs()).toBeLessThan(endsMs + RESUMES_MS + specOf(operation).floorMs(25) + MINUTE_MS)
+      expect(run.lastMs()).toBeLessThan(endsMs + ALL_RESUME_MS + specOf(operation).floorMs(25) * 1.2)
     },
   )
 })
@@ -64,7 +66,7 @@ describe('answers without a vendor code, 1,000 items: none is parked, and work r
     expect(run.parked).toEqual([])
     const after = run.outcomes.map(({ atMs }) => atMs).filter((atMs) => atMs > endsMs)
     expect(Math.min(...after) - endsMs).toBeLessThan(RESUMES_MS)
-    expect(run.lastMs()).toBeLessThan(endsMs + RESUMES_MS + specOf(operation).floorMs(1_000) * 1.2 + MINUTE_MS)
+    expect(run.lastMs()).toBeLessThan(endsMs + ALL_RESUME_MS + specOf(operation).floorMs(1_000) * 1.2)
     expect(run.holds).toHaveLength(ms > HOUR_MS ? 1 : 0)
   })
 })
@@ -139,13 +141,16 @@ describe('what an operator must put right: one Held, none parked, all done after
   ]
   test.each(reasons.flatMap((reason) => durations.map(([duration, endsMs]) => ({ ...reason, duration, endsMs }))))(
     '$name for $duration ($operation)',
-    async ({ operation, items = 1_000, cause, kind, endsMs }) => {
+    async ({ name, operation, items = 1_000, cause, kind, endsMs }) => {
       const run = await runBucket({ operation, items, ...cause(endsMs) })
       expect(run.parked).toEqual([])
-      expect(run.holds).toHaveLength(1)
-      expect(run.holds[0]).toMatchObject({ operation, kind, hint: expect.any(String) })
-      expect((run.holds[0]?.atMs ?? 0) - run.simulation.startedAtMs).toBeLessThan(MINUTE_MS)
-      expect(run.lastMs()).toBeLessThan(endsMs + RESUMES_MS + specOf(operation).floorMs(items) * 1.2 + MINUTE_MS)
+      // What is denied first is a user's secret there: others are tried before it is taken for all.
+      const isAsked = name === 'IAM denial' && operation === acl
+      const announcedMs = run.holds.map(({ atMs }) => atMs - run.simulation.startedAtMs)
+      expect(announcedMs).toEqual(isAsked && endsMs === MINUTE_MS ? [] : [expect.any(Number)])
+      expect(Math.max(0, ...announcedMs)).toBeLessThan(isAsked ? 5 * MINUTE_MS : MINUTE_MS)
+      for (const held of run.holds) expect(held).toMatchObject({ operation, kind, hint: expect.any(String) })
+      expect(run.lastMs()).toBeLessThan(endsMs + ALL_RESUME_MS + specOf(operation).floorMs(items) * 1.2)
     },
   )
 
@@ -216,9 +221,11 @@ describe('a long outage of the vendor', () => {
       vendor: ({ atMs }) => (atMs < endsMs ? down : undefined),
     })
     expect(run.parked).toEqual([])
-    expect(Math.min(...run.outcomes.map(({ atMs }) => atMs))).toBeLessThan(endsMs + RESUMES_MS)
+    // A token that ended meanwhile is asked for again every ten minutes.
+    const resumesMs = operation === acl ? 11 * MINUTE_MS : RESUMES_MS
+    expect(Math.min(...run.outcomes.map(({ atMs }) => atMs))).toBeLessThan(endsMs + resumesMs)
     expect(run.lastMs()).toBeLessThan(endsMs + HOUR_MS)
-    expect(run.counts.invocations).toBeLessThanOrEqual(1.2 * visits(endsMs))
+    expect(run.counts.invocations).toBeLessThanOrEqual((operation === acl ? 1.4 : 1.2) * visits(endsMs))
     expect(run.holds).toHaveLength(1)
   })
 
@@ -239,7 +246,9 @@ describe('a long outage of the vendor', () => {
     })
     expect(run.parked.filter((item) => item >= 10)).toEqual([])
     for (const item of run.parked) {
-      expect(run.ending(item)).toMatchObject({ kind: 'unavailable', scope: 'bucket', hint: expect.any(String) })
+      // A custodian's token ends meanwhile, and cannot be renewed.
+      const scope = operation === acl ? expect.stringMatching(/^(bucket|user)$/) : 'bucket'
+      expect(run.ending(item)).toMatchObject({ kind: 'unavailable', scope, hint: expect.any(String) })
       expect(run.ending(item).atMs).toBeGreaterThanOrEqual(24 * HOUR_MS)
     }
     expect(run.lastMs()).toBeLessThan(endsMs + HOUR_MS)

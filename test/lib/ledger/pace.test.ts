@@ -213,6 +213,12 @@ describe('a hold', () => {
     expect(settle(held({}), single, [], NOW).hold).toBeUndefined()
   })
 
+  test('that was an outage starts the patience with failing items anew when it ends', () => {
+    const ends = (hold: Partial<Hold>) => settle(held(hold), report({ answered: true }), [], NOW).succeededAgainAtMs
+    expect(ends({ isCertain: false, failures: 300 })).toBe(NOW)
+    expect(ends({ isCertain: false, failures: 200, probes: 3 })).toBeUndefined()
+  })
+
   test('goes on where the probe said nothing of the bucket', () => {
     expect(settle(held({ probes: 2 }), report({}), [], NOW).hold).toMatchObject({ untilMs: NOW + 20_000, probes: 3 })
   })
@@ -220,7 +226,7 @@ describe('a hold', () => {
   test('is not begun by a repeat that may itself be at fault', () => {
     const repeat = report({ isRepeat: true, failure: failure('unavailable') })
     expect(settle(EMPTY, repeat, [], NOW).hold).toBeUndefined()
-    expect(settle(held({}), repeat, [], NOW).hold).toMatchObject({ failures: 2 })
+    expect(settle(held({}), repeat, [], NOW).hold).toMatchObject({ failures: 1, probes: 2 })
     expect(settle(EMPTY, { ...repeat, failure: failure('misconfigured') }, [], NOW).hold).toBeDefined()
   })
 
@@ -230,10 +236,19 @@ describe('a hold', () => {
     expect(settle(sent([5_000, 10]), report({ failure: failure('unavailable') }), [], NOW).calls).toHaveLength(1)
   })
 
-  test('is probed by untried items first', () => {
-    const bucket = held({ untilMs: NOW })
-    expect(reserve(bucket, DINGTALK, wish(1, true), NOW)).toMatchObject({ granted: [], retryAtMs: NOW + 45_000 })
-    expect(reserve(bucket, DINGTALK, wish(1, true), NOW + 45_000).granted).toHaveLength(1)
+  test('is probed by untried items first, where there are any, and else by one repeat', () => {
+    const bucket = held({ untilMs: NOW, isCertain: false })
+    expect(reserve(bucket, DINGTALK, wish(3, true), NOW).granted).toHaveLength(1)
+    const lately = { ...bucket, untriedAtMs: NOW - 200_000 }
+    expect(reserve(lately, DINGTALK, wish(3, true), NOW)).toMatchObject({ granted: [], retryAtMs: NOW + 45_000 })
+  })
+
+  test('that repeats probe waits longer and longer, and still tries untried items in turn', () => {
+    const repeat = report({ isRepeat: true, failure: failure('unavailable') })
+    let bucket = settle(EMPTY, report({ failure: failure('unavailable') }), [], NOW)
+    for (let times = 0; times < 7; times++) bucket = settle(bucket, repeat, [], NOW)
+    expect(bucket.hold).toMatchObject({ untilMs: NOW + 240_000, failures: 1, probes: 7 })
+    expect(reserve(bucket, DINGTALK, wish(10), NOW + 240_000).granted).toHaveLength(10)
   })
 })
 

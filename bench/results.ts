@@ -105,7 +105,7 @@ function targetsOf(rows: RowResult[]): Results['targets'] {
       limit: 0.55,
       measured: worst((it) => call(it.name) / call('feishu-sdk')),
     },
-    { what: 'bundle, KB minified', limit: 520, measured: worst(({ bundleBytes }) => bundleBytes / 1_000) },
+    { what: 'bundle, KB minified', limit: 530, measured: worst(({ bundleBytes }) => bundleBytes / 1_000) },
     { what: 'peak memory, to the hand-written handler', limit: 1.2, measured: worst((it) => it.rss.median) },
   ]
 }

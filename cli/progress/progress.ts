@@ -1,21 +1,13 @@
 /** What a person sees while an offboarding runs. */
-import type { Hold } from '../../lib/ledger/pace.ts'
 import type { Io } from '../io.ts'
 import { formatTime } from '../table.ts'
+import { formatHold, type Wait } from './hold.ts'
 import { CHECK_ID, formatCounts, formatTarget, groupByOperation, isGone, needsOperator, type Row } from './rows.ts'
 import type { Report } from './summary.ts'
 
 /** The vendor's limit by operation, as in `Operation.pace`. */
 export type Paces = Record<string, { perSecond?: number; perMinute?: number }>
 
-/** Why a bucket is held, and since when by AWS's clock, in epoch milliseconds. Its texts contain no control characters. */
-export type Held = Pick<Hold, 'sinceMs' | 'kind' | 'code' | 'requestId' | 'hint'>
-
-/** `misconfigured 99991672: Check the credentials …` */
-export const formatHold = ({ kind, code, hint }: Held): string => `${[kind, code].filter(Boolean).join(' ')}: ${hint}`
-
-/** Until when a bucket sends nothing, in epoch milliseconds; where it is held, why. */
-export type Wait = { untilMs: number; hold?: Held }
 /** By operation, the wait of its open items. */
 type Waits = ReadonlyMap<string, Wait>
 

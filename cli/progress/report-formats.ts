@@ -1,7 +1,7 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
 import { formatCsv } from '../csv.ts'
 import { formatTable, formatTime } from '../table.ts'
-import { formatHold, type Wait } from './progress.ts'
+import { formatHold, type Wait } from './hold.ts'
 import {
   countOutcomes,
   type Entry,

@@ -2,7 +2,7 @@
 import { hasPlanned, isReplaced, supersedes } from '../../lib/ledger/completion.ts'
 import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/records.ts'
 import { type Input, printable } from '../../lib/schema.ts'
-import type { Wait } from './progress.ts'
+import type { Wait } from './hold.ts'
 import { CHECK_ID, type Entry, formatTarget, isGone, needsOperator, type Row } from './rows.ts'
 
 /** An offboarding's targets, as far as they are known. */

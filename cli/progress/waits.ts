@@ -5,7 +5,7 @@ import { type Records, readWait } from '../../lib/ledger/records.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { printable } from '../../lib/schema.ts'
 import type { Connection } from '../stack/connection.ts'
-import type { Held, Wait } from './progress.ts'
+import type { Held, Wait } from './hold.ts'
 import type { Report } from './summary.ts'
 
 /** The stack's operations by name. */

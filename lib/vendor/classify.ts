@@ -68,7 +68,8 @@ export function judge(
       upstream,
       tokenRejected: 'tokenRejected' in meaning,
       final: meaning.final ?? false,
-      scope: code === null ? 'bucket' : meaning.scope,
+      // Without a failure code it is no word of the API about this item.
+      scope: code === null || !answer.failed ? 'bucket' : meaning.scope,
       patienceMs: meaning.patienceMs,
     },
   )

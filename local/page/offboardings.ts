@@ -1,5 +1,5 @@
 /** Offboardings as a browser shows them, read from the ledger while a page is open. */
-import type { Wait } from '../../cli/progress/progress.ts'
+import type { Wait } from '../../cli/progress/hold.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import { summarize } from '../../cli/progress/summary.ts'
 import { loadOperations, type Operations, readWaits } from '../../cli/progress/waits.ts'

@@ -2,7 +2,6 @@
 import type { SQSRecord } from 'aws-lambda'
 import type { Clock } from './clock.ts'
 import { FifoQueue, type Message } from './fifo.ts'
-import type { Faults } from './simulation.ts'
 import { StandardQueue } from './standard.ts'
 
 export const DEAD_LETTERS = 'dead-letters.fifo'
@@ -21,7 +20,8 @@ const CONCURRENCY = 5
 export type SqsOptions = {
   operations: readonly string[]
   clock: Clock
-  faults: Faults
+  /** A batch that is about to be handed over can be shuffled, and the deletion of one that was worked through lost. */
+  faults: { batch?: () => 'shuffled' | undefined; delete?: () => 'lost' | undefined }
   random: () => number
   /** Takes as long as it takes the event source to receive. */
   poll: () => Promise<void>

@@ -1,7 +1,8 @@
 /** `offboarding report`: what the ledger has of an offboarding, in every format, whatever it contains. */
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Io } from '../../cli/io.ts'
-import { Progress, type Wait } from '../../cli/progress/progress.ts'
+import type { Wait } from '../../cli/progress/hold.ts'
+import { Progress } from '../../cli/progress/progress.ts'
 import type { Row } from '../../cli/progress/rows.ts'
 import type { Report } from '../../cli/progress/summary.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'

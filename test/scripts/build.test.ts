@@ -10,7 +10,7 @@ const CALLERS = [...operationNames, 'user-token-renewal']
 const FUNCTIONS = [...CALLERS, 'offboarding-sweep']
 
 /** The client of DynamoDB and what it brings is 51,000 of them. */
-const MAX_BYTES = 520_000
+const MAX_BYTES = 530_000
 
 test('there is a bundle for each function and nothing else', () => {
   expect(readdirSync('dist').sort()).toEqual(FUNCTIONS.sort())

@@ -10,7 +10,8 @@ import { type Harness, itemOf, sampleOf, startHarness } from '../../harness.ts'
 const GATEWAYS = { feishu: feishuGateway, dingtalk: dingtalkGateway }
 
 type Row = [name: string, code: number | string, vendorStatus: number, becomes: string]
-type Queue = 'finished' | 'parked' | 'gone' | 'again'
+/** `held`: its bucket waits. `aside`: it waits alone, in the second queue. */
+type Queue = 'finished' | 'parked' | 'gone' | 'held' | 'aside'
 
 /** What each outcome and kind is over HTTP and on the queue. */
 const ENDS: Record<Kind | 'unchanged', [httpStatus: number, queue: Queue]> = {
@@ -19,13 +20,13 @@ const ENDS: Record<Kind | 'unchanged', [httpStatus: number, queue: Queue]> = {
   forbidden: [403, 'parked'],
   not_found: [404, 'gone'],
   reauthorization_required: [409, 'parked'],
-  rate_limited: [429, 'again'],
-  quota_exhausted: [429, 'parked'],
+  rate_limited: [429, 'held'],
+  quota_exhausted: [429, 'held'],
   internal: [500, 'parked'],
-  misconfigured: [502, 'parked'],
+  misconfigured: [502, 'held'],
   protocol: [502, 'parked'],
-  unavailable: [503, 'again'],
-  timeout: [504, 'again'],
+  unavailable: [503, 'aside'],
+  timeout: [504, 'aside'],
 }
 
 const approval = 'feishu-approval-unsubscribe'
@@ -84,20 +85,20 @@ const rejections: [string, number | string, string, number][] = [
 const unlisted: [string, object, string, number, Queue][] = [
   ['an unlisted code with HTTP 200', { status: 200, body: { code: 4711, msg: 'new' } }, 'protocol', 502, 'parked'],
   ['an unlisted code with HTTP 400', { status: 400, body: { code: 4711, msg: 'new' } }, 'protocol', 502, 'parked'],
-  ['an unlisted code with HTTP 429', { status: 429, body: { code: 4711, msg: 'new' } }, 'rate_limited', 429, 'again'],
-  ['an unlisted code with HTTP 503', { status: 503, body: { code: 4711, msg: 'new' } }, 'unavailable', 503, 'again'],
-  ['a page of HTML with HTTP 200', { html: true }, 'protocol', 502, 'parked'],
-  ['a page of HTML with HTTP 404', { html: true, status: 404 }, 'protocol', 502, 'parked'],
-  ['a page of HTML with HTTP 502', { html: true, status: 502 }, 'unavailable', 503, 'again'],
-  ['an empty body', { status: 200, body: '' }, 'protocol', 502, 'parked'],
-  ['an empty object', { status: 200, body: {} }, 'protocol', 502, 'parked'],
-  ['a list', { status: 200, body: [] }, 'protocol', 502, 'parked'],
-  ['null', { status: 200, body: 'null' }, 'protocol', 502, 'parked'],
-  ['success in the body of a 400', { status: 400, body: { code: 0, result: true } }, 'protocol', 502, 'parked'],
-  ['truncated JSON', { truncated: true }, 'protocol', 502, 'parked'],
-  ['an oversized body', { oversized: 2 * 1024 * 1024 }, 'protocol', 502, 'parked'],
-  ['a dropped connection', { reset: 'before' }, 'unavailable', 503, 'again'],
-  ['a connection cut in the body', { reset: 'after-headers' }, 'unavailable', 503, 'again'],
+  ['an unlisted code with HTTP 429', { status: 429, body: { code: 4711, msg: 'new' } }, 'rate_limited', 429, 'held'],
+  ['an unlisted code with HTTP 503', { status: 503, body: { code: 4711, msg: 'new' } }, 'unavailable', 503, 'aside'],
+  ['a page of HTML with HTTP 200', { html: true }, 'protocol', 502, 'aside'],
+  ['a page of HTML with HTTP 404', { html: true, status: 404 }, 'protocol', 502, 'aside'],
+  ['a page of HTML with HTTP 502', { html: true, status: 502 }, 'unavailable', 503, 'aside'],
+  ['an empty body', { status: 200, body: '' }, 'protocol', 502, 'aside'],
+  ['an empty object', { status: 200, body: {} }, 'protocol', 502, 'aside'],
+  ['a list', { status: 200, body: [] }, 'protocol', 502, 'aside'],
+  ['null', { status: 200, body: 'null' }, 'protocol', 502, 'aside'],
+  ['success in the body of a 400', { status: 400, body: { code: 0, result: true } }, 'protocol', 502, 'aside'],
+  ['truncated JSON', { truncated: true }, 'protocol', 502, 'aside'],
+  ['an oversized body', { oversized: 2 * 1024 * 1024 }, 'protocol', 502, 'aside'],
+  ['a dropped connection', { reset: 'before' }, 'unavailable', 503, 'aside'],
+  ['a connection cut in the body', { reset: 'after-headers' }, 'unavailable', 503, 'aside'],
 ]
 
 const USERS = ['ou_leaver', 'ou_custodian'].map((openId) => `test/feishu/user/${openId}`)
@@ -135,17 +136,25 @@ async function expectQueue(name: string, expected: Queue, kind: string, code: st
   const eventId = randomUUID()
   const item = itemOf(name, undefined, eventId)
   const { failed } = await harness.queue(name, [item], { bucket: `${name}:${eventId}` })
-  const [outcome] = harness.outcomes()
+  const [outcome] = harness.outcomes().filter((event) => event.outcome)
   const all = await harness.deadLetters()
   const parked = all.slice(letters)
   letters = all.length
-  if (expected === 'again') {
-    expect({ failed, outcome, parked }).toEqual({ failed: [0], outcome: undefined, parked: [] })
-    expect(harness.log.at(-1)).toMatchObject({ message: 'deferred', kind })
+  const isAside = (await harness.aside(name)).some(({ body }) => body === item)
+  if (expected === 'held' || expected === 'aside') {
+    const isHeld = expected === 'held'
+    expect({ failed, isAside, outcome, parked }).toEqual({
+      failed: isHeld ? [0] : [],
+      isAside: !isHeld,
+      outcome: undefined,
+      parked: [],
+    })
+    if (!isHeld) return
+    expect(harness.log.at(-1)).toMatchObject({ message: 'deferred', kind, scope: 'bucket' })
     expect((harness.log.at(-1) as { waitMs: number }).waitMs).toBeGreaterThanOrEqual(1_000)
     return
   }
-  expect(failed).toEqual([])
+  expect({ failed, isAside }).toEqual({ failed: [], isAside: false })
   expect(outcome).toMatchObject({
     type: `Subscription Offboarding ${expected === 'parked' ? 'Parked' : 'Finished'}`,
     outcome: expected === 'finished' ? 'unchanged' : expected,
@@ -166,8 +175,15 @@ async function expectQueue(name: string, expected: Queue, kind: string, code: st
 }
 
 const table = [...own, ...ofVendors].map(
-  ([name, code, vendorStatus, becomes]) => [name, code, vendorStatus, becomes, ...ENDS[becomes as Kind]] as const,
+  ([name, code, vendorStatus, becomes]) =>
+    [name, code, vendorStatus, becomes, ...endsOf(name, becomes as Kind)] as const,
 )
+
+/** What a started subscription names must exist. */
+function endsOf(name: string, kind: Kind): (typeof ENDS)[Kind] {
+  const [status, queue] = ENDS[kind]
+  return [status, queue === 'gone' && name.endsWith('-subscribe') ? 'parked' : queue]
+}
 
 describe('a documented code', () => {
   test.each(table)('%s: %s with HTTP %i is %s, HTTP %i', async (name, code, vendorStatus, becomes, status) => {

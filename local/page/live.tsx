@@ -1,6 +1,6 @@
 /** The second tab: offboardings as they go on. */
 import { useState } from 'preact/hooks'
-import type { Wait } from '../../cli/progress/progress.ts'
+import type { Wait } from '../../cli/progress/hold.ts'
 import {
   countOutcomes,
   formatTarget,

@@ -52,11 +52,11 @@ export async function workBucket(
     ])
     noteLedger()
     const ended = new Set<Work>()
-    for (const { work, isDone, outcome } of known)
+    for (const { work, isDone, outcome, isAside } of known)
       if (isDone && outcome) {
         ended.add(work)
         worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
-      }
+      } else if (isAside && !conditions.isRepeat) ended.add(work)
     const isOpen = (work: Work) => !ended.has(work)
     worked.untried = real.filter(isOpen)
     await attempt(operation, name, dryRuns.filter(isOpen), conditions, worked)

@@ -16,7 +16,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { sendRetries } from '../aws/sqs.ts'
 import { OperationError, toOperationError } from '../error.ts'
-import { recordFailure, type Target } from '../ledger/offboardings.ts'
+import { recordAside, recordFailure, type Target } from '../ledger/offboardings.ts'
 import { areUntriedWaiting, type Bucket, type Hold, isTryingOthers, MAX_WAIT_MS, type Pace } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { type Failed, isCommon, type Worked } from './queue-bucket.ts'
@@ -85,6 +85,8 @@ export async function settleItems(
   )
   try {
     await sendRetries(aside.map(({ work, waitMs }) => ({ body: work.record.body, waitMs })))
+    // Where this fails, the message may come again here and is worked twice, which does no harm.
+    await Promise.allSettled(aside.map(({ work }) => recordAside(work.target)))
   } catch (thrown) {
     const error = toOperationError(thrown)
     for (const { work } of aside) leave(work, backoffMs(ageMs(work)), error)

@@ -76,8 +76,8 @@ async function park(one: Done): Promise<Done> {
   const { record, target, detail } = one
   if (detail.outcome !== 'parked') return one
   // Before the letter, so that a redrive of it finds a target that may be tried again.
-  if (target) await recordAnnounced(target)
-  if (!target?.dryRun) {
+  const isParked = target === undefined || (await recordAnnounced(target))
+  if (isParked && !target?.dryRun) {
     const { kind, code, hint, requestId } = detail
     const deduplicationId = fingerprint(record.messageId, 'parked')
     const letter = { body: record.body, group: deduplicationId, deduplicationId }

@@ -115,18 +115,22 @@ export type Known = {
   isDone: boolean
   /** When the first of its tries failed; missing where none has. */
   firstFailedAtMs?: number
+  /** Its message has moved to the second queue: another one in the first queue is a copy. */
+  isAside?: boolean
 }
 
 /** Reads what is known of a target. */
 export async function readTarget(target: Target): Promise<Known | undefined> {
   const { item } = await getItem(getTargetKey(target))
   if (!item) return undefined
-  const { outcome, isAnnounced, firstFailedAtMs } = item as Item & {
+  const { outcome, isAnnounced, firstFailedAtMs, isAside } = item as Item & {
     outcome?: string
     isAnnounced?: boolean
     firstFailedAtMs?: number
+    isAside?: boolean
   }
   return {
+    ...(isAside && { isAside }),
     ...(firstFailedAtMs !== undefined && { firstFailedAtMs }),
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),
     isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
@@ -159,6 +163,11 @@ export async function recordFailure(
   return item?.firstFailedAtMs as number | undefined
 }
 
+/** The target's message has moved to the second queue. */
+export async function recordAside(target: Target): Promise<void> {
+  await updateItem(getTargetKey(target), { set: { isAside: true }, when: { outcome: { exists: false } } })
+}
+
 const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
 
 /**
@@ -174,7 +183,7 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   const [written] = await Promise.all([
     updateItem(getTargetKey(target), {
       set: { ...attributesOf(target), ...outcome, expiresAt },
-      remove: ['openIn', 'firstFailedAtMs', 'isAnnounced'],
+      remove: ['openIn', 'firstFailedAtMs', 'isAside', 'isAnnounced'],
       when: NOT_DONE,
     }),
     putNewItem({
@@ -188,7 +197,11 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   return written.ok || !written.item ? outcome : outcomeOf(written.item)
 }
 
-/** The parked target's event is published: if the target comes again, it is tried again. */
-export async function recordAnnounced(target: Target): Promise<void> {
-  await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
+/**
+ * The parked target's event is published: if the target comes again, it is tried again. False where a copy of its message has ended it
+ * otherwise meanwhile.
+ */
+export async function recordAnnounced(target: Target): Promise<boolean> {
+  const { ok } = await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
+  return ok
 }

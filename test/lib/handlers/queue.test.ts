@@ -265,6 +265,18 @@ describe('an item that fails for now', () => {
     expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'parked', scope: 'item', code: '1064230' })
   })
 
+  test('that has stepped aside is not worked by a copy of its message in the first queue', async () => {
+    harness.sandbox.answer({ path: path(1) }, broken)
+    const batch = await harness.receive(drive, files(1))
+    expect((await batch.deliver()).failed).toEqual([])
+    const calls = harness.sandbox.requests.length
+    expect((await batch.deliver()).failed).toEqual([])
+    expect([harness.sandbox.requests.length, harness.outcomes()]).toEqual([calls, []])
+    harness.clock.pass(20 * MINUTE_MS)
+    expect((await harness.queue(drive, files(1), { isRepeat: true })).failed).toEqual([])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'changed' }])
+  })
+
   test('stays where it is while the second queue takes nothing', async () => {
     harness.sandbox.answer({ path: path(1) }, broken)
     await harness.close()

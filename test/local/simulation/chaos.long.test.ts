@@ -340,8 +340,8 @@ describe('an outage of the vendors of six hours', () => {
       expect(lettersOf(simulation)).toEqual([])
       const after = simulation.outcomes.map(({ atMs }) => atMs - startedAtMs - endsMs).filter((ms) => ms > 0)
       expect(Math.min(...after)).toBeLessThan(5 * MINUTE_MS)
-      // The rest then takes as long as it would have: 380 documents at ten a minute.
-      expect(Math.max(...after)).toBeLessThan(5 * MINUTE_MS + 39 * 62_000)
+      // The rest then takes as long as it would have, 380 documents at ten a minute; what stepped aside comes by its own clock.
+      expect(Math.max(...after)).toBeLessThan(15 * MINUTE_MS + 39 * 62_000)
     },
     60_000,
   )

@@ -48,6 +48,27 @@ describe('50 healthy behind always failing items: done within 10 minutes of the 
   })
 })
 
+describe('50 healthy that come when 10 always failing ones have stepped aside: done within 10 minutes of their floor', () => {
+  test.each([
+    [drive, 5 * HOUR_MS],
+    [approval, 20 * MINUTE_MS],
+    [approval, 5 * HOUR_MS],
+  ])('%s, after %i ms', async (operation, laterMs) => {
+    const [failing, healthy] = [numbers(10), numbers(50, 10)]
+    const { events, failure, floorMs } = specOf(operation)
+    const at = (items: number[], atMs: number) =>
+      events(items).map((detail) => ({ atMs, detail: { ...detail, offboardingId: `leaver-${atMs}` } }))
+    const run = await runBucket({
+      operation,
+      items: 60,
+      vendor: ({ item = Number.POSITIVE_INFINITY }) => (item < 10 ? failure : undefined),
+      events: [...at(failing, 0), ...at(healthy, laterMs)],
+    })
+    expect(run.parked).toEqual(failing)
+    expect(run.lastMs(healthy)).toBeLessThan(laterMs + floorMs(50) + 10 * MINUTE_MS)
+  })
+})
+
 test('1,000 documents with 7 that fail and 20 that are locked for 20 hours', async () => {
   const failing = numbers(7).map((index) => 5 + index * 140)
   const locked = numbers(20).map((index) => 12 + index * 49)

@@ -113,6 +113,8 @@ export type Known = {
   outcome?: Outcome
   /** It is not called again: it is done, or parked and its event is not published yet. */
   isDone: boolean
+  /** It is parked, its event is published and its letter is sent. */
+  isParked?: true
   /** When the first of its tries failed; missing where none has. */
   firstFailedAtMs?: number
 }
@@ -130,6 +132,7 @@ export async function readTarget(target: Target): Promise<Known | undefined> {
     ...(firstFailedAtMs !== undefined && { firstFailedAtMs }),
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),
     isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
+    ...(outcome === 'parked' && isAnnounced && { isParked: true }),
   }
 }
 

@@ -158,6 +158,30 @@ describe("one user among others, all in the same bucket: only that user's items 
   })
 })
 
+test('items that step aside twice, as their function was killed in between, are parked once', async () => {
+  let sendings = 0
+  const run = await runBucket({
+    operation: approval,
+    items: 12,
+    vendor: ({ item }) => (item === 1 || item === 4 ? specOf(approval).failure : undefined),
+    // The first plans them.
+    aws: (name) => (name === 'SendMessageBatch' && ++sendings <= 3 && sendings > 1 ? 'killed-after' : undefined),
+  })
+  expect(run.parked).toEqual([1, 4])
+  expect(run.outcomes).toHaveLength(12)
+})
+
+test.each(['killed-before', 'killed-after'] as const)('a parked item has its letter though its function is %s it', async (fault) => {
+  let letters = 0
+  const run = await runBucket({
+    operation: approval,
+    items: 12,
+    vendor: ({ item }) => (item === 1 ? specOf(approval).failure : undefined),
+    aws: (name) => (name === 'SendMessage' && ++letters === 1 ? fault : undefined),
+  })
+  expect(run.parked).toEqual([1])
+})
+
 describe('an item that kills its container', () => {
   const NEIGHBOURS = 25
   const KILLER = 12

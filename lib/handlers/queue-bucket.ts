@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SQSRecord } from 'aws-lambda'
 import { awsNowMs } from '../aws/clock.ts'
 import { OperationError, toOperationError } from '../error.ts'
+import { fingerprint } from '../fingerprint.ts'
 import { moveCalls, reserveCalls, settleCalls } from '../ledger/buckets.ts'
 import { readTarget } from '../ledger/offboardings.ts'
 import { type Bucket, EMPTY, type Failure, NAMELESS } from '../ledger/pace.ts'
@@ -42,6 +43,7 @@ export async function workBucket(
   works: Work[],
   conditions: Conditions,
 ): Promise<Worked> {
+  if (conditions.isRepeat) works = withoutCopies(works)
   const [dryRuns, real] = partition(inTurn(works), ({ target }) => target.dryRun)
   const worked: Worked = { done: [], failed: [], untried: real, left: [], waitMs: 0, bucket: EMPTY }
   try {
@@ -52,11 +54,13 @@ export async function workBucket(
     ])
     noteLedger()
     const ended = new Set<Work>()
-    for (const { work, isDone, outcome, isAside } of known)
-      if (isDone && outcome) {
+    // A copy of a message that has ended, or that waits in the other queue. What is redriven is another target.
+    for (const { work, isDone, isParked, isAside, outcome } of known)
+      if (conditions.isRepeat ? isParked : isAside) ended.add(work)
+      else if (isDone && outcome) {
         ended.add(work)
         worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
-      } else if (isAside && !conditions.isRepeat) ended.add(work)
+      }
     const isOpen = (work: Work) => !ended.has(work)
     worked.untried = real.filter(isOpen)
     await attempt(operation, name, dryRuns.filter(isOpen), conditions, worked)
@@ -206,6 +210,11 @@ export const isCommon = ({ kind, scope, queue }: OperationError): boolean =>
 async function sleepUntil(atMs: number): Promise<void> {
   for (let leftMs = atMs - awsNowMs(); leftMs > 0; leftMs = atMs - awsNowMs()) await sleep(Math.ceil(leftMs))
 }
+
+/** One of each item. One that is killed while it steps aside does so twice; the other message is deleted. */
+const withoutCopies = (works: Work[]): Work[] => [
+  ...new Map(works.map((work) => [fingerprint(work.target), work])).values(),
+]
 
 /** Begins with another message at each delivery, so that a probe is not always the same item. */
 function inTurn(works: Work[]): Work[] {

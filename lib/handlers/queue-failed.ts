@@ -9,7 +9,7 @@
  * | the bucket                 | waits for a probe                  | the same, after untried ones                            |
  *
  * An item is parked half an hour after its first failure where the vendor has answered another one since, else after a day, and
- * for its bucket's sake when that has been held for a day; a code can have its own patience.
+ * for its bucket's sake when it has waited, and that has been held, for a day; a code can have its own patience.
  */
 import { errorFields } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
@@ -53,7 +53,7 @@ export async function settleItems(
     else ended.left.push({ record: work.record, waitMs, ...(error && { error }) })
   }
   const waitForBucket = (work: Work, error?: OperationError) => {
-    if (hold && isOverdue(hold) && ageMs(work) >= DAY_MS) end(work, endWithBucket(work.target, hold))
+    if (hold && isOverdue(work, hold)) end(work, endWithBucket(work.target, hold))
     else leave(work, isRepeat ? Math.max(waitMs, turnWaitMs(work, bucket)) : waitMs, error)
   }
 
@@ -112,8 +112,9 @@ function turnWaitMs(work: Work, bucket: Bucket): number {
   return Math.max(TURN_MS, ageMs(work) / TURN_SHARE) * (0.5 + Math.random())
 }
 
-const isOverdue = ({ kind, sinceMs }: Hold): boolean =>
-  awsNowMs() - sinceMs >= (kind === 'quota_exhausted' ? QUOTA_PATIENCE_MS : DAY_MS)
+/** Whether the item has waited for its bucket, and that has been held, for as long as that has patience. */
+const isOverdue = (work: Work, { kind, sinceMs }: Hold): boolean =>
+  Math.min(ageMs(work), awsNowMs() - sinceMs) >= (kind === 'quota_exhausted' ? QUOTA_PATIENCE_MS : DAY_MS)
 
 /** What an item ends as whose bucket has been held for too long. */
 const endWithBucket = (target: Target, { kind, scope, code, requestId, hint }: Hold): OutcomeDetail => ({

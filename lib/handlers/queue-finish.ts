@@ -5,7 +5,7 @@ import { isPermanent } from '../aws/sdk.ts'
 import { deferMessages, type OwnQueue, sendDeadLetter } from '../aws/sqs.ts'
 import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import { recordAnnounced, recordOutcome } from '../ledger/offboardings.ts'
+import { readTarget, recordAnnounced, recordOutcome } from '../ledger/offboardings.ts'
 import { MAX_WAIT_MS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { finishSendings } from './completed.ts'
@@ -75,14 +75,16 @@ async function write(one: Done): Promise<Done> {
 async function park(one: Done): Promise<Done> {
   const { record, target, detail } = one
   if (detail.outcome !== 'parked') return one
-  // Before the letter, so that a redrive of it finds a target that may be tried again.
-  const isParked = target === undefined || (await recordAnnounced(target))
-  if (isParked && !target?.dryRun) {
+  // A copy of the message may have ended the target otherwise meanwhile.
+  const stands = target && (await readTarget(target))?.outcome
+  if ((!stands || stands.outcome === 'parked') && !target?.dryRun) {
     const { kind, code, hint, requestId } = detail
     const deduplicationId = fingerprint(record.messageId, 'parked')
     const letter = { body: record.body, group: deduplicationId, deduplicationId }
     await sendDeadLetter(letter, { kind, code, hint, requestId })
   }
+  // After the letter: a message of the second queue whose target is parked and announced adds none.
+  if (target) await recordAnnounced(target)
   return one
 }
 

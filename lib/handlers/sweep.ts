@@ -58,8 +58,8 @@ export async function sweep(remainingMs: () => number): Promise<Swept> {
 const SWEEP = 'offboarding-sweep'
 
 async function sweepSending(sending: Header, { counts, queuedAt: oldest }: Swept): Promise<void> {
-  for await (const { target, queuedAt } of listOpenTargets(sending))
-    if (queuedAt < before(RETENTION_MS)) {
+  for await (const { target, queuedAt, sentAt } of listOpenTargets(sending))
+    if (sentAt < before(RETENTION_MS)) {
       // Without a letter: the message was lost.
       await giveUp(target, VANISHED)
       counts.VanishedTargets++

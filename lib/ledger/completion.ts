@@ -109,6 +109,7 @@ type TargetItem = Item & {
   outcome: string
   finishedAt: string
   queuedAt?: string
+  movedAt?: string
   openIn?: string
 }
 
@@ -183,13 +184,19 @@ export const listSendings = ({ offboardingId, dryRun }: Pick<Sending, 'offboardi
     consistent: true,
   }) as AsyncGenerator<Item & Header>
 
-/** The sending's open targets, and when each was queued. ISO 8601. */
-export async function* listOpenTargets(sending: Header): AsyncGenerator<{ target: Target; queuedAt: string }> {
+/** The sending's open targets, when each was queued, and when the message that it has now was sent. ISO 8601. */
+export async function* listOpenTargets(
+  sending: Header,
+): AsyncGenerator<{ target: Target; queuedAt: string; sentAt: string }> {
   const { offboardingId, eventId, redrive, dryRun } = sending
-  for await (const { openIn, queuedAt, operation, input } of listTargets(offboardingId, getSendingName(sending)))
+  for await (const { openIn, queuedAt = sending.sentAt, movedAt, operation, input } of listTargets(
+    offboardingId,
+    getSendingName(sending),
+  ))
     if (openIn)
       yield {
         target: { offboardingId, eventId, redrive, dryRun, operation, input: JSON.parse(input) },
-        queuedAt: queuedAt ?? sending.sentAt,
+        queuedAt,
+        sentAt: movedAt ?? queuedAt,
       }
 }

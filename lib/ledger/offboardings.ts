@@ -13,6 +13,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Item, type Key, putNewItem, updateItem } from '../aws/dynamodb.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { environmentNumber } from '../environment.ts'
+import type { Scope } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { Input } from '../schema.ts'
 
@@ -113,8 +114,12 @@ export type Known = {
   outcome?: Outcome
   /** It is not called again: it is done, or parked and its event is not published yet. */
   isDone: boolean
+  /** It is parked, its event is published and its letter is sent, and it has not been tried since. */
+  isParked?: true
   /** When the first of its tries failed; missing where none has. */
   firstFailedAtMs?: number
+  /** Of the last of its tries that failed. */
+  lastScope?: Scope
   /** Its message has moved to the second queue: another one in the first queue is a copy. */
   isAside?: boolean
 }
@@ -123,17 +128,21 @@ export type Known = {
 export async function readTarget(target: Target): Promise<Known | undefined> {
   const { item } = await getItem(getTargetKey(target))
   if (!item) return undefined
-  const { outcome, isAnnounced, firstFailedAtMs, isAside } = item as Item & {
+  const { outcome, isAnnounced, firstFailedAtMs, isAside, openIn, lastScope } = item as Item & {
     outcome?: string
     isAnnounced?: boolean
     firstFailedAtMs?: number
     isAside?: boolean
+    openIn?: string
+    lastScope?: Scope
   }
   return {
     ...(isAside && { isAside }),
     ...(firstFailedAtMs !== undefined && { firstFailedAtMs }),
+    ...(lastScope && { lastScope }),
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),
     isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
+    ...(outcome === 'parked' && isAnnounced && openIn === undefined && { isParked: true }),
   }
 }
 
@@ -151,13 +160,13 @@ export const outcomeOf = (item: Item): Outcome =>
  */
 export async function recordFailure(
   target: Target,
-  { kind, code }: Pick<Outcome, 'kind' | 'code'>,
+  { kind, scope, code }: Pick<Outcome, 'kind' | 'scope' | 'code'>,
   failedAtMs?: number,
 ): Promise<number | undefined> {
   const { item } = await updateItem(getTargetKey(target), {
-    set: { ...attributesOf(target), lastKind: kind, lastCode: code },
+    set: { ...attributesOf(target), lastKind: kind, lastScope: scope, lastCode: code },
     setOnce: { firstFailedAtMs: failedAtMs, openIn: getSendingName(target) },
-    remove: ['expiresAt', 'isAnnounced'],
+    remove: ['expiresAt'],
     when: NOT_DONE,
   })
   return item?.firstFailedAtMs as number | undefined
@@ -165,7 +174,10 @@ export async function recordFailure(
 
 /** The target's message has moved to the second queue. */
 export async function recordAside(target: Target): Promise<void> {
-  await updateItem(getTargetKey(target), { set: { isAside: true }, when: { outcome: { exists: false } } })
+  await updateItem(getTargetKey(target), {
+    set: { isAside: true, movedAt: new Date(awsNowMs()).toISOString() },
+    when: NOT_DONE,
+  })
 }
 
 const NOT_DONE = [{ outcome: { exists: false } }, { outcome: 'parked' }]
@@ -183,7 +195,7 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   const [written] = await Promise.all([
     updateItem(getTargetKey(target), {
       set: { ...attributesOf(target), ...outcome, expiresAt },
-      remove: ['openIn', 'firstFailedAtMs', 'isAside', 'isAnnounced'],
+      remove: ['openIn', 'firstFailedAtMs', 'lastScope', 'isAside', 'isAnnounced'],
       when: NOT_DONE,
     }),
     putNewItem({
@@ -197,11 +209,7 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   return written.ok || !written.item ? outcome : outcomeOf(written.item)
 }
 
-/**
- * The parked target's event is published: if the target comes again, it is tried again. False where a copy of its message has ended it
- * otherwise meanwhile.
- */
-export async function recordAnnounced(target: Target): Promise<boolean> {
-  const { ok } = await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
-  return ok
+/** The parked target's event is published: if the target comes again, it is tried again. */
+export async function recordAnnounced(target: Target): Promise<void> {
+  await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
 }

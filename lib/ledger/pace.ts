@@ -46,7 +46,7 @@ export type Bucket = {
   /** When the vendor last answered an item, and when last an item succeeded that had failed before. */
   answeredAtMs?: number | undefined
   succeededAgainAtMs?: number | undefined
-  /** When calls for untried items were last reserved, and how many since the last repeat. */
+  /** When untried items last got calls, or were refused them because of a hold, and how many they got since the last repeat. */
   untriedAtMs?: number | undefined
   untriedCalls?: number | undefined
   /** Repeats ask for a call until then. */
@@ -132,7 +132,12 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
 
   const hold = holdAt(bucket, atMs)
   const opensAtMs = hold ? hold.untilMs + (isRepeat && areUntriedWaiting(bucket, atMs) ? REPEAT_LAG_MS : 0) : 0
-  if (opensAtMs > atMs) return { ...none, retryAtMs: opensAtMs }
+  if (opensAtMs > atMs) {
+    // Otherwise repeats, which all come when the hold ends, would probe before them again and again.
+    const isNews = !isRepeat && !areUntriedWaiting(bucket, opensAtMs)
+    const waiting = isNews ? { ...bucket, version: bucket.version + 1, untriedAtMs: atMs } : bucket
+    return { ...none, retryAtMs: opensAtMs, bucket: waiting }
+  }
   const limits = LIMITS.flatMap((name) => {
     const limit = pace[name]
     return limit === undefined ? [] : [leftOf(limit, WINDOWS_MS[name] / speed, bucket.calls, atMs)]
@@ -181,7 +186,7 @@ function shareOfRepeats(bucket: Bucket, left: number, atMs: number): number {
   return (bucket.untriedCalls ?? 0) >= REPEAT_SHARE - 1 ? Math.min(1, left) : 0
 }
 
-/** Whether untried items wait: calls for them have been reserved lately, if the bucket is not held longer than that. */
+/** Whether untried items wait: they have asked for calls lately, if the bucket is not held longer than that. */
 export const areUntriedWaiting = ({ untriedAtMs = 0, hold }: Bucket, atMs: number): boolean =>
   atMs - untriedAtMs <= UNTRIED_MS + (hold ? MAX_WAIT_MS : 0)
 

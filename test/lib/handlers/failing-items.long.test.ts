@@ -48,6 +48,27 @@ describe('50 healthy behind always failing items: done within 10 minutes of the 
   })
 })
 
+describe('50 healthy that come when 10 always failing ones have stepped aside: done within 10 minutes of their floor', () => {
+  test.each([
+    [drive, 5 * HOUR_MS],
+    [approval, 20 * MINUTE_MS],
+    [approval, 5 * HOUR_MS],
+  ])('%s, after %i ms', async (operation, laterMs) => {
+    const [failing, healthy] = [numbers(10), numbers(50, 10)]
+    const { events, failure, floorMs } = specOf(operation)
+    const at = (items: number[], atMs: number) =>
+      events(items).map((detail) => ({ atMs, detail: { ...detail, offboardingId: `leaver-${atMs}` } }))
+    const run = await runBucket({
+      operation,
+      items: 60,
+      vendor: ({ item = Number.POSITIVE_INFINITY }) => (item < 10 ? failure : undefined),
+      events: [...at(failing, 0), ...at(healthy, laterMs)],
+    })
+    expect(run.parked).toEqual(failing)
+    expect(run.lastMs(healthy)).toBeLessThan(laterMs + floorMs(50) + 10 * MINUTE_MS)
+  })
+})
+
 test('1,000 documents with 7 that fail and 20 that are locked for 20 hours', async () => {
   const failing = numbers(7).map((index) => 5 + index * 140)
   const locked = numbers(20).map((index) => 12 + index * 49)
@@ -136,6 +157,33 @@ describe("one user among others, all in the same bucket: only that user's items 
     expect(run.lastMs(ofOne)).toBeLessThan(2 * HOUR_MS)
   })
 })
+
+test('items that step aside twice, as their function was killed in between, are parked once', async () => {
+  let sendings = 0
+  const run = await runBucket({
+    operation: approval,
+    items: 12,
+    vendor: ({ item }) => (item === 1 || item === 4 ? specOf(approval).failure : undefined),
+    // The first plans them.
+    aws: (name) => (name === 'SendMessageBatch' && ++sendings <= 3 && sendings > 1 ? 'killed-after' : undefined),
+  })
+  expect(run.parked).toEqual([1, 4])
+  expect(run.outcomes).toHaveLength(12)
+})
+
+test.each(['killed-before', 'killed-after'] as const)(
+  'a parked item has its letter though its function is %s it',
+  async (fault) => {
+    let letters = 0
+    const run = await runBucket({
+      operation: approval,
+      items: 12,
+      vendor: ({ item }) => (item === 1 ? specOf(approval).failure : undefined),
+      aws: (name) => (name === 'SendMessage' && ++letters === 1 ? fault : undefined),
+    })
+    expect(run.parked).toEqual([1])
+  },
+)
 
 describe('an item that kills its container', () => {
   const NEIGHBOURS = 25

@@ -188,6 +188,25 @@ describe('what an operator must put right: one Held, none parked, all done after
   })
 })
 
+test('an item that comes while a quota is used up has its own 13 days', async () => {
+  const endsMs = 16 * DAY_MS
+  const at = (items: number[], atMs: number) =>
+    specOf(ding)
+      .events(items)
+      .map((detail) => ({ atMs, detail: { ...detail, offboardingId: `leaver-${atMs}` } }))
+  const run = await runBucket({
+    operation: ding,
+    items: 3,
+    events: [...at([0], 0), ...at([1], 8 * DAY_MS), ...at([2], 14 * DAY_MS)],
+    vendor: ({ item, atMs }) =>
+      item === undefined || atMs >= endsMs
+        ? undefined
+        : { fault: 'code', code: 'Forbidden.AccessDenied.ApiCountLimitForOrg' },
+  })
+  expect(run.parked).toEqual([0])
+  expect(run.lastMs([1, 2])).toBeLessThan(endsMs + 7 * HOUR_MS)
+})
+
 describe('EventBridge denied for three hours', () => {
   test.each(OPERATIONS)('%s: ten items, ten calls; their outcomes are published afterwards', async (operation) => {
     const endsMs = 3 * HOUR_MS

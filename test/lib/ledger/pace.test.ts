@@ -73,7 +73,9 @@ describe('of a batch are sent', () => {
       granted,
       waitMs,
     })
-    expect(reservation.bucket.version).toBe(bucket.version + Math.min(1, granted))
+    // Of a hold it is noted that untried items wait for its end.
+    const isNoted = bucket.hold && granted === 0 && bucket.untriedAtMs === undefined
+    expect(reservation.bucket.version).toBe(bucket.version + (granted > 0 || isNoted ? 1 : 0))
   })
 
   test('and the item does not grow beyond one window', () => {
@@ -241,6 +243,16 @@ describe('a hold', () => {
     expect(reserve(bucket, DINGTALK, wish(3, true), NOW).granted).toHaveLength(1)
     const lately = { ...bucket, untriedAtMs: NOW - 200_000 }
     expect(reserve(lately, DINGTALK, wish(3, true), NOW)).toMatchObject({ granted: [], retryAtMs: NOW + 45_000 })
+  })
+
+  test('that repeats began is probed by untried items first as soon as there are some', () => {
+    const bucket = held({ untilMs: NOW + 200_000, isCertain: false })
+    const refused = reserve(bucket, DINGTALK, wish(3), NOW)
+    expect(refused).toMatchObject({ granted: [], retryAtMs: NOW + 200_000 })
+    expect(reserve(refused.bucket, DINGTALK, wish(3, true), NOW + 200_000).granted).toEqual([])
+    expect(reserve(refused.bucket, DINGTALK, wish(3), NOW + 200_000).granted).toHaveLength(3)
+    // Once noted, it is not written again.
+    expect(reserve(refused.bucket, DINGTALK, wish(3), NOW + 1_000).bucket).toBe(refused.bucket)
   })
 
   test('that repeats probe waits longer and longer, and still tries untried items in turn', () => {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { clientsOf } from './aws.ts'
 import { openStage } from './queues.ts'
 import { NEWCOMER, STAGE } from './setup.ts'
-import { operationCalls, vendorState } from './vendors.ts'
+import { answerNext, forgetAnswers, operationCalls, vendorState } from './vendors.ts'
 
 // Offboarding events on the deployed bus, through rules, functions and queues, with the roles' permissions enforced.
 
@@ -161,6 +161,27 @@ it('what fails for good is parked, and a redrive finishes it once the cause is m
   expect(finished).toMatchObject({ type: 'Subscription Offboarding Finished', outcome: 'changed' })
   await stage.waitUntilEmpty()
 })
+
+it('what fails for now steps aside to the retry queue, holds nothing up and is done from there', async () => {
+  const offboard = (openId: string) =>
+    stage.offboard({ offboardingId: `hr-e2e-aside-${openId}`, feishu: { openId, calendar: true } })
+  const unsubscription = { method: 'POST', path: '/open-apis/calendar/v4/calendars/unsubscription' }
+  const contention = { status: 400, body: { code: 96201, msg: 'data conflict' } }
+  await answerNext(cloud.sandboxUrl, unsubscription, contention, 10)
+  const failing = await offboard('ou_leaver')
+  await stage.waitUntilEmpty({ [stage.retryQueueOf('feishu-calendar-unsubscribe')]: 1 })
+  await forgetAnswers(cloud.sandboxUrl)
+
+  const other = await offboard('ou_custodian')
+  expect(await stage.waitForOutcomes(other, 1)).toMatchObject([{ outcome: 'changed' }])
+  expect(await stage.outcomesOf(failing)).toEqual([])
+
+  // A repeat comes after a minute, and after untried items of the last minute and a half.
+  expect(await stage.waitForOutcomes(failing, 1, 160_000)).toMatchObject([
+    { type: 'Subscription Offboarding Finished', outcome: 'changed', attempts: 1 },
+  ])
+  await stage.waitUntilEmpty()
+}, 240_000)
 
 const inHours = (hours: number) => new Date(Date.now() + hours * 3_600_000).toISOString()
 

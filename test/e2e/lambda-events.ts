@@ -62,5 +62,6 @@ export const batch = (name: string, count: number) => ({
     },
     messageAttributes: {},
     eventSource: 'aws:sqs',
+    eventSourceARN: `arn:aws:sqs:ap-southeast-1:000000000000:e2e-${name}.fifo`,
   })),
 })

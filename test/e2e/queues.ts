@@ -26,6 +26,7 @@ export async function openStage(account: Account, stage: string) {
   const outputs = await outputsOf(account, `offboarding-${stage}`)
   const EventBusName = outputs.EventBusName ?? ''
   const queueUrls = Object.entries(outputs).flatMap(([key, url]) => (key.endsWith('QueueUrl') ? [url] : []))
+  const queueUrl = (name: string) => queueUrls.find((url) => url.endsWith(`/${stage}-${name}`)) ?? `no queue ${name}`
   const deadLetters = outputs.DeadLetterQueueUrl ?? ''
   const undelivered = outputs.UndeliveredEventsQueueUrl ?? ''
 
@@ -91,8 +92,8 @@ export async function openStage(account: Account, stage: string) {
     count,
     take,
     outcomesOf,
-    workQueueOf: (operation: string) =>
-      queueUrls.find((url) => url.endsWith(`/${stage}-${operation}.fifo`)) ?? `no queue of ${operation}`,
+    workQueueOf: (operation: string) => queueUrl(`${operation}.fifo`),
+    retryQueueOf: (operation: string) => queueUrl(`${operation}-retry`),
 
     /** Puts an offboarding event on the bus and returns its id. */
     async offboard(detail: object): Promise<string> {
@@ -107,13 +108,16 @@ export async function openStage(account: Account, stage: string) {
     },
 
     /** Waits until that many outcome events of one event have arrived, and returns all there are. */
-    waitForOutcomes: (eventId: string, wanted: number) =>
-      vi.waitFor(async () => {
-        const outcomes = await outcomesOf(eventId)
-        if (outcomes.length < wanted)
-          throw new Error(`${outcomes.length} of ${wanted} outcomes: ${JSON.stringify(outcomes)}`)
-        return outcomes
-      }, PATIENCE),
+    waitForOutcomes: (eventId: string, wanted: number, timeout = PATIENCE.timeout) =>
+      vi.waitFor(
+        async () => {
+          const outcomes = await outcomesOf(eventId)
+          if (outcomes.length < wanted)
+            throw new Error(`${outcomes.length} of ${wanted} outcomes: ${JSON.stringify(outcomes)}`)
+          return outcomes
+        },
+        { ...PATIENCE, timeout },
+      ),
 
     /** Waits until the event has ended, and returns how many of its targets ended with each outcome. */
     waitForCompletion: (eventId: string) =>

@@ -21,9 +21,14 @@ export async function vendorState(sandboxUrl: string): Promise<VendorState> {
   return (await (await fetch(`${sandboxUrl}/_sandbox/state`)).json()) as VendorState
 }
 
-/** Answers the next call of `path` from a script, as `Sandbox.answer` does. */
-export async function answerNext(sandboxUrl: string, match: { method: string; path: string }, script: object) {
-  const order = { method: 'POST', body: JSON.stringify({ match, script }) }
+/** Answers the next call (or calls) of `path` from a script, as `Sandbox.answer` does. */
+export async function answerNext(
+  sandboxUrl: string,
+  match: { method: string; path: string },
+  script: object,
+  times = 1,
+) {
+  const order = { method: 'POST', body: JSON.stringify({ match, script, times }) }
   const { status } = await fetch(`${sandboxUrl}/_sandbox/answers`, order)
   if (status !== 201) throw new Error(`the sandbox did not take the script: ${status}`)
 }

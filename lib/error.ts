@@ -4,8 +4,8 @@
 export type Text = { en: string; zh: string }
 
 /**
- * What a failure is about: this `item`, the `user` who acts, everything in the rate-limit `bucket`, or `us`, the services of
- * AWS that the functions need.
+ * What a failure is about: this `item`, the `user` who acts, everything in the rate-limit `bucket`, or `us`: this code, and the
+ * services of AWS that it needs.
  */
 export type Scope = 'item' | 'user' | 'bucket' | 'us'
 
@@ -148,6 +148,8 @@ type Details = {
   hint?: Text | undefined
   /** How long the vendor asks to wait, or the shortest sensible wait. Milliseconds. */
   retryAfterMs?: number | undefined
+  /** How long the vendor itself asks to wait. Milliseconds. */
+  askedMs?: number | undefined
   upstream?: Upstream | undefined
   /** The vendor called the access token invalid: worth one renewal and one replay. */
   tokenRejected?: boolean
@@ -170,6 +172,7 @@ export class OperationError extends Error {
   readonly detail: Text
   readonly hint: Text
   readonly retryAfterMs: number | undefined
+  readonly askedMs: number | undefined
   readonly upstream: Upstream | undefined
   readonly tokenRejected: boolean
   readonly final: boolean
@@ -179,12 +182,13 @@ export class OperationError extends Error {
   attempts = 0
 
   constructor(kind: Kind, detail: Text, details: Details = {}) {
-    const { hint, retryAfterMs, upstream, tokenRejected, final, scope, patienceMs } = details
+    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, patienceMs } = details
     super(detail.en)
     this.kind = kind
     this.detail = detail
     this.hint = hint ?? KINDS[kind].hint
     this.retryAfterMs = retryAfterMs
+    this.askedMs = askedMs
     this.upstream = upstream
     this.tokenRejected = tokenRejected ?? false
     this.final = final ?? false

@@ -108,7 +108,7 @@ export async function deferMessages(
     Entries: messages.map(({ receiptHandle, waitMs }, index) => ({
       Id: String(index),
       ReceiptHandle: receiptHandle,
-      VisibilityTimeout: Math.ceil(waitMs / 1_000),
+      VisibilityTimeout: Math.max(0, Math.ceil(waitMs / 1_000)),
     })),
   })
   // An entry that is refused is left to the queue's own visibility timeout.

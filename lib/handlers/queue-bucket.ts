@@ -11,7 +11,7 @@ import type { Operation } from '../operation.ts'
 import { partition } from '../partition.ts'
 import { announceHold } from './queue-hold.ts'
 import { type Done, type Left, lost, named, type Work, workOn } from './queue-record.ts'
-import { ledgerWaitMs, noteLedger } from './queue-waits.ts'
+import { awsWaitMs, noteAnswer } from './queue-waits.ts'
 
 /** An item is not begun with less time than this left, or than two answers have taken. */
 const ITEM_MS = 8_000
@@ -23,9 +23,17 @@ export type Failed = { work: Work; error: OperationError; beganAtMs: number }
 
 /**
  * What became of a bucket's items. `untried`: their turn did not come, and does not for `waitMs`. `left`: the ledger did not
- * answer. `bucket`: as the ledger had it last.
+ * answer. `bucket`: as the ledger had it last. `begun`: names of items that it counts as begun and not as ended.
  */
-export type Worked = { done: Done[]; failed: Failed[]; untried: Work[]; left: Left[]; waitMs: number; bucket: Bucket }
+export type Worked = {
+  done: Done[]
+  failed: Failed[]
+  untried: Work[]
+  left: Left[]
+  waitMs: number
+  bucket: Bucket
+  begun: Set<string>
+}
 
 /** `isRepeat`: the items have failed before and stepped aside. */
 type Conditions = { isRepeat: boolean; remainingMs: () => number }
@@ -40,19 +48,28 @@ const answeredAtMs = new Map<string, number>()
 export async function workBucket(
   operation: Operation,
   name: string,
-  works: Work[],
+  given: Work[],
   conditions: Conditions,
 ): Promise<Worked> {
-  if (conditions.isRepeat) works = withoutCopies(works)
+  const works = withoutCopies(given)
   const [dryRuns, real] = partition(inTurn(works), ({ target }) => target.dryRun)
-  const worked: Worked = { done: [], failed: [], untried: real, left: [], waitMs: 0, bucket: EMPTY }
+  const worked: Worked = {
+    done: [],
+    failed: [],
+    untried: real,
+    left: [],
+    waitMs: 0,
+    bucket: EMPTY,
+    begun: new Set(),
+  }
+  // The first calls are reserved while the targets are read, though some may turn out to have ended.
+  const isTime = real.length > 0 && conditions.remainingMs() >= ITEM_MS
+  const reserving = isTime ? reserveFor(operation, name, real, conditions, worked) : undefined
+  reserving?.catch(() => {})
   try {
-    // The first calls are reserved meanwhile, though some of the items may turn out to have ended.
-    const [known, first] = await Promise.all([
-      Promise.all(works.map(async (work) => ({ work, ...(await readTarget(work.target)) }))),
-      real.length > 0 ? reserveFor(operation, name, real, conditions) : undefined,
-    ])
-    noteLedger()
+    const known = await Promise.all(works.map(async (work) => ({ work, ...(await readTarget(work.target)) })))
+    const first = await reserving
+    noteAnswer('ledger')
     const ended = new Set<Work>()
     // A copy of a message that has ended, or that waits in the other queue. What is redriven is another target.
     for (const { work, isDone, isParked, isAside, outcome } of known)
@@ -64,32 +81,45 @@ export async function workBucket(
     const isOpen = (work: Work) => !ended.has(work)
     worked.untried = real.filter(isOpen)
     await attempt(operation, name, dryRuns.filter(isOpen), conditions, worked)
-    const failedBefore = known.filter(({ firstFailedAtMs }) => firstFailedAtMs !== undefined)
-    const records = new Set(failedBefore.map(({ work }) => work.record))
+    const faulted = known.filter(({ lastScope }) => lastScope === 'bucket' || lastScope === 'us')
+    const records = new Set(faulted.map(({ work }) => work.record))
     await workInPace(operation, name, records, conditions, worked, first)
   } catch (thrown) {
+    await reserving?.catch(() => {})
     // A failure of the ledger is no reason to park an item.
     const error = toOperationError(thrown)
     const ended = new Set([...worked.done, ...worked.failed.map(({ work }) => work)].map(({ record }) => record))
     const rest = works.filter(({ record }) => !ended.has(record))
-    worked.left = rest.map(({ record }) => ({ record, waitMs: ledgerWaitMs(error), error }))
+    worked.left = rest.map(({ record }) => ({ record, waitMs: awsWaitMs('ledger', record, error), error }))
     worked.untried = []
   }
   return worked
 }
 
-const reserveFor = (operation: Operation, name: string, some: Work[], { isRepeat }: Conditions) =>
-  reserveCalls(operation.name, name, operation.pace, {
+async function reserveFor(
+  operation: Operation,
+  name: string,
+  some: Work[],
+  { isRepeat }: Conditions,
+  { begun }: Worked,
+): ReturnType<typeof reserveCalls> {
+  const reserved = await reserveCalls(operation.name, name, operation.pace, {
     names: some.map((work) => work.name),
     isRepeat,
     answeredAtMs: answeredAtMs.get(`${operation.name} ${name}`),
   })
+  for (const one of reserved.granted) begun.add(one)
+  return reserved
+}
 
-/** Tries them as the bucket allows, until none is left, the bucket is held, or time is short. */
+/**
+ * Tries them as the bucket allows, until none is left, the bucket is held, or time is short. `faulted`: messages whose last try failed for
+ * more than their own sake.
+ */
 async function workInPace(
   operation: Operation,
   name: string,
-  failedBefore: Set<SQSRecord>,
+  faulted: Set<SQSRecord>,
   conditions: Conditions,
   worked: Worked,
   first: Awaited<ReturnType<typeof reserveFor>> | undefined,
@@ -98,7 +128,7 @@ async function workInPace(
   let reserved = first
   let slowestMs = 0
   while (worked.untried.length > 0 && remainingMs() >= Math.max(ITEM_MS, 2 * slowestMs)) {
-    reserved ??= await reserveFor(operation, name, worked.untried, conditions)
+    reserved ??= await reserveFor(operation, name, worked.untried, conditions, worked)
     const { granted, isAlone, lost: lostNames, bucket, sendAtMs, waitMs = 0 } = reserved
     reserved = undefined
     worked.bucket = bucket
@@ -112,16 +142,14 @@ async function workInPace(
 
     const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
     slowestMs = Math.max(slowestMs, wave.ms)
-    if (wave.answered) answeredAtMs.set(`${operation.name} ${name}`, awsNowMs())
-    const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
-    if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
-      const report = { answered: wave.answered, succeededAgain, failure: failureOf(wave.failed), isRepeat }
-      const settled = await settleCalls(
-        operation.name,
-        name,
-        report,
-        now.map((work) => work.name),
-      )
+    if (wave.ended) answeredAtMs.set(`${operation.name} ${name}`, awsNowMs())
+    const recovered = wave.done.some(({ record }) => faulted.has(record))
+    if (wave.failed.length > 0 || recovered || isRepeat || bucket.hold) {
+      const { answered, ended } = wave
+      const report = { answered, ended, recovered, failure: failureOf(wave.failed), isRepeat }
+      const names = now.map((work) => work.name)
+      const settled = await settleCalls(operation.name, name, report, names)
+      for (const one of names) worked.begun.delete(one)
       worked.bucket = settled.bucket
       await announceHold(operation, name, settled)
     }
@@ -131,7 +159,8 @@ async function workInPace(
   }
 }
 
-type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ms: number }
+/** Calls made at once. `answered` and `ended` as in `Report`; `ms`: how long the slowest took. */
+type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ended: boolean; ms: number }
 
 /** Tries them at once, at the moment that is reserved for them. When one is sent late, all count from then. */
 async function attempt(
@@ -144,7 +173,7 @@ async function attempt(
 ): Promise<Wave> {
   if (sendAtMs !== undefined) await sleepUntil(sendAtMs)
   const beganAtMs = awsNowMs()
-  const wave: Wave = { done: [], failed: [], answered: false, ms: 0 }
+  const wave: Wave = { done: [], failed: [], answered: false, ended: false, ms: 0 }
   const unsent = new Set(some)
   const allSent = Promise.withResolvers<number>()
   const onSend = (work: Work) => {
@@ -152,19 +181,22 @@ async function attempt(
     if (unsent.size === 0) allSent.resolve(awsNowMs())
   }
   const isQuick = !isRepeat && worked.bucket.hold === undefined
-  const limits = { remainingMs, beforeRepeat: () => reserveRepeat(operation, name) }
+  const limits = { remainingMs, beforeRepeat: () => reserveNextCall(operation, name, isRepeat) }
   const one = async (work: Work) => {
     const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isQuick)
     onSend(work)
     const ms = awsNowMs() - beganAtMs
     wave.ms = Math.max(wave.ms, ms)
     if (result instanceof OperationError) {
-      wave.answered ||= result.scope === 'item' && result.upstream !== undefined
+      const isWord = result.scope === 'item' && result.upstream !== undefined
+      wave.answered ||= isWord
+      wave.ended ||= isWord && result.queue !== 'wait'
       wave.failed.push({ work, error: result, beganAtMs })
       worked.failed.push({ work, error: result, beganAtMs })
     } else {
       // What ended without a call says nothing about the vendor.
       wave.answered ||= result.attempts > 0
+      wave.ended ||= result.attempts > 0
       wave.done.push({ ...work, detail: result, ms })
       worked.done.push({ ...work, detail: result, ms })
     }
@@ -172,22 +204,25 @@ async function attempt(
   const recordLate = async () => {
     if (sendAtMs === undefined || some.length === 0) return
     const sentAtMs = await allSent.promise
-    if (sentAtMs - sendAtMs > LATE_MS) await moveCalls(operation.name, name, sendAtMs, sentAtMs)
+    // Where this fails, the next calls may be a little early; those that were made count all the same.
+    if (sentAtMs - sendAtMs > LATE_MS) await moveCalls(operation.name, name, sendAtMs, sentAtMs).catch(() => {})
   }
   await Promise.all([...some.map(one), recordLate()])
   return wave
 }
 
 const NO_CALL_LEFT = {
-  en: 'The limit of its bucket has no call left for another try.',
+  en: 'The rate limit of this bucket leaves no call for another attempt.',
   zh: '所属限流分组已无剩余调用次数可供重试。',
 }
 
-/** Reserves the call of a quick second try. */
-async function reserveRepeat(operation: Operation, name: string): Promise<void> {
-  const wish = { names: [NAMELESS], isRepeat: false }
+/** Reserves another call for an item that is being tried. */
+async function reserveNextCall(operation: Operation, name: string, isRepeat: boolean): Promise<void> {
+  const wish = { names: [NAMELESS], isRepeat }
   const { granted, waitMs, sendAtMs } = await reserveCalls(operation.name, name, operation.pace, wish)
-  if (granted.length === 0) throw new OperationError('rate_limited', NO_CALL_LEFT, { retryAfterMs: waitMs })
+  // It is our limit and no refusal of the vendor's: only this item waits.
+  if (granted.length === 0)
+    throw new OperationError('unavailable', NO_CALL_LEFT, { retryAfterMs: waitMs, scope: 'user' })
   await sleepUntil(sendAtMs)
 }
 
@@ -196,10 +231,10 @@ function failureOf(failed: Failed[]): Failure | undefined {
   const common = failed.map(({ error }) => error).filter((error) => isCommon(error))
   const error = common.find(({ queue }) => queue === 'hold') ?? common[0]
   if (!error) return undefined
-  const { kind, scope, upstream, hint, retryAfterMs, queue } = error
+  const { kind, scope, upstream, hint, askedMs, retryAfterMs: leastMs, queue } = error
   const { code = null, requestId = null } = upstream ?? {}
-  const askedMs = kind === 'rate_limited' ? retryAfterMs : undefined
-  return { kind, scope, code, requestId, hint: hint.en, isCertain: queue === 'hold', calls: common.length, askedMs }
+  const isCertain = queue === 'hold'
+  return { kind, scope, code, requestId, hint: hint.en, isCertain, calls: common.length, askedMs, leastMs }
 }
 
 /** Whether it is, or may be, about more than this item and its user. What is wrong with one user's secret may be so with all. */
@@ -211,7 +246,7 @@ async function sleepUntil(atMs: number): Promise<void> {
   for (let leftMs = atMs - awsNowMs(); leftMs > 0; leftMs = atMs - awsNowMs()) await sleep(Math.ceil(leftMs))
 }
 
-/** One of each item. One that is killed while it steps aside does so twice; the other message is deleted. */
+/** One message of each item, which can have two where it was killed while it stepped aside; the other one is deleted. */
 const withoutCopies = (works: Work[]): Work[] => [
   ...new Map(works.map((work) => [fingerprint(work.target), work])).values(),
 ]

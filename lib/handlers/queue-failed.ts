@@ -21,16 +21,14 @@ import { areUntriedWaiting, type Bucket, type Hold, isTryingOthers, MAX_WAIT_MS,
 import type { Operation } from '../operation.ts'
 import { type Failed, isCommon, type Worked } from './queue-bucket.ts'
 import { type Done, type Left, outlived, parked, type Work } from './queue-record.ts'
-import { backoffMs, DAY_MS, HOUR_MS, ledgerWaitMs } from './queue-waits.ts'
+import { awsError, awsWaitMs, DAY_MS, HOUR_MS } from './queue-waits.ts'
 
 /** An item that keeps failing while the vendor answers others is parked after this. */
 const PATIENCE_MS = HOUR_MS / 2
 /** A month's quota may come back only with the next. */
 const QUOTA_PATIENCE_MS = 13 * DAY_MS
-/** SQS deletes a message silently after 14 days. One that is nearly as old is parked: redriven, it has 14 more. */
-const OUTLIVED_MS = 14 * DAY_MS - HOUR_MS
-/** One that has not been tried waits for its turn almost to the end. */
-const OUTLIVED_UNTRIED_MS = 14 * DAY_MS - HOUR_MS / 4
+/** SQS deletes a message silently after 14 days. One that would wait beyond is parked: redriven, it has 14 more. */
+const OUTLIVED_MS = 14 * DAY_MS - HOUR_MS / 4
 /** A repeat waits as long as its item has been failing, and no less than so many calls of its bucket take, or a minute. */
 const CALLS_BETWEEN = 150
 const MINUTE_MS = 60_000
@@ -49,8 +47,8 @@ export async function settleItems(
   const aside: { work: Work; waitMs: number }[] = []
   const end = (work: Work, detail: OutcomeDetail) => void ended.done.push({ ...work, detail, ms: 0 })
   const leave = (work: Work, waitMs: number, error?: OperationError) => {
-    if (ageMs(work) > (error ? OUTLIVED_MS : OUTLIVED_UNTRIED_MS)) end(work, parked(work.target, outlived()))
-    else ended.left.push({ record: work.record, waitMs, ...(error && { error }) })
+    if (ageMs(work) + waitMs < OUTLIVED_MS) ended.left.push({ record: work.record, waitMs, ...(error && { error }) })
+    else end(work, { ...parked(work.target, error ?? outlived()), hint: outlived().hint.en })
   }
   const waitForBucket = (work: Work, error?: OperationError) => {
     if (hold && isOverdue(work, hold)) end(work, endWithBucket(work.target, hold))
@@ -66,8 +64,7 @@ export async function settleItems(
     if (isOfBucket) return waitForBucket(work, error)
     const failingMs = awsNowMs() - (firstFailedAtMs ?? beganAtMs)
     if (isAtFault(error, failingMs, bucket, work.target.dryRun)) {
-      if (error.scope === 'bucket') error.scope = 'item'
-      end(work, parked(work.target, error))
+      end(work, { ...parked(work.target, error), scope: 'item' })
     } else if (error.patienceMs === undefined && failingMs >= DAY_MS) end(work, parked(work.target, error))
     else if (isRepeat && hold && isCommon(error)) waitForBucket(work, error)
     else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs, bucket), error)
@@ -79,7 +76,8 @@ export async function settleItems(
     failed.map((one) =>
       settle(one).catch((thrown) => {
         const error = toOperationError(thrown)
-        ended.left.push({ record: one.work.record, waitMs: ledgerWaitMs(error), error })
+        const { record } = one.work
+        ended.left.push({ record, waitMs: awsWaitMs('ledger', record, error), error })
       }),
     ),
   )
@@ -88,8 +86,8 @@ export async function settleItems(
     // Where this fails, the message may come again here and is worked twice, which does no harm.
     await Promise.allSettled(aside.map(({ work }) => recordAside(work.target)))
   } catch (thrown) {
-    const error = toOperationError(thrown)
-    for (const { work } of aside) leave(work, backoffMs(ageMs(work)), error)
+    const error = awsError(thrown)
+    for (const { work } of aside) leave(work, awsWaitMs('queue', work.record, error), error)
   }
   return ended
 }
@@ -130,18 +128,19 @@ const endWithBucket = (target: Target, { kind, scope, code, requestId, hint }: H
  * Whether an item that has been failing for so long is given up for its own sake. A dry run changes nothing, and nothing is lost
  * with it.
  */
-function isAtFault({ patienceMs }: OperationError, failingMs: number, bucket: Bucket, dryRun: boolean): boolean {
+function isAtFault({ patienceMs, scope }: OperationError, failingMs: number, bucket: Bucket, dryRun: boolean): boolean {
   if (patienceMs !== undefined) return failingMs >= patienceMs
-  // An item that succeeds at last shows that the vendor was at fault.
-  const { succeededAgainAtMs = 0 } = bucket
-  const nowMs = awsNowMs()
-  const sinceMs = Math.max(nowMs - failingMs, succeededAgainAtMs)
-  return (dryRun || areOthersAnswered(bucket, failingMs)) && nowMs - sinceMs >= PATIENCE_MS
+  if (scope === 'user' || scope === 'us') return dryRun && failingMs >= PATIENCE_MS
+  return (dryRun || areOthersAnswered(bucket, failingMs)) && aloneMs(bucket, failingMs) >= PATIENCE_MS
 }
 
+/** For how long an item has been failing since the vendor was last at fault. */
+const aloneMs = ({ recoveredAtMs = 0 }: Bucket, failingMs: number): number =>
+  Math.min(failingMs, awsNowMs() - recoveredAtMs)
+
 /** Whether the vendor has answered another item since the first failure of one, and since it was at fault itself. */
-const areOthersAnswered = ({ answeredAtMs = 0, succeededAgainAtMs = 0 }: Bucket, failingMs: number): boolean =>
-  answeredAtMs >= awsNowMs() - failingMs && answeredAtMs > succeededAgainAtMs
+const areOthersAnswered = ({ answeredAtMs = 0, recoveredAtMs = 0 }: Bucket, failingMs: number): boolean =>
+  answeredAtMs >= awsNowMs() - failingMs && answeredAtMs > recoveredAtMs
 
 /**
  * How long a repeat waits: for a user until the time in the ledger; an item that has been failing for so long as long again, but so that it is tried when its patience ends, and
@@ -156,7 +155,8 @@ function repeatWaitMs(
   if (scope === 'user') return Math.max(retryAfterMs, MINUTE_MS)
   const callsMs = perSecond === undefined && perMinute ? (CALLS_BETWEEN / perMinute) * MINUTE_MS : 0
   const leastMs = Math.max(MINUTE_MS, callsMs)
-  const toPatienceMs = failingMs < PATIENCE_MS ? PATIENCE_MS - failingMs : PATIENCE_MS
+  const alone = aloneMs(bucket, failingMs)
+  const toPatienceMs = alone < PATIENCE_MS ? PATIENCE_MS - alone : PATIENCE_MS
   const waitMs = Math.max(retryAfterMs, leastMs, Math.min(failingMs, toPatienceMs))
   return scope === 'bucket' && !areOthersAnswered(bucket, failingMs) ? Math.min(waitMs, MAX_WAIT_MS) : waitMs
 }

@@ -1,16 +1,13 @@
 /** What follows the work: writing and announcing outcomes, setting aside what needs an operator, making buckets wait. */
 import { audit, errorFields, framesOf } from '../audit.ts'
 import { publish } from '../aws/eventbridge.ts'
-import { isPermanent } from '../aws/sdk.ts'
 import { deferMessages, type OwnQueue, sendDeadLetter } from '../aws/sqs.ts'
-import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { readTarget, recordAnnounced, recordOutcome } from '../ledger/offboardings.ts'
-import { MAX_WAIT_MS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { finishSendings } from './completed.ts'
 import { type Done, type Left, named } from './queue-record.ts'
-import { backoffMs, ledgerWaitMs } from './queue-waits.ts'
+import { awsError, awsWaitMs, noteAnswer } from './queue-waits.ts'
 
 /**
  * Writes outcomes into the ledger, publishes them, parks what is to be parked, ends the sendings, and returns what must come
@@ -19,23 +16,20 @@ import { backoffMs, ledgerWaitMs } from './queue-waits.ts'
  */
 export async function finish(operation: Operation, done: Done[]): Promise<Left[]> {
   const left: Left[] = []
-  const keep = (some: Done[], thrown: unknown, waitMs: (one: Done) => number) => {
+  const keep = (service: 'ledger' | 'bus' | 'queue') => (some: Done[], thrown: unknown) => {
     audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
-    left.push(...some.map((one) => ({ record: one.record, waitMs: waitMs(one), error: toOperationError(thrown) })))
+    const error = awsError(thrown)
+    left.push(...some.map(({ record }) => ({ record, waitMs: awsWaitMs(service, record, error), error })))
   }
-  const written = await collect(done, write, (one, thrown) => {
-    keep([one], thrown, () => ledgerWaitMs(toOperationError(thrown)))
-  })
-  const sinceFinishedMs = ({ detail }: Done) => Date.now() - Date.parse(detail.finishedAt)
-  const announceAgain = (some: Done[], thrown: unknown) =>
-    keep(some, thrown, (one) => Math.max(isPermanent(thrown) ? MAX_WAIT_MS : 0, backoffMs(sinceFinishedMs(one))))
+  const written = await collect(done, write, keep('ledger'))
   try {
     await publish(written.map(({ detail }) => detail))
+    noteAnswer('bus')
   } catch (thrown) {
-    announceAgain(written, thrown)
+    keep('bus')(written, thrown)
     return left
   }
-  const ended = await collect(written, park, (one, thrown) => announceAgain([one], thrown))
+  const ended = await collect(written, park, keep('queue'))
   for (const one of ended) report(operation, one)
   await finishSendings(ended.flatMap(({ target }) => target ?? []))
   return left
@@ -45,14 +39,14 @@ export async function finish(operation: Operation, done: Done[]): Promise<Left[]
 async function collect(
   done: Done[],
   step: (one: Done) => Promise<Done>,
-  onError: (one: Done, thrown: unknown) => void,
+  onError: (some: Done[], thrown: unknown) => void,
 ): Promise<Done[]> {
   const results = await Promise.all(
     done.map(async (one) => {
       try {
         return [await step(one)]
       } catch (thrown) {
-        onError(one, thrown)
+        onError([one], thrown)
         return []
       }
     }),

@@ -74,7 +74,7 @@ export const outlived = () =>
     },
     {
       hint: {
-        en: 'Redrive it: it then waits for its turn anew.',
+        en: 'Redrive it to queue it again.',
         zh: '请重新投递，使其重新排队。',
       },
     },
@@ -85,12 +85,12 @@ export const lost = (work: Work): Done => ({ ...work, detail: parked(work.target
 
 const ENDED_CONTAINER = new OperationError(
   'internal',
-  { en: 'It ended the function that worked on it three times.', zh: '该任务三次导致处理它的函数终止。' },
+  { en: 'The function crashed three times while processing this item.', zh: '函数在处理该任务时三次崩溃。' },
   {
     scope: 'item',
     hint: {
-      en: "Read the function's log at the time of the three tries, and report what ended it. Redriven, it is tried again.",
-      zh: '请查看三次尝试时的函数日志，并反馈终止原因。重新投递后会再次尝试。',
+      en: "Check the function's log at those times and report the cause. Redrive it to try again.",
+      zh: '请查看当时的函数日志并反馈原因。重新投递后会再次尝试。',
     },
   },
 )

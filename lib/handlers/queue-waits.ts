@@ -1,28 +1,41 @@
-/**
- * How long messages wait when it is AWS that fails. A message that waits so from its first to its last day is received about 700
- * times (362 on the first day, then once an hour), and one of a held bucket 362 times; SQS would move it away at 1,000.
- */
-import type { OperationError } from '../error.ts'
+/** How long messages wait when it is AWS that fails. */
+import type { SQSRecord } from 'aws-lambda'
+import { isPermanent } from '../aws/sdk.ts'
+import { OperationError } from '../error.ts'
 import { MAX_WAIT_MS, MIN_WAIT_MS } from '../ledger/pace.ts'
 
 export const HOUR_MS = 60 * 60_000
 export const DAY_MS = 24 * HOUR_MS
 
-/** The wait before something is tried again that has been failing for so long. */
-export const backoffMs = (failingMs: number): number =>
-  failingMs > DAY_MS ? HOUR_MS : Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, failingMs))
+/** A message that was received so often comes once an hour: in 14 days not 1,000 times, when SQS would move it away. */
+const MANY_RECEIVES = 500
 
-/** Since when the ledger has not answered this container. */
-let ledgerFailedAtMs: number | undefined
+type Service = 'ledger' | 'queue' | 'bus'
 
-/** The ledger has answered. */
-export function noteLedger(): void {
-  ledgerFailedAtMs = undefined
+/** Since when a service has not worked for this container. */
+const failingSinceMs = new Map<Service, number>()
+
+/** The service has answered. */
+export function noteAnswer(service: Service): void {
+  failingSinceMs.delete(service)
 }
 
-/** How long to wait for the ledger: longer, the longer it has not answered this container. */
-export function ledgerWaitMs(error: OperationError): number {
-  ledgerFailedAtMs ??= Date.now()
-  const failingMs = Date.now() - ledgerFailedAtMs
-  return error.retryable ? backoffMs(failingMs) : Math.max(MAX_WAIT_MS, backoffMs(failingMs))
+/** How long to wait for a service: longer, the longer it has not worked for this container, and minutes where it refuses. */
+export function awsWaitMs(service: Service, { attributes }: SQSRecord, { retryable }: OperationError): number {
+  const sinceMs = failingSinceMs.get(service) ?? Date.now()
+  failingSinceMs.set(service, sinceMs)
+  if (Number(attributes.ApproximateReceiveCount) > MANY_RECEIVES) return HOUR_MS
+  return retryable ? Math.min(MAX_WAIT_MS, Math.max(MIN_WAIT_MS, Date.now() - sinceMs)) : MAX_WAIT_MS
+}
+
+/** The error for what a client of AWS threw. */
+export const awsError = (thrown: unknown): OperationError =>
+  thrown instanceof OperationError
+    ? thrown
+    : new OperationError(isPermanent(thrown) ? 'misconfigured' : 'unavailable', FAILED, { scope: 'us', hint: HINT })
+
+const FAILED = { en: 'A service of AWS did not do its part.', zh: 'AWS 服务未完成其部分。' }
+const HINT = {
+  en: "Check that the function may use its queues and the event bus, and AWS's health dashboard.",
+  zh: '请确认函数有权使用其队列与事件总线，并查看 AWS 健康状况页面。',
 }

@@ -7,6 +7,7 @@
  */
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { toOperationError } from '../error.ts'
+import { forgetBegun } from '../ledger/buckets.ts'
 import type { Operation } from '../operation.ts'
 import { partition } from '../partition.ts'
 import { enterLate, LEDGER_GROUP } from './event.ts'
@@ -14,7 +15,7 @@ import { workBucket } from './queue-bucket.ts'
 import { settleItems } from './queue-failed.ts'
 import { defer, finish } from './queue-finish.ts'
 import { type Done, type Left, readRecord, type Work } from './queue-record.ts'
-import { ledgerWaitMs } from './queue-waits.ts'
+import { awsWaitMs, noteAnswer } from './queue-waits.ts'
 import { bucketOf } from './work-item.ts'
 
 /**
@@ -37,15 +38,21 @@ export async function work(
   const buckets = Map.groupBy(works, ({ record, target }) => {
     return record.attributes.MessageGroupId ?? bucketOf(operation, target.input)
   })
-  await Promise.all(
+  const begun = await Promise.all(
     [...buckets].map(async ([name, some]) => {
       const worked = await workBucket(operation, name, some, { isRepeat, remainingMs })
       const settled = await settleItems(operation, worked, isRepeat)
       done.push(...settled.done)
       left.push(...settled.left)
+      return { name, some: some.filter((one) => worked.begun.has(one.name)) }
     }),
   )
   left.push(...(await finish(operation, done)))
+  const isLeft = new Set(left.map(({ record }) => record))
+  for (const { name, some } of begun) {
+    const names = some.filter(({ record }) => isLeft.has(record)).map((one) => one.name)
+    if (names.length > 0) await forgetBegun(operation.name, name, names).catch(() => {})
+  }
   await defer(operation, isRepeat ? 'RETRY_QUEUE_URL' : 'WORK_QUEUE_URL', left)
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
@@ -56,9 +63,10 @@ async function enterEvents(operation: Operation, records: SQSRecord[], remaining
   for (const record of records)
     try {
       await enterLate(operation, JSON.parse(record.body), remainingMs)
+      noteAnswer('ledger')
     } catch (thrown) {
       const error = toOperationError(thrown)
-      left.push({ record, waitMs: ledgerWaitMs(error), error })
+      left.push({ record, waitMs: awsWaitMs('ledger', record, error), error })
     }
   return left
 }

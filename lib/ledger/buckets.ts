@@ -6,7 +6,7 @@
 
 import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Item, type Key, updateItem } from '../aws/dynamodb.ts'
-import { type Kind, OperationError } from '../error.ts'
+import { OperationError } from '../error.ts'
 import {
   type Bucket,
   EMPTY,
@@ -14,6 +14,7 @@ import {
   holdAt,
   isTryingOthers,
   moveReserved,
+  NEEDS_OPERATOR,
   type Pace,
   type Report,
   type Reservation,
@@ -90,13 +91,19 @@ export const mustAnnounce = (hold: Hold): boolean =>
   !hold.isAnnounced &&
   ((NEEDS_OPERATOR.includes(hold.kind) && !isTryingOthers(hold)) || awsNowMs() - hold.sinceMs >= ANNOUNCED_AFTER_MS)
 
-const NEEDS_OPERATOR: Kind[] = ['misconfigured', 'quota_exhausted']
-
 /** Keeps in the ledger that the bucket's hold was announced. */
 export const recordHeld = (operation: string, name: string): Promise<void> =>
   change(operation, name, (bucket) => {
     const { hold, version } = bucket
     const next = hold ? { ...bucket, version: version + 1, hold: { ...hold, isAnnounced: true } } : bucket
+    return { next, result: undefined }
+  })
+
+/** Takes back that calls of these items were begun: they were not, or their end could not be written. */
+export const forgetBegun = (operation: string, name: string, names: string[]): Promise<void> =>
+  change(operation, name, (bucket) => {
+    const begun = (bucket.begun ?? []).filter(([one]) => !names.includes(one))
+    const next = begun.length < (bucket.begun?.length ?? 0) ? { ...bucket, version: bucket.version + 1, begun } : bucket
     return { next, result: undefined }
   })
 

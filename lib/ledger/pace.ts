@@ -43,9 +43,10 @@ export type Bucket = {
   /** Reservations that still count: when the calls were to be sent, and how many. Oldest first. */
   calls: [atMs: number, count: number][]
   hold?: Hold | undefined
-  /** When the vendor last answered an item, and when last an item succeeded that had failed before. */
+  /** When the vendor last ended an item, one way or the other. */
   answeredAtMs?: number | undefined
-  succeededAgainAtMs?: number | undefined
+  /** When the vendor last ended a hold that could be the fault of items, or an item for which it had been at fault. */
+  recoveredAtMs?: number | undefined
   /** When untried items last got calls, or were refused them because of a hold, and how many they got since the last repeat. */
   untriedAtMs?: number | undefined
   untriedCalls?: number | undefined
@@ -78,12 +79,22 @@ export type Reservation = {
 export type Failure = Pick<Hold, 'kind' | 'scope' | 'code' | 'requestId' | 'hint' | 'isCertain'> & {
   /** How many calls failed. */
   calls: number
-  /** What the vendor asks to wait. */
+  /** What the vendor asks to wait, or the shortest sensible wait where it does not say. */
   askedMs?: number | undefined
+  leastMs?: number | undefined
 }
 
-/** How calls ended: whether the vendor answered any item, and an item that had failed before succeeded. */
-export type Report = { answered: boolean; succeededAgain: boolean; failure?: Failure | undefined; isRepeat: boolean }
+/**
+ * How calls ended. `answered`: the vendor said something about an item, so that the bucket is well. `ended`: it ended one.
+ * `recovered`: it ended one for which it had been at fault.
+ */
+export type Report = {
+  answered: boolean
+  ended: boolean
+  recovered: boolean
+  failure?: Failure | undefined
+  isRepeat: boolean
+}
 
 /** Windows slide, and last longer than the vendor's by as much as one call may take longer to arrive than another. */
 const WINDOWS_MS = { perSecond: 1_050, perMinute: 60_600 } as const
@@ -104,7 +115,7 @@ const UNTRIED_MS = 90_000
 const REPEATS_MS = 3 * 60_000
 /** Untried items probe first. */
 const REPEAT_LAG_MS = 45_000
-const MOST_BEGUN = 20
+const MOST_BEGUN = 60
 const MOST_COUNTED = 1_000
 /** An item that was begun so often and never ended is not begun again. */
 const MOST_TIMES = 3
@@ -232,10 +243,10 @@ function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: n
 
 /**
  * What follows from how calls ended: an answer ends a hold, a failure without any begins or prolongs one. The items `names` have
- * ended or wait: they were not begun in vain. A repeat that fails begins none: untried items are tried first.
+ * ended or wait: they count as begun no more. A repeat that fails begins none: untried items are tried first.
  */
 export function settle(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
-  const { answered, succeededAgain, failure, isRepeat } = report
+  const { answered, ended, recovered, failure, isRepeat } = report
   const before = answered ? undefined : holdAt(bucket, atMs)
   const isHeld = failure && (failure.isCertain || (!answered && (!isRepeat || before)))
   return {
@@ -245,43 +256,49 @@ export function settle(bucket: Bucket, report: Report, names: string[], atMs: nu
     hold: isHeld ? prolong(before, failure, isRepeat, atMs) : before && goOn(before, isRepeat, atMs),
     // The vendor said when its window ends, and with that all calls before.
     ...(isHeld && failure.askedMs !== undefined && { calls: [] }),
-    ...(answered && { answeredAtMs: atMs }),
-    // The first answer after an outage says as much.
-    ...((succeededAgain || (answered && bucket.hold && !isTryingOthers(bucket.hold))) && { succeededAgainAtMs: atMs }),
+    ...(ended && { answeredAtMs: atMs }),
+    ...((recovered || (answered && bucket.hold && !bucket.hold.isCertain)) && { recoveredAtMs: atMs }),
   }
 }
 
 function prolong(
   before: Hold | undefined,
-  { calls, askedMs, ...reason }: Failure,
+  { calls, askedMs, leastMs, ...reason }: Failure,
   isRepeat: boolean,
   atMs: number,
 ): Hold {
-  const { sinceMs, failures, probes, isAnnounced } = before ?? { sinceMs: atMs, failures: 0, probes: 0 }
+  const { failures = 0, probes = 0 } = before ?? {}
+  // A quota has a patience of its own, and an operator is told what must be done now.
+  const isOther = before?.kind !== reason.kind
+  const isOtherPatience = isOther && [before?.kind, reason.kind].includes('quota_exhausted')
+  const isAnnounced = before?.isAnnounced && !(isOther && NEEDS_OPERATOR.includes(reason.kind))
   const hold = {
     ...reason,
-    sinceMs,
+    sinceMs: before && !isOtherPatience ? before.sinceMs : atMs,
     untilMs: atMs,
     failures: failures + (isRepeat ? 0 : calls),
     probes,
     ...(isAnnounced && { isAnnounced }),
   }
-  return goOn(hold, isRepeat, atMs, askedMs)
+  return goOn(hold, isRepeat, atMs, askedMs, leastMs)
 }
 
+/** Kinds that go on until an operator ends them. */
+export const NEEDS_OPERATOR: Kind[] = ['misconfigured', 'quota_exhausted']
+
 /** The hold after a probe that ended in no answer. */
-function goOn(hold: Hold, isRepeat: boolean, atMs: number, askedMs?: number): Hold {
+function goOn(hold: Hold, isRepeat: boolean, atMs: number, askedMs?: number, leastMs?: number): Hold {
   if (isTryingOthers(hold) && !isRepeat) return { ...hold, untilMs: atMs + MIN_WAIT_MS }
   const probes = hold.probes + 1
-  return { ...hold, probes, untilMs: atMs + probeWaitMs(hold.kind, probes, askedMs) }
+  return { ...hold, probes, untilMs: atMs + probeWaitMs(hold.kind, probes, askedMs, leastMs) }
 }
 
 /** The wait after so many probes in a row that failed: 5 s, doubled up to four minutes, and no less than the vendor asks for. */
-function probeWaitMs(kind: Kind, probes: number, askedMs = 0): number {
+function probeWaitMs(kind: Kind, probes: number, askedMs = 0, leastMs = 0): number {
   if (kind === 'quota_exhausted') return QUOTA_WAIT_MS
   // The vendor's own word is taken once.
   const doubledMs = askedMs > 0 && probes === 1 ? 0 : MIN_WAIT_MS * 2 ** Math.min(probes - 1, 10)
-  return Math.max(askedMs, Math.min(MAX_WAIT_MS, doubledMs))
+  return Math.max(askedMs, leastMs, Math.min(MAX_WAIT_MS, doubledMs))
 }
 
 /** The calls that were to be sent at `atMs` were sent at `sentAtMs`. */

@@ -64,7 +64,7 @@ export function judge(
     },
     {
       hint: hintFor(meaning, kind, answer, authorizeCommand),
-      retryAfterMs: waitMs(kind, response, answer, meaning, throttleMs),
+      ...waits(kind, response, answer, meaning, throttleMs),
       upstream,
       tokenRejected: 'tokenRejected' in meaning,
       final: meaning.final ?? false,
@@ -170,16 +170,18 @@ const names = (given: string[] = []) =>
 /** Waits come from outside: whatever is asked becomes one between a second and fifteen minutes. */
 const MAX_WAIT_MS = 15 * 60_000
 
-function waitMs(
+function waits(
   kind: Kind,
   { headers }: VendorResponse,
   answer: Answer,
   meaning: Meaning,
   throttleMs: number,
-): number | undefined {
-  if (kind !== 'rate_limited') return meaning.waitMs
+): { retryAfterMs: number | undefined; askedMs?: number } {
+  if (kind !== 'rate_limited') return { retryAfterMs: meaning.waitMs }
+  const within = (ms: number) => Math.min(Math.max(1_000, ms), MAX_WAIT_MS)
   const seconds = Number(headers['x-ogw-ratelimit-reset'] ?? headers['retry-after'])
-  const askedMs =
-    seconds > 0 ? Math.ceil(seconds * 1_000) : (answer.waitMs ?? Math.max(meaning.waitMs ?? 0, throttleMs))
-  return Math.min(Math.max(1_000, askedMs), MAX_WAIT_MS)
+  const askedMs = seconds > 0 ? Math.ceil(seconds * 1_000) : answer.waitMs
+  return askedMs === undefined
+    ? { retryAfterMs: within(Math.max(meaning.waitMs ?? 0, throttleMs)) }
+    : { retryAfterMs: within(askedMs), askedMs: within(askedMs) }
 }

@@ -34,7 +34,8 @@ const hold = () =>
     'feishu:default',
     {
       answered: false,
-      succeededAgain: false,
+      ended: false,
+      recovered: false,
       isRepeat: false,
       failure: {
         ...{ kind: 'misconfigured', scope: 'bucket', isCertain: true, code: '99991672', requestId: 'request-9' },

@@ -116,7 +116,9 @@ describe('a batch', () => {
     const acl = 'feishu-calendar-acl-subscribe' as const
     const attributes = { SentTimestamp: time, ApproximateFirstReceiveTimestamp: time }
     const calls = () => harness.sandbox.requests.filter(({ path }) => path.includes('/acls/')).length
-    expect((await harness.queue(acl, [itemOf(acl), itemOf(acl)], { attributes })).failed).toEqual([])
+    expect((await harness.queue(acl, [itemOf(acl), itemOf(acl, undefined, 'event-0')], { attributes })).failed).toEqual(
+      [],
+    )
     expect([calls(), harness.outcomes().length]).toEqual([2, 2])
 
     harness.sandbox.answer({ path: sampleOf(acl).route }, { ...broken, body: 'down' }, 6)
@@ -237,7 +239,7 @@ describe('an item that fails for now', () => {
   })
 
   test('is tried, and parked only then, when SQS is about to delete it', async () => {
-    const sentMsAgo = (14 * 24 - 0.5) * HOUR_MS
+    const sentMsAgo = (14 * 24 - 0.26) * HOUR_MS
     expect((await harness.queue(drive, files(1), { sentMsAgo })).failed).toEqual([])
     expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['changed'])
     const throttled = { status: 429, headers: { 'x-ogw-ratelimit-reset': '58' }, body: { code: 99991400, msg: '' } }
@@ -246,8 +248,43 @@ describe('an item that fails for now', () => {
     const [letter] = await harness.deadLetters()
     expect(letter?.messageAttributes).toMatchObject({
       kind: { StringValue: 'rate_limited' },
+      code: { StringValue: '99991400' },
       hint: { StringValue: expect.stringContaining('Redrive it') },
     })
+  })
+
+  test('that was parked is tried again, and not announced as what it was, when its event comes again', async () => {
+    harness.sandbox.answer({ path: path(1) }, { status: 403, body: { code: 1069603, msg: 'forbidden' } })
+    const batch = await harness.receive(drive, files(1))
+    await batch.deliver()
+    harness.sandbox.answer({ path: path(1) }, broken)
+    await batch.deliver()
+    harness.clock.pass(20 * MINUTE_MS)
+    expect((await harness.queue(drive, files(1), { isRepeat: true })).failed).toEqual([])
+    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['parked', 'changed'])
+  })
+
+  test('alone in its bucket has a day: its own answers are none about another', async () => {
+    harness.sandbox.answer({ path: path(1) }, { status: 400, body: { code: 1061045, msg: 'busy' } }, 10)
+    await harness.queue(drive, files(1))
+    const batch = await repeat(1)
+    harness.clock.pass(23 * HOUR_MS)
+    expect((await batch.deliver()).failed).toEqual([0])
+    harness.clock.pass(HOUR_MS)
+    expect((await batch.deliver()).failed).toEqual([])
+  })
+
+  test('for its user is not parked because the vendor answers others', async () => {
+    const ofUser = itemOf(drive, { file_token: 'doxcnSandbox09', file_type: 'docx', open_id: 'ou_sandbox_leaver' })
+    const denied = { type: 'AccessDeniedException', status: 400 }
+    harness.secrets.fail('GetSecretValue', denied, 1)
+    expect((await harness.queue(drive, [ofUser])).failed).toEqual([])
+    await answerAnother(2)
+    await answerAnother(3)
+    harness.clock.pass(2 * HOUR_MS)
+    harness.secrets.fail('GetSecretValue', denied, 1)
+    expect((await harness.queue(drive, [ofUser], { isRepeat: true })).failed).toEqual([0])
+    expect(harness.outcomes().filter(({ outcome }) => outcome === 'parked')).toEqual([])
   })
 
   test('because its document is being migrated holds back no other, and has a day', async () => {
@@ -354,6 +391,29 @@ describe('a bucket', () => {
     const reason = { outcome: 'parked', kind: 'misconfigured', scope: 'bucket', code: '99991672' }
     expect(harness.outcomes().filter(({ outcome }) => outcome)).toMatchObject([reason, reason])
     expect(holds()).toHaveLength(1)
+  })
+
+  test('counts no item as begun that was not tried', async () => {
+    const batch = await harness.receive(drive, files(1))
+    harness.retryAwsAtOnce()
+    for (let delivery = 0; delivery < 4; delivery++) {
+      harness.dynamoDb.fail('GetItem', { type: 'ThrottlingException', status: 400 }, 100)
+      expect((await batch.deliver({ remainingMs: delivery % 2 === 0 ? 29_000 : 12_000 })).failed).toEqual([0])
+      harness.dynamoDb.heal()
+    }
+    expect((await batch.deliver()).failed).toEqual([])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'changed' }])
+  })
+
+  test('whose quota is used up keeps its patience when a probe meets another fault', async () => {
+    const used = { status: 400, body: { code: 99991403, msg: 'used up' } }
+    harness.sandbox.answer({ path: /delete_subscribe/ }, used)
+    const batch = await harness.receive(drive, files(1, 2, 3), { sentMsAgo: 48 * 60 * MINUTE_MS })
+    await batch.deliver()
+    harness.clock.pass(6 * 60 * MINUTE_MS)
+    harness.sandbox.answer({ path: /delete_subscribe/ }, { status: 502, body: 'bad gateway' })
+    await batch.deliver()
+    expect(await harness.deadLetters()).toEqual([])
   })
 
   test('of a dry run is not held', async () => {

@@ -69,7 +69,7 @@ describe('in the ledger', () => {
     hint: 'Do it.',
     calls: 1,
   } as const
-  const report: Report = { answered: false, succeededAgain: false, isRepeat: false }
+  const report: Report = { answered: false, ended: false, recovered: false, isRepeat: false }
 
   test('a hold is known to all until an answer ends it, and is announced once', async () => {
     const [one, other] = [await startContainer(), await startContainer()]

@@ -266,7 +266,7 @@ describe('an offboarding', () => {
     for await (const header of listSendings(sending)) {
       const open = []
       for await (const one of listOpenTargets(header)) open.push(one)
-      expect(open).toEqual([{ target: targetOf(sending), queuedAt: AT }])
+      expect(open).toEqual([{ target: targetOf(sending), queuedAt: AT, sentAt: AT }])
     }
   })
 })

@@ -157,7 +157,8 @@ describe('a hold', () => {
   })
   const report = (rest: Partial<Report>): Report => ({
     answered: false,
-    succeededAgain: false,
+    ended: false,
+    recovered: false,
     isRepeat: false,
     ...rest,
   })
@@ -207,6 +208,19 @@ describe('a hold', () => {
     })
   })
 
+  test('is announced anew where an operator must act now, and a quota begins its patience', () => {
+    const before = held({ kind: 'unavailable', isCertain: false, sinceMs: NOW - 5_000_000, isAnnounced: true })
+    const announced = (kind: Failure['kind']) => settle(before, report({ failure: failure(kind) }), [], NOW).hold
+    expect(announced('timeout')).toMatchObject({ isAnnounced: true, sinceMs: NOW - 5_000_000 })
+    expect(announced('misconfigured')?.isAnnounced).toBeUndefined()
+    expect(announced('quota_exhausted')).toMatchObject({ sinceMs: NOW })
+  })
+
+  test('waits no less than is sensible where the vendor does not say for how long', () => {
+    expect(waitsOf(4, failure('rate_limited', { leastMs: 1_000 }))).toEqual([5, 10, 20, 40])
+    expect(waitsOf(4, failure('rate_limited', { leastMs: 60_000 }))).toEqual([60, 60, 60, 60])
+  })
+
   test('ends with an answer, and goes on with the next failure of the bucket', () => {
     expect(settle(held({}), report({ answered: true }), [], NOW).hold).toBeUndefined()
     const again = settle(held({ probes: 7 }), report({ answered: true, failure: failure('rate_limited') }), [], NOW)
@@ -216,9 +230,9 @@ describe('a hold', () => {
   })
 
   test('that was an outage starts the patience with failing items anew when it ends', () => {
-    const ends = (hold: Partial<Hold>) => settle(held(hold), report({ answered: true }), [], NOW).succeededAgainAtMs
-    expect(ends({ isCertain: false, failures: 300 })).toBe(NOW)
-    expect(ends({ isCertain: false, failures: 200, probes: 3 })).toBeUndefined()
+    const ends = (hold: Partial<Hold>) => settle(held(hold), report({ answered: true }), [], NOW).recoveredAtMs
+    expect(ends({ isCertain: false })).toBe(NOW)
+    expect(ends({ isCertain: true })).toBeUndefined()
   })
 
   test('goes on where the probe said nothing of the bucket', () => {
@@ -319,7 +333,7 @@ describe('an item that was begun', () => {
       ['a', 1],
       ['b', 1],
     ])
-    const ended: Report = { answered: true, succeededAgain: false, isRepeat: false }
+    const ended: Report = { answered: true, ended: true, recovered: false, isRepeat: false }
     expect(settle(bucket, ended, ['a'], NOW).begun).toEqual([['b', 1]])
   })
 
@@ -330,11 +344,11 @@ describe('an item that was begun', () => {
     expect(reserve(begun(3, 'b'), DRIVE, wished, NOW)).toMatchObject({ granted: ['a', 'c'], lost: ['b'] })
   })
 
-  test('is remembered among the last twenty', () => {
+  test('is remembered among the last sixty', () => {
     let bucket = EMPTY
-    for (let index = 0; index < 30; index++)
+    for (let index = 0; index < 90; index++)
       bucket = reserve(bucket, DINGTALK, { names: [`${index}`], isRepeat: false }, NOW + index * 100).bucket
-    expect(bucket.begun).toHaveLength(20)
-    expect(bucket.begun?.at(-1)).toEqual(['29', 1])
+    expect(bucket.begun).toHaveLength(60)
+    expect(bucket.begun?.at(-1)).toEqual(['89', 1])
   })
 })

@@ -30,8 +30,8 @@ export type Worked = { done: Done[]; failed: Failed[]; untried: Work[]; left: Le
 /** `isRepeat`: the items have failed before and stepped aside. */
 type Conditions = { isRepeat: boolean; remainingMs: () => number }
 
-/** When the vendor last answered an item of a bucket in this container, by operation and bucket. */
-const answeredAtMs = new Map<string, number>()
+/** What the ledger does not know yet of a bucket, by operation and bucket: when the vendor last answered an item, and which ended. */
+const news = new Map<string, { answeredAtMs?: number; ended: Set<string> }>()
 
 /**
  * Works through items of a bucket: as many at once as its limit allows, and fewer while it is held. What is done already is only
@@ -54,11 +54,10 @@ export async function workBucket(
     ])
     noteLedger()
     const ended = new Set<Work>()
-    for (const { work, isDone, isParked, outcome } of known)
-      if (isParked && conditions.isRepeat) {
-        // A copy of a message that has ended: what is redriven comes through the other queue.
-        ended.add(work)
-      } else if (isDone && outcome) {
+    // Parked with another message, it was sent twice: what is redriven comes through the other queue.
+    for (const { work, isDone, parkedWith, outcome } of known)
+      if (conditions.isRepeat && parkedWith !== undefined && parkedWith !== work.record.messageId) ended.add(work)
+      else if (isDone && outcome) {
         ended.add(work)
         worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
       }
@@ -79,12 +78,21 @@ export async function workBucket(
   return worked
 }
 
-const reserveFor = (operation: Operation, name: string, some: Work[], { isRepeat }: Conditions) =>
-  reserveCalls(operation.name, name, operation.pace, {
-    names: some.map((work) => work.name),
-    isRepeat,
-    answeredAtMs: answeredAtMs.get(`${operation.name} ${name}`),
-  })
+async function reserveFor(operation: Operation, name: string, some: Work[], { isRepeat }: Conditions) {
+  const { answeredAtMs, ended } = newsOf(operation, name)
+  const names = some.map((work) => work.name)
+  const wish = { names, isRepeat, answeredAtMs, ended: [...ended] }
+  const reservation = await reserveCalls(operation.name, name, operation.pace, wish)
+  if (reservation.granted.length > 0) for (const one of wish.ended) ended.delete(one)
+  return reservation
+}
+
+function newsOf(operation: Operation, name: string) {
+  const key = `${operation.name} ${name}`
+  const known = news.get(key) ?? { ended: new Set<string>() }
+  news.set(key, known)
+  return known
+}
 
 /** Tries them as the bucket allows, until none is left, the bucket is held, or time is short. */
 async function workInPace(
@@ -113,16 +121,14 @@ async function workInPace(
 
     const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
     slowestMs = Math.max(slowestMs, wave.ms)
-    if (wave.answered) answeredAtMs.set(`${operation.name} ${name}`, awsNowMs())
+    const names = now.map((work) => work.name)
+    const known = newsOf(operation, name)
+    if (wave.answered) known.answeredAtMs = awsNowMs()
     const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
     if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
       const report = { answered: wave.answered, succeededAgain, failure: failureOf(wave.failed), isRepeat }
-      const settled = await settleCalls(
-        operation.name,
-        name,
-        report,
-        now.map((work) => work.name),
-      )
+      const settled = await settleCalls(operation.name, name, report, names)
+      for (const one of names) known.ended.delete(one)
       worked.bucket = settled.bucket
       await announceHold(operation, name, settled)
     }
@@ -157,6 +163,7 @@ async function attempt(
   const one = async (work: Work) => {
     const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isQuick)
     onSend(work)
+    if (sendAtMs !== undefined) newsOf(operation, name).ended.add(work.name)
     const ms = awsNowMs() - beganAtMs
     wave.ms = Math.max(wave.ms, ms)
     if (result instanceof OperationError) {

@@ -75,14 +75,14 @@ async function write(one: Done): Promise<Done> {
 async function park(one: Done): Promise<Done> {
   const { record, target, detail } = one
   if (detail.outcome !== 'parked') return one
+  // Before the letter, so that a redrive of it finds a target that may be tried again.
+  if (target) await recordAnnounced(target, record.messageId)
   if (!target?.dryRun) {
     const { kind, code, hint, requestId } = detail
     const deduplicationId = fingerprint(record.messageId, 'parked')
     const letter = { body: record.body, group: deduplicationId, deduplicationId }
     await sendDeadLetter(letter, { kind, code, hint, requestId })
   }
-  // After the letter: a message of the second queue whose target is parked and announced adds none.
-  if (target) await recordAnnounced(target)
   return one
 }
 

@@ -113,8 +113,8 @@ export type Known = {
   outcome?: Outcome
   /** It is not called again: it is done, or parked and its event is not published yet. */
   isDone: boolean
-  /** It is parked, its event is published and its letter is sent. */
-  isParked?: true
+  /** It is parked and its event is published: the id of the message that it came with, where there was one. */
+  parkedWith?: string | null
   /** When the first of its tries failed; missing where none has. */
   firstFailedAtMs?: number
 }
@@ -123,16 +123,17 @@ export type Known = {
 export async function readTarget(target: Target): Promise<Known | undefined> {
   const { item } = await getItem(getTargetKey(target))
   if (!item) return undefined
-  const { outcome, isAnnounced, firstFailedAtMs } = item as Item & {
+  const { outcome, isAnnounced, messageId, firstFailedAtMs } = item as Item & {
     outcome?: string
     isAnnounced?: boolean
+    messageId?: string
     firstFailedAtMs?: number
   }
   return {
     ...(firstFailedAtMs !== undefined && { firstFailedAtMs }),
     ...(outcome !== undefined && { outcome: outcomeOf(item) }),
     isDone: outcome !== undefined && (DONE.includes(outcome) || !isAnnounced),
-    ...(outcome === 'parked' && isAnnounced && { isParked: true }),
+    ...(outcome === 'parked' && isAnnounced && { parkedWith: messageId ?? null }),
   }
 }
 
@@ -191,7 +192,8 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   return written.ok || !written.item ? outcome : outcomeOf(written.item)
 }
 
-/** The parked target's event is published: if the target comes again, it is tried again. */
-export async function recordAnnounced(target: Target): Promise<void> {
-  await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
+/** The parked target's event is published, and the message that it came with ends: if the target comes again, it is tried again. */
+export async function recordAnnounced(target: Target, messageId?: string): Promise<void> {
+  const set = { isAnnounced: true, ...(messageId !== undefined && { messageId }) }
+  await updateItem(getTargetKey(target), { set, when: { outcome: 'parked' } })
 }

@@ -171,15 +171,44 @@ test('items that step aside twice, as their function was killed in between, are 
   expect(run.outcomes).toHaveLength(12)
 })
 
-test.each(['killed-before', 'killed-after'] as const)('a parked item has its letter though its function is %s it', async (fault) => {
-  let letters = 0
+test.each(['killed-before', 'killed-after'] as const)(
+  'a parked item has its letter though its function is %s it',
+  async (fault) => {
+    let letters = 0
+    const run = await runBucket({
+      operation: approval,
+      items: 12,
+      vendor: ({ item }) => (item === 1 ? specOf(approval).failure : undefined),
+      aws: (name) => (name === 'SendMessage' && ++letters === 1 ? fault : undefined),
+    })
+    expect(run.parked).toEqual([1])
+  },
+)
+
+test('a document that fails once and then kills its container is parked within 2 hours, whatever comes in between', async () => {
+  let tries = 0
   const run = await runBucket({
-    operation: approval,
-    items: 12,
-    vendor: ({ item }) => (item === 1 ? specOf(approval).failure : undefined),
-    aws: (name) => (name === 'SendMessage' && ++letters === 1 ? fault : undefined),
+    operation: drive,
+    items: 1_500,
+    vendor({ item }) {
+      if (item !== 3) return undefined
+      return tries++ === 0 ? specOf(drive).failure : { fault: 'killed', handled: false }
+    },
   })
-  expect(run.parked).toEqual([1])
+  expect(run.parked).toEqual([3])
+  expect(run.ending(3).atMs).toBeLessThan(2 * HOUR_MS)
+  expect(tries).toBe(4)
+})
+
+test('items whose end cannot be written again and again have killed nothing', async () => {
+  let writes = 0
+  const run = await runBucket({
+    operation: drive,
+    items: 30,
+    aws: (name, atMs) =>
+      name === 'UpdateItem' && atMs > 1_000 && atMs < HOUR_MS && writes++ % 5 !== 0 ? 'failed' : undefined,
+  })
+  expect(run.parked).toEqual([])
 })
 
 describe('an item that kills its container', () => {

@@ -330,11 +330,19 @@ describe('an item that was begun', () => {
     expect(reserve(begun(3, 'b'), DRIVE, wished, NOW)).toMatchObject({ granted: ['a', 'c'], lost: ['b'] })
   })
 
-  test('is remembered among the last twenty', () => {
+  test('and ended makes room for others, as soon as its container asks again', () => {
+    const wished = { names: ['c'], isRepeat: false, ended: ['a', 'c'] }
+    expect(reserve(begun(1, 'a', 'b', 'c'), DRIVE, wished, NOW).bucket.begun).toEqual([
+      ['b', 1],
+      ['c', 1],
+    ])
+  })
+
+  test('is remembered among the last hundred', () => {
     let bucket = EMPTY
-    for (let index = 0; index < 30; index++)
+    for (let index = 0; index < 130; index++)
       bucket = reserve(bucket, DINGTALK, { names: [`${index}`], isRepeat: false }, NOW + index * 100).bucket
-    expect(bucket.begun).toHaveLength(20)
-    expect(bucket.begun?.at(-1)).toEqual(['29', 1])
+    expect(bucket.begun).toHaveLength(100)
+    expect(bucket.begun?.at(-1)).toEqual(['129', 1])
   })
 })

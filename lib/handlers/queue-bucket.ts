@@ -123,10 +123,10 @@ async function workInPace(
     slowestMs = Math.max(slowestMs, wave.ms)
     const names = now.map((work) => work.name)
     const known = newsOf(operation, name)
-    if (wave.answered) known.answeredAtMs = awsNowMs()
+    if (wave.answered) known.answeredAtMs = wave.beganAtMs
     const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
     if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
-      const report = { answered: wave.answered, succeededAgain, failure: failureOf(wave.failed), isRepeat }
+      const report = { answeredAtMs: wave.answered ? wave.beganAtMs : undefined, succeededAgain, failure: failureOf(wave.failed), isRepeat }
       const settled = await settleCalls(operation.name, name, report, names)
       for (const one of names) known.ended.delete(one)
       worked.bucket = settled.bucket
@@ -138,7 +138,7 @@ async function workInPace(
   }
 }
 
-type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ms: number }
+type Wave = { done: Done[]; failed: Failed[]; answered: boolean; beganAtMs: number; ms: number }
 
 /** Tries them at once, at the moment that is reserved for them. When one is sent late, all count from then. */
 async function attempt(
@@ -151,7 +151,7 @@ async function attempt(
 ): Promise<Wave> {
   if (sendAtMs !== undefined) await sleepUntil(sendAtMs)
   const beganAtMs = awsNowMs()
-  const wave: Wave = { done: [], failed: [], answered: false, ms: 0 }
+  const wave: Wave = { done: [], failed: [], answered: false, beganAtMs, ms: 0 }
   const unsent = new Set(some)
   const allSent = Promise.withResolvers<number>()
   const onSend = (work: Work) => {

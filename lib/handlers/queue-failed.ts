@@ -137,9 +137,12 @@ function isAtFault({ patienceMs }: OperationError, failingMs: number, bucket: Bu
   return (dryRun || areOthersAnswered(bucket, failingMs)) && nowMs - sinceMs >= PATIENCE_MS
 }
 
-/** Whether the vendor has answered another item since the first failure of one, and since it was at fault itself. */
+/**
+ * Whether the vendor has answered a later call for another item than the first that failed for one, and since it was at fault itself.
+ * Calls that were sent together say nothing: an outage may have begun among them.
+ */
 const areOthersAnswered = ({ answeredAtMs = 0, succeededAgainAtMs = 0 }: Bucket, failingMs: number): boolean =>
-  answeredAtMs >= awsNowMs() - failingMs && answeredAtMs > succeededAgainAtMs
+  answeredAtMs > awsNowMs() - failingMs && answeredAtMs > succeededAgainAtMs
 
 /**
  * How long a repeat waits: for a user until the time in the ledger; an item that has been failing for so long as long again, but so that it is tried when its patience ends, and

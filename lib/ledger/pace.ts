@@ -43,7 +43,7 @@ export type Bucket = {
   /** Reservations that still count: when the calls were to be sent, and how many. Oldest first. */
   calls: [atMs: number, count: number][]
   hold?: Hold | undefined
-  /** When the vendor last answered an item, and when last an item succeeded that had failed before. */
+  /** When the last call was sent that the vendor answered, and when last an item succeeded that had failed before. */
   answeredAtMs?: number | undefined
   succeededAgainAtMs?: number | undefined
   /** When untried items last got calls, or were refused them because of a hold, and how many they got since the last repeat. */
@@ -87,8 +87,16 @@ export type Failure = Pick<Hold, 'kind' | 'scope' | 'code' | 'requestId' | 'hint
   askedMs?: number | undefined
 }
 
-/** How calls ended: whether the vendor answered any item, and an item that had failed before succeeded. */
-export type Report = { answered: boolean; succeededAgain: boolean; failure?: Failure | undefined; isRepeat: boolean }
+/**
+ * How calls ended. `answeredAtMs`: when they were sent, where the vendor answered any of the items. `succeededAgain`: whether an item
+ * succeeded that had failed before.
+ */
+export type Report = {
+  answeredAtMs?: number | undefined
+  succeededAgain: boolean
+  failure?: Failure | undefined
+  isRepeat: boolean
+}
 
 /** Windows slide, and last longer than the vendor's by as much as one call may take longer to arrive than another. */
 const WINDOWS_MS = { perSecond: 1_050, perMinute: 60_600 } as const
@@ -242,7 +250,8 @@ function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: n
  * ended or wait: they were not begun in vain. A repeat that fails begins none: untried items are tried first.
  */
 export function settle(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
-  const { answered, succeededAgain, failure, isRepeat } = report
+  const { answeredAtMs, succeededAgain, failure, isRepeat } = report
+  const answered = answeredAtMs !== undefined
   const before = answered ? undefined : holdAt(bucket, atMs)
   const isHeld = failure && (failure.isCertain || (!answered && (!isRepeat || before)))
   return {
@@ -252,7 +261,7 @@ export function settle(bucket: Bucket, report: Report, names: string[], atMs: nu
     hold: isHeld ? prolong(before, failure, isRepeat, atMs) : before && goOn(before, isRepeat, atMs),
     // The vendor said when its window ends, and with that all calls before.
     ...(isHeld && failure.askedMs !== undefined && { calls: [] }),
-    ...(answered && { answeredAtMs: atMs }),
+    ...(answered && { answeredAtMs: Math.max(answeredAtMs, bucket.answeredAtMs ?? 0) }),
     // The first answer after an outage says as much.
     ...((succeededAgain || (answered && bucket.hold && !isTryingOthers(bucket.hold))) && { succeededAgainAtMs: atMs }),
   }

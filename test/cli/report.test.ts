@@ -33,7 +33,6 @@ const hold = () =>
     DRIVE,
     'feishu:default',
     {
-      answered: false,
       succeededAgain: false,
       isRepeat: false,
       failure: {

@@ -248,6 +248,22 @@ describe('a long outage of the vendor', () => {
     expect(run.holds).toHaveLength(1)
   })
 
+  test.each([
+    [ding, 10, 4],
+    [ding, 100, 13],
+    ['feishu-drive-unsubscribe', 50, 15],
+  ])('%s, 6 h, that begins among calls sent together: none of %i items is parked', async (operation, items, answered) => {
+    let calls = 0
+    const run = await runBucket({
+      operation,
+      items,
+      vendor: ({ item, atMs }) =>
+        item !== undefined && atMs < 6 * HOUR_MS && ++calls > answered ? down : undefined,
+    })
+    expect(run.parked).toEqual([])
+    expect(run.lastMs()).toBeLessThan(6 * HOUR_MS + ALL_RESUME_MS + specOf(operation).floorMs(items) * 1.2)
+  })
+
   test.each([acl, ding])('%s, 30 h: only what is older than 24 h is parked, with its reason', async (operation) => {
     const endsMs = 30 * HOUR_MS
     const laterMs = 8 * HOUR_MS

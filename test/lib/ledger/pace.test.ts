@@ -156,7 +156,6 @@ describe('a hold', () => {
     ...rest,
   })
   const report = (rest: Partial<Report>): Report => ({
-    answered: false,
     succeededAgain: false,
     isRepeat: false,
     ...rest,
@@ -208,15 +207,15 @@ describe('a hold', () => {
   })
 
   test('ends with an answer, and goes on with the next failure of the bucket', () => {
-    expect(settle(held({}), report({ answered: true }), [], NOW).hold).toBeUndefined()
-    const again = settle(held({ probes: 7 }), report({ answered: true, failure: failure('rate_limited') }), [], NOW)
+    expect(settle(held({}), report({ answeredAtMs: NOW }), [], NOW).hold).toBeUndefined()
+    const again = settle(held({ probes: 7 }), report({ answeredAtMs: NOW, failure: failure('rate_limited') }), [], NOW)
     expect(again.hold).toMatchObject({ sinceMs: NOW, probes: 1 })
-    const single = report({ answered: true, failure: failure('unavailable') })
+    const single = report({ answeredAtMs: NOW, failure: failure('unavailable') })
     expect(settle(held({}), single, [], NOW).hold).toBeUndefined()
   })
 
   test('that was an outage starts the patience with failing items anew when it ends', () => {
-    const ends = (hold: Partial<Hold>) => settle(held(hold), report({ answered: true }), [], NOW).succeededAgainAtMs
+    const ends = (hold: Partial<Hold>) => settle(held(hold), report({ answeredAtMs: NOW }), [], NOW).succeededAgainAtMs
     expect(ends({ isCertain: false, failures: 300 })).toBe(NOW)
     expect(ends({ isCertain: false, failures: 200, probes: 3 })).toBeUndefined()
   })
@@ -319,7 +318,7 @@ describe('an item that was begun', () => {
       ['a', 1],
       ['b', 1],
     ])
-    const ended: Report = { answered: true, succeededAgain: false, isRepeat: false }
+    const ended: Report = { answeredAtMs: NOW, succeededAgain: false, isRepeat: false }
     expect(settle(bucket, ended, ['a'], NOW).begun).toEqual([['b', 1]])
   })
 

@@ -6,7 +6,7 @@ import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { moveCalls, reserveCalls, settleCalls } from '../ledger/buckets.ts'
 import { readTarget } from '../ledger/offboardings.ts'
-import { type Bucket, EMPTY, type Failure, NAMELESS } from '../ledger/pace.ts'
+import { type Bucket, EMPTY, type Failure, MAX_WAIT_MS, NAMELESS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { partition } from '../partition.ts'
 import { announceHold } from './queue-hold.ts'
@@ -116,7 +116,11 @@ async function workInPace(
     const [now, untried] = partition(others, (work) => granted.includes(work.name))
     worked.untried = untried
     worked.done.push(...given.map(lost))
-    if (granted.length === 0) return
+    if (granted.length === 0) {
+      // The next probe of a quota is hours away.
+      if (!isRepeat && !(await announceHold(operation, name, { bucket }))) waitToAnnounce(worked)
+      return
+    }
     if (now.length === 0) continue
 
     const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
@@ -124,18 +128,30 @@ async function workInPace(
     const names = now.map((work) => work.name)
     const known = newsOf(operation, name)
     if (wave.answered) known.answeredAtMs = wave.beganAtMs
+    let isAnnounced = true
     const succeededAgain = wave.done.some(({ record }) => failedBefore.has(record))
     if (wave.failed.length > 0 || succeededAgain || isRepeat || bucket.hold) {
-      const report = { answeredAtMs: wave.answered ? wave.beganAtMs : undefined, succeededAgain, failure: failureOf(wave.failed), isRepeat }
+      const report = {
+        answeredAtMs: wave.answered ? wave.beganAtMs : undefined,
+        succeededAgain,
+        failure: failureOf(wave.failed),
+        isRepeat,
+      }
       const settled = await settleCalls(operation.name, name, report, names)
       for (const one of names) known.ended.delete(one)
       worked.bucket = settled.bucket
-      await announceHold(operation, name, settled)
+      isAnnounced = await announceHold(operation, name, settled)
     }
     const { hold } = worked.bucket
     if (hold) worked.waitMs = hold.untilMs - awsNowMs()
+    if (!isAnnounced) waitToAnnounce(worked)
     if (hold || isAlone) return
   }
+}
+
+/** The bucket is looked at again soon. */
+function waitToAnnounce(worked: Worked): void {
+  worked.waitMs = Math.min(worked.waitMs, MAX_WAIT_MS)
 }
 
 type Wave = { done: Done[]; failed: Failed[]; answered: boolean; beganAtMs: number; ms: number }

@@ -43,6 +43,8 @@ export type Bucket = {
   /** Reservations that still count: when the calls were to be sent, and how many. Oldest first. */
   calls: [atMs: number, count: number][]
   hold?: Hold | undefined
+  /** The hold that was announced last. */
+  announced?: { kind: Kind; atMs: number } | undefined
   /** When the last call was sent that the vendor answered, and when last an item succeeded that had failed before. */
   answeredAtMs?: number | undefined
   succeededAgainAtMs?: number | undefined

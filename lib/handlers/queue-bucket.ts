@@ -6,7 +6,7 @@ import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { moveCalls, reserveCalls, settleCalls } from '../ledger/buckets.ts'
 import { readTarget } from '../ledger/offboardings.ts'
-import { type Bucket, EMPTY, type Failure, NAMELESS } from '../ledger/pace.ts'
+import { type Bucket, EMPTY, type Failure, MAX_WAIT_MS, NAMELESS } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 import { partition } from '../partition.ts'
 import { announceHold } from './queue-hold.ts'
@@ -38,8 +38,8 @@ export type Worked = {
 /** `isRepeat`: the items have failed before and stepped aside. */
 type Conditions = { isRepeat: boolean; remainingMs: () => number }
 
-/** When the vendor last answered an item of a bucket in this container, by operation and bucket. */
-const answeredAtMs = new Map<string, number>()
+/** What the ledger does not know yet of a bucket, by operation and bucket: when the vendor last answered an item, and which ended. */
+const news = new Map<string, { answeredAtMs?: number; ended: Set<string> }>()
 
 /**
  * Works through items of a bucket: as many at once as its limit allows, and fewer while it is held. What is done already is only
@@ -137,7 +137,11 @@ async function workInPace(
     const [now, untried] = partition(others, (work) => granted.includes(work.name))
     worked.untried = untried
     worked.done.push(...given.map(lost))
-    if (granted.length === 0) return
+    if (granted.length === 0) {
+      // The next probe of a quota is hours away.
+      if (!isRepeat && !(await announceHold(operation, name, { bucket }))) waitToAnnounce(worked)
+      return
+    }
     if (now.length === 0) continue
 
     const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
@@ -151,10 +155,11 @@ async function workInPace(
       const settled = await settleCalls(operation.name, name, report, names)
       for (const one of names) worked.begun.delete(one)
       worked.bucket = settled.bucket
-      await announceHold(operation, name, settled)
+      isAnnounced = await announceHold(operation, name, settled)
     }
     const { hold } = worked.bucket
     if (hold) worked.waitMs = hold.untilMs - awsNowMs()
+    if (!isAnnounced) waitToAnnounce(worked)
     if (hold || isAlone) return
   }
 }
@@ -185,6 +190,7 @@ async function attempt(
   const one = async (work: Work) => {
     const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isQuick)
     onSend(work)
+    if (sendAtMs !== undefined) newsOf(operation, name).ended.add(work.name)
     const ms = awsNowMs() - beganAtMs
     wave.ms = Math.max(wave.ms, ms)
     if (result instanceof OperationError) {

@@ -77,8 +77,6 @@ async function park(one: Done): Promise<Done> {
     const letter = { body: record.body, group: deduplicationId, deduplicationId }
     await sendDeadLetter(letter, { kind, code, hint, requestId })
   }
-  // After the letter: a message of the second queue whose target is parked and announced adds none.
-  if (target) await recordAnnounced(target)
   return one
 }
 

@@ -6,24 +6,27 @@ import type { Bucket, Hold } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 
 /**
- * Announces the bucket's hold where an operator must end it, or has to know. An event that could not be published is published at the next
- * probe.
+ * Announces the bucket's hold where an operator must end it, or has to know. False when the event could not be published: it is when the
+ * bucket is looked at again.
  */
 export async function announceHold(
   { name: operation }: Operation,
   bucket: string,
-  { bucket: { hold }, released }: { bucket: Bucket; released: Hold | undefined },
-): Promise<void> {
+  { bucket: known, released }: { bucket: Bucket; released?: Hold | undefined },
+): Promise<boolean> {
+  const { hold } = known
   if (released?.isAnnounced) audit({ message: 'released', operation, bucket, since: timeOf(released.sinceMs) })
-  if (!hold || !mustAnnounce(hold)) return
+  if (!hold || !mustAnnounce(known)) return true
   const { kind, scope, code, requestId, hint } = hold
   const reason = { operation, bucket, kind, scope, code, requestId, hint, since: timeOf(hold.sinceMs) }
   try {
     await publishHeld({ ...reason, nextTryAt: timeOf(hold.untilMs) })
     audit({ message: 'held', ...reason })
     await recordHeld(operation, bucket)
+    return true
   } catch (thrown) {
     audit({ message: 'failed', operation, bucket, stack: framesOf(thrown) })
+    return false
   }
 }
 

@@ -86,16 +86,23 @@ export const settleCalls = (
     return { next: bucket, result: { bucket, released: bucket.hold ? undefined : holdAt(before, nowMs) } }
   })
 
-/** Whether the hold is to be announced: one that an operator must end, or that has lasted for an hour. */
-export const mustAnnounce = (hold: Hold): boolean =>
-  !hold.isAnnounced &&
-  ((NEEDS_OPERATOR.includes(hold.kind) && !isTryingOthers(hold)) || awsNowMs() - hold.sinceMs >= ANNOUNCED_AFTER_MS)
+/**
+ * Whether the bucket's hold is to be announced: one that an operator must end, unless one of that kind was within the hour, or that
+ * has lasted for an hour.
+ */
+export function mustAnnounce({ hold, announced }: Bucket): boolean {
+  if (!hold || hold.isAnnounced) return false
+  const isLong = (sinceMs: number) => awsNowMs() - sinceMs >= ANNOUNCED_AFTER_MS
+  const isNews = announced?.kind !== hold.kind || isLong(announced.atMs)
+  return (NEEDS_OPERATOR.includes(hold.kind) && !isTryingOthers(hold) && isNews) || isLong(hold.sinceMs)
+}
 
 /** Keeps in the ledger that the bucket's hold was announced. */
 export const recordHeld = (operation: string, name: string): Promise<void> =>
   change(operation, name, (bucket) => {
     const { hold, version } = bucket
-    const next = hold ? { ...bucket, version: version + 1, hold: { ...hold, isAnnounced: true } } : bucket
+    const announced = hold && { kind: hold.kind, atMs: awsNowMs() }
+    const next = hold ? { ...bucket, version: version + 1, announced, hold: { ...hold, isAnnounced: true } } : bucket
     return { next, result: undefined }
   })
 

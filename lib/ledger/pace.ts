@@ -58,9 +58,14 @@ export type Bucket = {
 
 /**
  * What asks for calls: the `names` of its items, in order. A repeat is the call of an item that has failed and stepped aside.
- * `answeredAtMs`: when the vendor last answered one of the bucket's items, as far as the caller knows.
+ * As far as the caller knows: when the vendor last answered one of the bucket's items, and which have `ended` since it last asked.
  */
-export type Wish = { names: string[]; isRepeat: boolean; answeredAtMs?: number | undefined }
+export type Wish = {
+  names: string[]
+  isRepeat: boolean
+  answeredAtMs?: number | undefined
+  ended?: string[] | undefined
+}
 
 /**
  * The items whose calls may be sent at the time asked for; when more may be, if not all; and the bucket with them counted.
@@ -133,8 +138,9 @@ export const holdAt = ({ hold }: Bucket, atMs: number): Hold | undefined =>
 
 /** Reserves calls for the first of the items that are sent at `atMs`. `speed`: how much faster than documented windows pass. */
 export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, speed = 1): Reservation {
-  const { isRepeat, answeredAtMs } = wish
-  const timesBegun = new Map(bucket.begun)
+  const { isRepeat, answeredAtMs, ended = [] } = wish
+  const begun = (bucket.begun ?? []).filter(([name]) => !ended.includes(name))
+  const timesBegun = new Map(begun)
   const wasBegun = (times: number) => (name: string) => (timesBegun.get(name) ?? 0) >= times
   const lost = wish.names.filter(wasBegun(MOST_TIMES))
   const names = wish.names.filter((name) => !lost.includes(name))
@@ -182,7 +188,7 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
         [atMs, granted.length],
       ],
       hold: hold && { ...hold, untilMs: atMs + PROBE_ROUND_MS },
-      begun: begin(bucket.begun ?? [], granted),
+      begun: begin(begun, granted),
       ...(answeredAtMs !== undefined && { answeredAtMs: Math.max(answeredAtMs, bucket.answeredAtMs ?? 0) }),
       ...(isRepeat
         ? { untriedCalls: 0 }

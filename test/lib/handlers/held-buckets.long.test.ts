@@ -172,6 +172,36 @@ describe('what an operator must put right: one Held, none parked, all done after
     expect(run.lastMs()).toBeLessThan(endsMs + 7 * HOUR_MS)
   })
 
+  test('an address that is refused every second time is announced once an hour at most', async () => {
+    let calls = 0
+    const run = await runBucket({
+      operation: ding,
+      items: 300,
+      vendor: ({ item }) =>
+        item !== undefined && ++calls % 2 === 0
+          ? { fault: 'code', code: 'Forbidden.AccessDenied.IpNotInWhiteList' }
+          : undefined,
+    })
+    expect(run.parked).toEqual([])
+    expect(run.holds).toHaveLength(1)
+  })
+
+  test('a quota is announced within minutes though the event could not be published at first', async () => {
+    const run = await runBucket({
+      operation: ding,
+      items: 5,
+      vendor: ({ item, atMs }) =>
+        item !== undefined && atMs < 7 * HOUR_MS
+          ? { fault: 'code', code: 'Forbidden.AccessDenied.ApiCountLimitForOrg' }
+          : undefined,
+      aws: (name, atMs) => (name === 'PutEvents' && atMs < 10 * MINUTE_MS ? 'failed' : undefined),
+    })
+    expect(run.parked).toEqual([])
+    expect(run.holds).toHaveLength(1)
+    expect(Number(run.holds[0]?.atMs) - run.simulation.startedAtMs).toBeLessThan(20 * MINUTE_MS)
+    expect(run.calls.length).toBeLessThan(20)
+  })
+
   test('a quota that stays used up parks after 13 days, before SQS would delete', async () => {
     const run = await runBucket({
       operation: ding,
@@ -247,6 +277,24 @@ describe('a long outage of the vendor', () => {
     expect(run.counts.invocations).toBeLessThanOrEqual((operation === acl ? 1.4 : 1.2) * visits(endsMs))
     expect(run.holds).toHaveLength(1)
   })
+
+  test.each([
+    [ding, 10, 4],
+    [ding, 100, 13],
+    ['feishu-drive-unsubscribe', 50, 15],
+  ])(
+    '%s, 6 h, that begins among calls sent together: none of %i items is parked',
+    async (operation, items, answered) => {
+      let calls = 0
+      const run = await runBucket({
+        operation,
+        items,
+        vendor: ({ item, atMs }) => (item !== undefined && atMs < 6 * HOUR_MS && ++calls > answered ? down : undefined),
+      })
+      expect(run.parked).toEqual([])
+      expect(run.lastMs()).toBeLessThan(6 * HOUR_MS + ALL_RESUME_MS + specOf(operation).floorMs(items) * 1.2)
+    },
+  )
 
   test.each([acl, ding])('%s, 30 h: only what is older than 24 h is parked, with its reason', async (operation) => {
     const endsMs = 30 * HOUR_MS

@@ -151,6 +151,7 @@ describe('an item that fails for now', () => {
   test('is tried again by its own clock, and parked half an hour after its first failure', async () => {
     harness.sandbox.answer({ path: path(1) }, broken, 10)
     await harness.queue(drive, files(1, 2))
+    await answerAnother(3)
     const batch = await repeat(1)
     harness.clock.pass(15 * MINUTE_MS)
     expect((await batch.deliver()).failed).toEqual([0])
@@ -175,7 +176,9 @@ describe('an item that fails for now', () => {
 
   test('is tried again after as long as it has been failing, so that its last try is after half an hour', async () => {
     harness.sandbox.answer({ path: /sandboxCalendar01/ }, busy, 100)
-    await harness.queue(ding, [calendar(1), calendar(2)], { bucket: 'dingtalk:default' })
+    for (const number of [1, 2]) await harness.queue(ding, [calendar(number)], { bucket: 'dingtalk:default' })
+    harness.clock.pass(10_000)
+    await harness.queue(ding, [calendar(3)], { bucket: 'dingtalk:default' })
     const batch = await harness.receive(ding, [calendar(1)], { isRepeat: true })
     const waits: number[] = []
     for (const passedMs of [2, 2, 4, 8]) {

@@ -1,6 +1,13 @@
 /** One operation with many items in one bucket, on the virtual clock, with faults by item and time. */
 import { expect } from 'vitest'
-import { type AwsFault, type Outcome, startSimulation, type VendorFault } from '../../../local/simulation/simulation.ts'
+import {
+  type AwsFault,
+  type Faults,
+  type Latencies,
+  type Outcome,
+  startSimulation,
+  type VendorFault,
+} from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 
 export const MINUTE_MS = 60_000
@@ -139,6 +146,11 @@ export type BucketOptions = {
   aws?: (operation: string, atMs: number) => AwsFault | undefined
   /** Changes the vendors as time goes; called before each call. */
   change?: (world: World, atMs: number) => void
+  /** Faults at other places. */
+  faults?: Pick<Faults, 'batch' | 'delete' | 'skewMs'>
+  latencies?: Partial<Latencies>
+  /** Called with what the function writes to its log. */
+  onLine?: (line: string) => void
   /** Users of these items have no secret. */
   withoutConsent?: number[]
   /** The events, where they are not the operation's own; those of a later `atMs` come then. */
@@ -173,9 +185,11 @@ export async function runBucket(options: BucketOptions) {
       return secrets
     },
     env: ENV,
-    latencies: LATENCIES,
+    latencies: { ...LATENCIES, ...options.latencies },
     planners: 1,
+    ...(options.onLine && { onLine: (_, line) => options.onLine?.(line) }),
     faults: {
+      ...options.faults,
       vendor(path, nowMs, _container, user) {
         const atMs = sinceStart(nowMs)
         change?.(simulation.vendors.state.world, atMs)

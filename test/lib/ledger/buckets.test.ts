@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { NAMELESS, type Pace, type Report, type Wish } from '../../../lib/ledger/pace.ts'
+import { EMPTY, NAMELESS, type Pace, type Report, type Wish } from '../../../lib/ledger/pace.ts'
 import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
 import { startLedger } from '../../ledger.ts'
 
@@ -75,27 +75,30 @@ describe('in the ledger', () => {
     const [one, other] = [await startContainer(), await startContainer()]
     expect(await other.reserveCalls(NAME, 'held', DRIVE, wish(1))).toMatchObject({ granted: wish(1).names })
     const { bucket } = await one.settleCalls(NAME, 'held', { ...report, failure: REASON }, ['0'])
-    expect(bucket.hold && one.mustAnnounce(bucket.hold)).toBe(true)
+    expect(one.mustAnnounce(bucket)).toBe(true)
     await one.recordHeld(NAME, 'held')
     const { granted, waitMs = 0, ...seen } = await other.reserveCalls(NAME, 'held', DRIVE, wish(1))
     expect(granted).toEqual([])
     expect(waitMs).toBeGreaterThan(4_000)
     expect(waitMs).toBeLessThanOrEqual(5_000)
-    expect(seen.bucket.hold && other.mustAnnounce(seen.bucket.hold)).toBe(false)
+    expect(other.mustAnnounce(seen.bucket)).toBe(false)
 
-    const { released } = await one.settleCalls(NAME, 'held', { ...report, answered: true }, [])
+    const { released } = await one.settleCalls(NAME, 'held', { ...report, answeredAtMs: Date.now() }, [])
     expect(released).toMatchObject({ kind: 'misconfigured', isAnnounced: true })
     expect((await other.reserveCalls(NAME, 'held', DRIVE, wish(9))).granted).toHaveLength(9)
+    // It comes and goes: that has been said.
+    const again = await one.settleCalls(NAME, 'held', { ...report, failure: REASON }, ['0'])
+    expect(one.mustAnnounce(again.bucket)).toBe(false)
   })
 
   test('a hold that may end by itself is announced after an hour', async () => {
     const { mustAnnounce } = await startContainer()
     const hold = { ...REASON, kind: 'unavailable' as const, untilMs: 0, failures: 1, probes: 1 }
-    expect(mustAnnounce({ ...hold, sinceMs: Date.now() - 3_590_000 })).toBe(false)
-    expect(mustAnnounce({ ...hold, sinceMs: Date.now() - 3_610_000 })).toBe(true)
+    expect(mustAnnounce({ ...EMPTY, hold: { ...hold, sinceMs: Date.now() - 3_590_000 } })).toBe(false)
+    expect(mustAnnounce({ ...EMPTY, hold: { ...hold, sinceMs: Date.now() - 3_610_000 } })).toBe(true)
     // What may be wrong with single users is announced when others were tried in vain.
     const denied = { ...hold, kind: 'misconfigured' as const, isCertain: false, sinceMs: Date.now() }
-    expect([1, 300].map((failures) => mustAnnounce({ ...denied, failures }))).toEqual([false, true])
+    expect([1, 300].map((failures) => mustAnnounce({ ...EMPTY, hold: { ...denied, failures } }))).toEqual([false, true])
   })
 
   test('nothing is reserved while the table does not answer', async () => {

@@ -222,10 +222,10 @@ describe('a hold', () => {
   })
 
   test('ends with an answer, and goes on with the next failure of the bucket', () => {
-    expect(settle(held({}), report({ answered: true }), [], NOW).hold).toBeUndefined()
-    const again = settle(held({ probes: 7 }), report({ answered: true, failure: failure('rate_limited') }), [], NOW)
+    expect(settle(held({}), report({ answeredAtMs: NOW }), [], NOW).hold).toBeUndefined()
+    const again = settle(held({ probes: 7 }), report({ answeredAtMs: NOW, failure: failure('rate_limited') }), [], NOW)
     expect(again.hold).toMatchObject({ sinceMs: NOW, probes: 1 })
-    const single = report({ answered: true, failure: failure('unavailable') })
+    const single = report({ answeredAtMs: NOW, failure: failure('unavailable') })
     expect(settle(held({}), single, [], NOW).hold).toBeUndefined()
   })
 

@@ -77,6 +77,7 @@ async function park(one: Done): Promise<Done> {
     const letter = { body: record.body, group: deduplicationId, deduplicationId }
     await sendDeadLetter(letter, { kind, code, hint, requestId })
   }
+  if (target) await recordAnnounced(target)
   return one
 }
 

@@ -131,7 +131,6 @@ export async function readTarget(target: Target): Promise<Known | undefined> {
   const { outcome, isAnnounced, firstFailedAtMs, isAside, openIn, lastScope } = item as Item & {
     outcome?: string
     isAnnounced?: boolean
-    messageId?: string
     firstFailedAtMs?: number
     isAside?: boolean
     openIn?: string
@@ -210,8 +209,7 @@ export async function recordOutcome<Ended extends { finishedAt: string }>(
   return written.ok || !written.item ? outcome : outcomeOf(written.item)
 }
 
-/** The parked target's event is published, and the message that it came with ends: if the target comes again, it is tried again. */
-export async function recordAnnounced(target: Target, messageId?: string): Promise<void> {
-  const set = { isAnnounced: true, ...(messageId !== undefined && { messageId }) }
-  await updateItem(getTargetKey(target), { set, when: { outcome: 'parked' } })
+/** The parked target's event is published: if the target comes again, it is tried again. */
+export async function recordAnnounced(target: Target): Promise<void> {
+  await updateItem(getTargetKey(target), { set: { isAnnounced: true }, when: { outcome: 'parked' } })
 }

@@ -43,7 +43,9 @@ export type Bucket = {
   /** Reservations that still count: when the calls were to be sent, and how many. Oldest first. */
   calls: [atMs: number, count: number][]
   hold?: Hold | undefined
-  /** When the vendor last ended an item, one way or the other. */
+  /** The kind of the hold that was announced last, and when. */
+  announced?: { kind: Kind; atMs: number } | undefined
+  /** When the last call was sent with which the vendor ended an item, one way or the other. */
   answeredAtMs?: number | undefined
   /** When the vendor last ended a hold that could be the fault of items, or an item for which it had been at fault. */
   recoveredAtMs?: number | undefined
@@ -90,12 +92,13 @@ export type Failure = Pick<Hold, 'kind' | 'scope' | 'code' | 'requestId' | 'hint
 }
 
 /**
- * How calls ended. `answered`: the vendor said something about an item, so that the bucket is well. `ended`: it ended one.
+ * How calls ended. `answered`: the vendor said something about an item, so that the bucket is well. `endedAtMs`: when the calls were sent, where it ended
+ * an item.
  * `recovered`: it ended one for which it had been at fault.
  */
 export type Report = {
   answered: boolean
-  ended: boolean
+  endedAtMs?: number | undefined
   recovered: boolean
   failure?: Failure | undefined
   isRepeat: boolean
@@ -252,7 +255,7 @@ function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: n
  * ended or wait: they count as begun no more. A repeat that fails begins none: untried items are tried first.
  */
 export function settle(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
-  const { answered, ended, recovered, failure, isRepeat } = report
+  const { answered, endedAtMs, recovered, failure, isRepeat } = report
   const before = answered ? undefined : holdAt(bucket, atMs)
   const isHeld = failure && (failure.isCertain || (!answered && (!isRepeat || before)))
   return {
@@ -262,7 +265,7 @@ export function settle(bucket: Bucket, report: Report, names: string[], atMs: nu
     hold: isHeld ? prolong(before, failure, isRepeat, atMs) : before && goOn(before, isRepeat, atMs),
     // The vendor said when its window ends, and with that all calls before.
     ...(isHeld && failure.askedMs !== undefined && { calls: [] }),
-    ...(ended && { answeredAtMs: atMs }),
+    ...(endedAtMs !== undefined && { answeredAtMs: Math.max(endedAtMs, bucket.answeredAtMs ?? 0) }),
     ...((recovered || (answered && bucket.hold && !bucket.hold.isCertain)) && { recoveredAtMs: atMs }),
   }
 }

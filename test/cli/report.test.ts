@@ -34,7 +34,6 @@ const hold = () =>
     'feishu:default',
     {
       answered: false,
-      ended: false,
       recovered: false,
       isRepeat: false,
       failure: {

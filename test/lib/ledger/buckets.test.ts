@@ -69,7 +69,7 @@ describe('in the ledger', () => {
     hint: 'Do it.',
     calls: 1,
   } as const
-  const report: Report = { answered: false, ended: false, recovered: false, isRepeat: false }
+  const report: Report = { answered: false, recovered: false, isRepeat: false }
 
   test('a hold is known to all until an answer ends it, and is announced once', async () => {
     const [one, other] = [await startContainer(), await startContainer()]
@@ -83,7 +83,7 @@ describe('in the ledger', () => {
     expect(waitMs).toBeLessThanOrEqual(5_000)
     expect(other.mustAnnounce(seen.bucket)).toBe(false)
 
-    const { released } = await one.settleCalls(NAME, 'held', { ...report, answeredAtMs: Date.now() }, [])
+    const { released } = await one.settleCalls(NAME, 'held', { ...report, answered: true }, [])
     expect(released).toMatchObject({ kind: 'misconfigured', isAnnounced: true })
     expect((await other.reserveCalls(NAME, 'held', DRIVE, wish(9))).granted).toHaveLength(9)
     // It comes and goes: that has been said.

@@ -157,7 +157,6 @@ describe('a hold', () => {
   })
   const report = (rest: Partial<Report>): Report => ({
     answered: false,
-    ended: false,
     recovered: false,
     isRepeat: false,
     ...rest,
@@ -222,10 +221,10 @@ describe('a hold', () => {
   })
 
   test('ends with an answer, and goes on with the next failure of the bucket', () => {
-    expect(settle(held({}), report({ answeredAtMs: NOW }), [], NOW).hold).toBeUndefined()
-    const again = settle(held({ probes: 7 }), report({ answeredAtMs: NOW, failure: failure('rate_limited') }), [], NOW)
+    expect(settle(held({}), report({ answered: true }), [], NOW).hold).toBeUndefined()
+    const again = settle(held({ probes: 7 }), report({ answered: true, failure: failure('rate_limited') }), [], NOW)
     expect(again.hold).toMatchObject({ sinceMs: NOW, probes: 1 })
-    const single = report({ answeredAtMs: NOW, failure: failure('unavailable') })
+    const single = report({ answered: true, failure: failure('unavailable') })
     expect(settle(held({}), single, [], NOW).hold).toBeUndefined()
   })
 
@@ -333,7 +332,7 @@ describe('an item that was begun', () => {
       ['a', 1],
       ['b', 1],
     ])
-    const ended: Report = { answered: true, ended: true, recovered: false, isRepeat: false }
+    const ended: Report = { answered: true, recovered: false, isRepeat: false }
     expect(settle(bucket, ended, ['a'], NOW).begun).toEqual([['b', 1]])
   })
 

@@ -134,7 +134,7 @@ test('a bucket has a wait when its limit is used up, and while it is held', asyn
     hint: 'Wait.',
     calls: 1,
   } as const
-  const report = { answered: false, ended: false, recovered: false, isRepeat: false, failure }
+  const report = { answered: false, recovered: false, isRepeat: false, failure }
   await settleCalls('one', 'feishu:default', report, [])
   const { untilMs = 0, hold } = (await readWait('one', 'feishu:default', pace, 1)) ?? {}
   expect(hold).toMatchObject({ kind: 'quota_exhausted', hint: 'Wait.' })

@@ -38,8 +38,11 @@ export type Worked = {
 /** `isRepeat`: the items have failed before and stepped aside. */
 type Conditions = { isRepeat: boolean; remainingMs: () => number }
 
-/** What the ledger does not know yet of a bucket, by operation and bucket: when the vendor last answered an item, and which ended. */
-const news = new Map<string, { answeredAtMs?: number; ended: Set<string> }>()
+/** What the ledger does not know yet of a bucket: when calls were sent that the vendor answered, and which items have ended. */
+type News = { answeredAtMs?: number; ended: Set<string> }
+
+/** By operation and bucket. */
+const news = new Map<string, News>()
 
 /**
  * Works through items of a bucket: as many at once as its limit allows, and fewer while it is held. What is done already is only
@@ -103,13 +106,19 @@ async function reserveFor(
   { isRepeat }: Conditions,
   { begun }: Worked,
 ): ReturnType<typeof reserveCalls> {
-  const reserved = await reserveCalls(operation.name, name, operation.pace, {
-    names: some.map((work) => work.name),
-    isRepeat,
-    answeredAtMs: answeredAtMs.get(`${operation.name} ${name}`),
-  })
+  const { answeredAtMs, ended } = newsOf(operation, name)
+  const wish = { names: some.map((work) => work.name), isRepeat, answeredAtMs, ended: [...ended] }
+  const reserved = await reserveCalls(operation.name, name, operation.pace, wish)
+  if (reserved.granted.length > 0) for (const one of wish.ended) ended.delete(one)
   for (const one of reserved.granted) begun.add(one)
   return reserved
+}
+
+function newsOf(operation: Operation, name: string): News {
+  const key = `${operation.name} ${name}`
+  const known = news.get(key) ?? { ended: new Set<string>() }
+  news.set(key, known)
+  return known
 }
 
 /**
@@ -145,15 +154,22 @@ async function workInPace(
     if (now.length === 0) continue
 
     const wave = await attempt(operation, name, now, conditions, worked, sendAtMs)
+    const { answered, beganAtMs } = wave
     slowestMs = Math.max(slowestMs, wave.ms)
-    if (wave.ended) answeredAtMs.set(`${operation.name} ${name}`, awsNowMs())
+    const known = newsOf(operation, name)
+    const endedAtMs = wave.ended ? beganAtMs : undefined
+    if (endedAtMs !== undefined) known.answeredAtMs = endedAtMs
+    const names = now.map((work) => work.name)
+    for (const one of names) known.ended.add(one)
     const recovered = wave.done.some(({ record }) => faulted.has(record))
+    let isAnnounced = true
     if (wave.failed.length > 0 || recovered || isRepeat || bucket.hold) {
-      const { answered, ended } = wave
-      const report = { answered, ended, recovered, failure: failureOf(wave.failed), isRepeat }
-      const names = now.map((work) => work.name)
+      const report = { answered, endedAtMs, recovered, failure: failureOf(wave.failed), isRepeat }
       const settled = await settleCalls(operation.name, name, report, names)
-      for (const one of names) worked.begun.delete(one)
+      for (const one of names) {
+        worked.begun.delete(one)
+        known.ended.delete(one)
+      }
       worked.bucket = settled.bucket
       isAnnounced = await announceHold(operation, name, settled)
     }
@@ -164,8 +180,13 @@ async function workInPace(
   }
 }
 
+/** The bucket is looked at again soon. */
+function waitToAnnounce(worked: Worked): void {
+  worked.waitMs = Math.min(worked.waitMs, MAX_WAIT_MS)
+}
+
 /** Calls made at once. `answered` and `ended` as in `Report`; `ms`: how long the slowest took. */
-type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ended: boolean; ms: number }
+type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ended: boolean; beganAtMs: number; ms: number }
 
 /** Tries them at once, at the moment that is reserved for them. When one is sent late, all count from then. */
 async function attempt(
@@ -178,7 +199,7 @@ async function attempt(
 ): Promise<Wave> {
   if (sendAtMs !== undefined) await sleepUntil(sendAtMs)
   const beganAtMs = awsNowMs()
-  const wave: Wave = { done: [], failed: [], answered: false, ended: false, ms: 0 }
+  const wave: Wave = { done: [], failed: [], answered: false, ended: false, beganAtMs, ms: 0 }
   const unsent = new Set(some)
   const allSent = Promise.withResolvers<number>()
   const onSend = (work: Work) => {
@@ -190,7 +211,6 @@ async function attempt(
   const one = async (work: Work) => {
     const result = await workOn(operation, work, { ...limits, onSend: () => onSend(work) }, isQuick)
     onSend(work)
-    if (sendAtMs !== undefined) newsOf(operation, name).ended.add(work.name)
     const ms = awsNowMs() - beganAtMs
     wave.ms = Math.max(wave.ms, ms)
     if (result instanceof OperationError) {

@@ -59,7 +59,9 @@ export async function settleItems(
     const { queue } = error
     const isFinal = queue === 'park' || queue === 'gone' || (queue === 'hold' && work.target.dryRun)
     if (isFinal) return end(work, endOf(operation, work.target, error))
-    const isOfBucket = queue === 'hold' || (error.scope !== 'item' && hold !== undefined && !isTryingOthers(hold))
+    // An untried one steps aside all the same, so that the next probe is another item.
+    const isOutage = isRepeat && error.scope !== 'item' && hold !== undefined && !isTryingOthers(hold)
+    const isOfBucket = queue === 'hold' || isOutage
     const firstFailedAtMs = await recordFailure(work.target, errorFields(error), isOfBucket ? undefined : beganAtMs)
     if (isOfBucket) return waitForBucket(work, error)
     const failingMs = awsNowMs() - (firstFailedAtMs ?? beganAtMs)

@@ -69,6 +69,16 @@ describe('50 healthy that come when 10 always failing ones have stepped aside: d
   })
 })
 
+test('50 healthy behind 330 always failing ones, more than are tried in turn, are done within hours', async () => {
+  const run = await runBucket({
+    operation: approval,
+    items: 380,
+    vendor: ({ item = Number.POSITIVE_INFINITY }) => (item < 330 ? specOf(approval).failure : undefined),
+  })
+  expect(run.parked).toEqual(numbers(330))
+  expect(run.lastMs(numbers(50, 330))).toBeLessThan(3 * HOUR_MS)
+})
+
 test('1,000 documents with 7 that fail and 20 that are locked for 20 hours', async () => {
   const failing = numbers(7).map((index) => 5 + index * 140)
   const locked = numbers(20).map((index) => 12 + index * 49)

@@ -1,6 +1,6 @@
 /** What the open targets of an offboarding wait for. */
 import { bucketOf } from '../../lib/handlers/work-item.ts'
-import type { Hold } from '../../lib/ledger/pace.ts'
+import type { Hold } from '../../lib/ledger/bucket.ts'
 import { type Records, readWait } from '../../lib/ledger/records.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { printable } from '../../lib/schema.ts'

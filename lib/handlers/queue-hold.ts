@@ -1,8 +1,8 @@
 /** Says that a bucket is held, once, and that it goes on. */
 import { audit, framesOf } from '../audit.ts'
 import { publishHeld } from '../aws/eventbridge.ts'
+import type { Bucket, Hold } from '../ledger/bucket.ts'
 import { mustAnnounce, recordHeld } from '../ledger/buckets.ts'
-import type { Bucket, Hold } from '../ledger/pace.ts'
 import type { Operation } from '../operation.ts'
 
 /**

@@ -2,7 +2,7 @@
 import type { SQSRecord } from 'aws-lambda'
 import { isPermanent } from '../aws/sdk.ts'
 import { OperationError } from '../error.ts'
-import { MAX_WAIT_MS, MIN_WAIT_MS } from '../ledger/pace.ts'
+import { MAX_WAIT_MS, MIN_WAIT_MS } from '../ledger/hold.ts'
 
 export const HOUR_MS = 60 * 60_000
 export const DAY_MS = 24 * HOUR_MS

@@ -7,21 +7,9 @@
 import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Item, type Key, updateItem } from '../aws/dynamodb.ts'
 import { OperationError } from '../error.ts'
-import {
-  type Bucket,
-  EMPTY,
-  type Hold,
-  holdAt,
-  isTryingOthers,
-  moveReserved,
-  NEEDS_OPERATOR,
-  type Pace,
-  type Report,
-  type Reservation,
-  reserve,
-  settle,
-  type Wish,
-} from './pace.ts'
+import { type Bucket, EMPTY, type Hold, type Pace } from './bucket.ts'
+import { holdAt, isTryingOthers, NEEDS_OPERATOR, type Report, settle } from './hold.ts'
+import { moveReserved, type Reservation, reserve, type Wish } from './pace.ts'
 
 /** Calls are reserved for a moment so far ahead: until then the reservation is written. */
 const LEAD_MS = 20

@@ -12,51 +12,8 @@
  * | untried items wait                        | of twenty calls one that repeats an earlier one            |
  * | an item was begun twice and never ended   | that one alone, as it may have ended its container         |
  */
-import type { Kind, Scope } from '../error.ts'
-
-/** Calls that a vendor allows for a bucket. */
-export type Pace = { perSecond?: number; perMinute?: number }
-
-/** Why nothing may be sent. Times are AWS's, epoch milliseconds. */
-export type Hold = {
-  sinceMs: number
-  /** Nothing is sent until then, and afterwards a probe. */
-  untilMs: number
-  /** It is no fault of single items. */
-  isCertain: boolean
-  /** Calls for untried items that failed in it. */
-  failures: number
-  /** Probes that failed one after another. */
-  probes: number
-  /** Of the last failure. */
-  kind: Kind
-  scope: Scope
-  code: string | null
-  requestId: string | null
-  hint: string
-  isAnnounced?: boolean
-}
-
-/** What the ledger knows of a bucket. Times are AWS's, epoch milliseconds. */
-export type Bucket = {
-  version: number
-  /** Reservations that still count: when the calls were to be sent, and how many. Oldest first. */
-  calls: [atMs: number, count: number][]
-  hold?: Hold | undefined
-  /** The kind of the hold that was announced last, and when. */
-  announced?: { kind: Kind; atMs: number } | undefined
-  /** When the last call was sent with which the vendor ended an item, one way or the other. */
-  answeredAtMs?: number | undefined
-  /** When the vendor last ended a hold that could be the fault of items, or an item for which it had been at fault. */
-  recoveredAtMs?: number | undefined
-  /** When untried items last got calls, or were refused them because of a hold, and how many they got since the last repeat. */
-  untriedAtMs?: number | undefined
-  untriedCalls?: number | undefined
-  /** Repeats ask for a call until then. */
-  repeatsUntilMs?: number | undefined
-  /** Items whose call was begun, by a short name, and how often without an end that the ledger knows. Newest last. */
-  begun?: [name: string, times: number][] | undefined
-}
+import type { Bucket, Pace } from './bucket.ts'
+import { holdAt, isTryingOthers, MAX_WAIT_MS } from './hold.ts'
 
 /**
  * What asks for calls: the `names` of its items, in order. A repeat is the call of an item that has failed and stepped aside.
@@ -82,41 +39,12 @@ export type Reservation = {
   bucket: Bucket
 }
 
-/** A failure that is, or may be, about the whole bucket. */
-export type Failure = Pick<Hold, 'kind' | 'scope' | 'code' | 'requestId' | 'hint' | 'isCertain'> & {
-  /** How many calls failed. */
-  calls: number
-  /** What the vendor asks to wait, or the shortest sensible wait where it does not say. */
-  askedMs?: number | undefined
-  leastMs?: number | undefined
-}
-
-/**
- * How calls ended. `answered`: the vendor said something about an item, so that the bucket is well. `endedAtMs`: when the calls were sent, where it ended
- * an item.
- * `recovered`: it ended one for which it had been at fault.
- */
-export type Report = {
-  answered: boolean
-  endedAtMs?: number | undefined
-  recovered: boolean
-  failure?: Failure | undefined
-  isRepeat: boolean
-}
-
 /** Windows slide, and last longer than the vendor's by as much as one call may take longer to arrive than another. */
 const WINDOWS_MS = { perSecond: 1_050, perMinute: 60_600 } as const
 const LIMITS = Object.keys(WINDOWS_MS) as (keyof typeof WINDOWS_MS)[]
 /** How long others wait for the outcome of a probe: longer than a function has for it. */
 const PROBE_ROUND_MS = 30_000
-/** Failures of a hold that may be faults of single items: so many are tried before one is taken for all. */
-const TRIED = 300
 const TRIED_AT_ONCE = 10
-export const MIN_WAIT_MS = 5_000
-export const MAX_WAIT_MS = 4 * 60_000
-const QUOTA_WAIT_MS = 6 * 60 * 60_000
-/** A hold that nothing has probed for so long after its end says nothing any more. */
-const STALE_MS = 60 * 60_000
 /** Of as many calls one may be a repeat while untried items wait: those that were reserved so recently say so. */
 const REPEAT_SHARE = 20
 const UNTRIED_MS = 90_000
@@ -127,17 +55,6 @@ const MOST_BEGUN = 60
 const MOST_COUNTED = 1_000
 /** An item that was begun so often and never ended is not begun again. */
 const MOST_TIMES = 3
-
-/** A bucket of which nothing is known. */
-export const EMPTY: Bucket = { version: 0, calls: [] }
-
-/** Whether single items may be at fault, so that others are tried. */
-export const isTryingOthers = ({ isCertain, failures }: Pick<Hold, 'isCertain' | 'failures'>): boolean =>
-  !isCertain && failures < TRIED
-
-/** The hold that still counts at `atMs`. */
-export const holdAt = ({ hold }: Bucket, atMs: number): Hold | undefined =>
-  hold && hold.untilMs + STALE_MS > atMs ? hold : undefined
 
 /** Reserves calls for the first of the items that are sent at `atMs`. `speed`: how much faster than documented windows pass. */
 export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, speed = 1): Reservation {
@@ -248,66 +165,6 @@ function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: n
     nextAtMs: (granted: number, kept: number): number =>
       granted < left - kept ? atMs : (granted > 0 ? Math.min(atMs, oldestMs) : oldestMs) + windowMs,
   }
-}
-
-/**
- * What follows from how calls ended: an answer ends a hold, a failure without any begins or prolongs one. The items `names` have
- * ended or wait: they count as begun no more. A repeat that fails begins none: untried items are tried first.
- */
-export function settle(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
-  const { answered, endedAtMs, recovered, failure, isRepeat } = report
-  const before = answered ? undefined : holdAt(bucket, atMs)
-  const isHeld = failure && (failure.isCertain || (!answered && (!isRepeat || before)))
-  return {
-    ...bucket,
-    version: bucket.version + 1,
-    begun: (bucket.begun ?? []).filter(([name]) => !names.includes(name)),
-    hold: isHeld ? prolong(before, failure, isRepeat, atMs) : before && goOn(before, isRepeat, atMs),
-    // The vendor said when its window ends, and with that all calls before.
-    ...(isHeld && failure.askedMs !== undefined && { calls: [] }),
-    ...(endedAtMs !== undefined && { answeredAtMs: Math.max(endedAtMs, bucket.answeredAtMs ?? 0) }),
-    ...((recovered || (answered && bucket.hold && !bucket.hold.isCertain)) && { recoveredAtMs: atMs }),
-  }
-}
-
-function prolong(
-  before: Hold | undefined,
-  { calls, askedMs, leastMs, ...reason }: Failure,
-  isRepeat: boolean,
-  atMs: number,
-): Hold {
-  const { failures = 0, probes = 0 } = before ?? {}
-  // A quota has a patience of its own, and an operator is told what must be done now.
-  const isOther = before?.kind !== reason.kind
-  const isOtherPatience = isOther && [before?.kind, reason.kind].includes('quota_exhausted')
-  const isAnnounced = before?.isAnnounced && !(isOther && NEEDS_OPERATOR.includes(reason.kind))
-  const hold = {
-    ...reason,
-    sinceMs: before && !isOtherPatience ? before.sinceMs : atMs,
-    untilMs: atMs,
-    failures: failures + (isRepeat ? 0 : calls),
-    probes,
-    ...(isAnnounced && { isAnnounced }),
-  }
-  return goOn(hold, isRepeat, atMs, askedMs, leastMs)
-}
-
-/** Kinds that go on until an operator ends them. */
-export const NEEDS_OPERATOR: Kind[] = ['misconfigured', 'quota_exhausted']
-
-/** The hold after a probe that ended in no answer. */
-function goOn(hold: Hold, isRepeat: boolean, atMs: number, askedMs?: number, leastMs?: number): Hold {
-  if (isTryingOthers(hold) && !isRepeat) return { ...hold, untilMs: atMs + MIN_WAIT_MS }
-  const probes = hold.probes + 1
-  return { ...hold, probes, untilMs: atMs + probeWaitMs(hold.kind, probes, askedMs, leastMs) }
-}
-
-/** The wait after so many probes in a row that failed: 5 s, doubled up to four minutes, and no less than the vendor asks for. */
-function probeWaitMs(kind: Kind, probes: number, askedMs = 0, leastMs = 0): number {
-  if (kind === 'quota_exhausted') return QUOTA_WAIT_MS
-  // The vendor's own word is taken once.
-  const doubledMs = askedMs > 0 && probes === 1 ? 0 : MIN_WAIT_MS * 2 ** Math.min(probes - 1, 10)
-  return Math.max(askedMs, leastMs, Math.min(MAX_WAIT_MS, doubledMs))
 }
 
 /** The calls that were to be sent at `atMs` were sent at `sentAtMs`. */

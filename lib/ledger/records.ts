@@ -2,10 +2,12 @@
 import { awsNowMs } from '../aws/clock.ts'
 import { type Item, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
+import type { Hold, Pace } from './bucket.ts'
 import { readBucket } from './buckets.ts'
 import { type Header, supersedes } from './completion.ts'
+import { holdAt } from './hold.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
-import { type Hold, holdAt, type Pace, reserve } from './pace.ts'
+import { reserve } from './pace.ts'
 import type { Rejection } from './rejections.ts'
 
 /** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { EMPTY, NAMELESS, type Pace, type Report, type Wish } from '../../../lib/ledger/pace.ts'
+import { EMPTY, type Pace } from '../../../lib/ledger/bucket.ts'
+import type { Report } from '../../../lib/ledger/hold.ts'
+import { NAMELESS, type Wish } from '../../../lib/ledger/pace.ts'
 import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
 import { startLedger } from '../../ledger.ts'
 

@@ -1,18 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KINDS } from '../../../lib/error.ts'
-import {
-  type Bucket,
-  EMPTY,
-  type Failure,
-  type Hold,
-  NAMELESS,
-  type Pace,
-  type Report,
-  reserve,
-  settle,
-  type Wish,
-} from '../../../lib/ledger/pace.ts'
+import { type Bucket, EMPTY, type Hold, type Pace } from '../../../lib/ledger/bucket.ts'
+import { type Failure, type Report, settle } from '../../../lib/ledger/hold.ts'
+import { NAMELESS, reserve, type Wish } from '../../../lib/ledger/pace.ts'
 
 const NOW = Date.parse('2026-11-27T10:00:00Z')
 const DRIVE: Pace = { perMinute: 10 }

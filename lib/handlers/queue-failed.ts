@@ -68,7 +68,7 @@ export async function settleItems(
     if (isOfBucket) return waitForBucket(work, error)
     const failingMs = awsNowMs() - (firstFailedAtMs ?? beganAtMs)
     if (isAtFault(error, failingMs, bucket, work.target.dryRun)) {
-      end(work, { ...parked(work.target, error), scope: 'item' })
+      end(work, { ...parked(work.target, error), scope: error.scope === 'bucket' ? 'item' : error.scope })
     } else if (error.patienceMs === undefined && failingMs >= DAY_MS) end(work, parked(work.target, error))
     else if (isRepeat && hold && isCommon(error)) waitForBucket(work, error)
     else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs, bucket), error)
@@ -142,9 +142,12 @@ function isAtFault({ patienceMs, scope }: OperationError, failingMs: number, buc
 const aloneMs = ({ recoveredAtMs = 0 }: Bucket, failingMs: number): number =>
   Math.min(failingMs, awsNowMs() - recoveredAtMs)
 
-/** Whether the vendor has answered another item since the first failure of one, and since it was at fault itself. */
+/**
+ * Whether the vendor has ended another item by a later call than the first that failed for one, and since it was at fault itself. Calls
+ * that were sent together say nothing: an outage may have begun between them.
+ */
 const areOthersAnswered = ({ answeredAtMs = 0, recoveredAtMs = 0 }: Bucket, failingMs: number): boolean =>
-  answeredAtMs >= awsNowMs() - failingMs && answeredAtMs > recoveredAtMs
+  answeredAtMs > awsNowMs() - failingMs && answeredAtMs > recoveredAtMs
 
 /**
  * How long a repeat waits: for a user until the time in the ledger; an item that has been failing for so long as long again, but so that it is tried when its patience ends, and

@@ -74,7 +74,7 @@ function prolong(
   atMs: number,
 ): Hold {
   const { failures = 0, probes = 0 } = before ?? {}
-  // A quota has a patience of its own, and an operator is told what must be done now.
+  // A quota has a patience of its own, and an operator must learn what to do now.
   const isOther = before?.kind !== reason.kind
   const isOtherPatience = isOther && [before?.kind, reason.kind].includes('quota_exhausted')
   const isAnnounced = before?.isAnnounced && !(isOther && NEEDS_OPERATOR.includes(reason.kind))

@@ -112,7 +112,7 @@ describe('a near deadline', () => {
     expect((await vendorState(cloud.sandboxUrl)).calls).toEqual(calls)
   })
 
-  it('on the queue ends a batch early: what was done is told, what got no answer steps aside', async () => {
+  it('on the queue ends a batch early: what was done is announced, what got no answer steps aside', async () => {
     const { FeishuDriveUnsubscribeRetryQueueUrl: QueueUrl } = await outputsOf(cloud, `offboarding-${STAGE}`)
     const runtime = await start(DRIVE)
     await answerNext(cloud.sandboxUrl, VENDOR_CALL, { stall: 'headers' })

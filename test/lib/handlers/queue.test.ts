@@ -290,6 +290,7 @@ describe('an item that fails for now', () => {
     harness.clock.pass(2 * HOUR_MS)
     harness.secrets.fail('GetSecretValue', denied, 1)
     expect((await harness.queue(drive, [ofUser], { isRepeat: true })).failed).toEqual([0])
+    expect(deferred().at(-1)).toMatchObject({ kind: 'misconfigured', scope: 'user' })
     expect(harness.outcomes().filter(({ outcome }) => outcome === 'parked')).toEqual([])
   })
 
@@ -400,6 +401,8 @@ describe('a bucket', () => {
   })
 
   test('counts no item as begun that was not tried', async () => {
+    // Its container knows the bucket, and reserves without reading it.
+    await harness.queue(drive, files(2))
     const batch = await harness.receive(drive, files(1))
     harness.retryAwsAtOnce()
     for (let delivery = 0; delivery < 4; delivery++) {
@@ -408,7 +411,7 @@ describe('a bucket', () => {
       harness.dynamoDb.heal()
     }
     expect((await batch.deliver()).failed).toEqual([])
-    expect(harness.outcomes()).toMatchObject([{ outcome: 'changed' }])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'changed' }, { outcome: 'changed' }])
   })
 
   test('whose quota is used up keeps its patience when a probe meets another fault', async () => {

@@ -285,8 +285,10 @@ describe('an item that fails for now', () => {
     const denied = { type: 'AccessDeniedException', status: 400 }
     harness.secrets.fail('GetSecretValue', denied, 1)
     expect((await harness.queue(drive, [ofUser])).failed).toEqual([])
-    await answerAnother(2)
-    await answerAnother(3)
+    for (const number of [2, 3, 4]) {
+      harness.clock.pass(10_000)
+      await answerAnother(number)
+    }
     harness.clock.pass(2 * HOUR_MS)
     harness.secrets.fail('GetSecretValue', denied, 1)
     expect((await harness.queue(drive, [ofUser], { isRepeat: true })).failed).toEqual([0])
@@ -405,7 +407,7 @@ describe('a bucket', () => {
     await harness.queue(drive, files(2))
     const batch = await harness.receive(drive, files(1))
     harness.retryAwsAtOnce()
-    for (let delivery = 0; delivery < 4; delivery++) {
+    for (let delivery = 0; delivery < 8; delivery++) {
       harness.dynamoDb.fail('GetItem', { type: 'ThrottlingException', status: 400 }, 100)
       expect((await batch.deliver({ remainingMs: delivery % 2 === 0 ? 29_000 : 12_000 })).failed).toEqual([0])
       harness.dynamoDb.heal()

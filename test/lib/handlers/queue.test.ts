@@ -226,9 +226,12 @@ describe('an item that fails for now', () => {
     expect((await (await repeat(2)).deliver()).failed).toEqual([])
     harness.clock.pass(2 * MINUTE_MS)
     await answerAnother(4)
+    // Untried items go first for a while.
+    harness.clock.pass(2 * MINUTE_MS)
     harness.sandbox.answer({ path: path(1) }, broken, 2)
     const batch = await repeat(1)
     expect((await batch.deliver()).failed).toEqual([0])
+    expect(deferred().at(-1)).toMatchObject({ kind: 'unavailable' })
     harness.clock.pass(30 * MINUTE_MS)
     await answerAnother(5)
     await answerAnother(6)

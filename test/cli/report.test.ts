@@ -25,6 +25,8 @@ let count = 0
 beforeEach(() => {
   id = `hr-${++count}`
   stack.ledger.heal()
+  // What one test holds is no other's.
+  stack.ledger.items.delete(`bucket#${DRIVE}#feishu:default`)
 })
 
 /** A hold that only an operator can end, as the functions write it. */

@@ -9,6 +9,7 @@ import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
+import { withTicket } from '../tokens/ticket.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
@@ -22,7 +23,7 @@ const appSecret = v.variant('type', [
     type: v.literal('third_party_enterprise'),
     suiteKey: secretText,
     suiteSecret: secretText,
-    suiteTicket: secretText,
+    suiteTicket: v.optional(secretText),
     authCorpId: secretText,
   }),
   v.strictObject({ type: v.literal('third_party_personal'), clientId: secretText, clientSecret: secretText }),
@@ -39,15 +40,25 @@ const appTokens = new TokenCache()
 export async function dingtalkCredential({ userId = '' }: Identity, budget: TokenBudget): Promise<Credential> {
   return withApp(async (app) => {
     if (app.type === 'third_party_personal') return userCredential(dingtalkUser(userId), budget)
-    const { type, ...body } = app
     const key = [vendorUrl('DINGTALK_BASE_URL'), ...Object.values(app)].join(' ')
-    const token = await appTokens.get(key, () => appToken(TOKEN_PATHS[type], body, budget))
+    const token = await appTokens.get(key, () =>
+      app.type === 'internal' ? internalToken(app, budget) : corpToken(app, budget),
+    )
     return { accessToken: token.value, actsAs: 'tenant', reject: () => appTokens.reject(key, token) }
   })
 }
 
 /** The fields of these secrets are the fields of the requests. */
-const TOKEN_PATHS = { internal: 'accessToken', third_party_enterprise: 'corpAccessToken' }
+const internalToken = ({ type: _, ...body }: Extract<App, { type: 'internal' }>, budget: TokenBudget) =>
+  appToken('accessToken', body, budget)
+
+const corpToken = (
+  { type: _, suiteTicket, ...body }: Extract<App, { type: 'third_party_enterprise' }>,
+  budget: TokenBudget,
+): Promise<Token> =>
+  withTicket('suiteTicket', suiteTicket, (newest) =>
+    appToken('corpAccessToken', { ...body, suiteTicket: newest }, budget),
+  )
 
 /** What a token lives; no answer gives the end of a refresh token. Seconds. */
 const USUAL = { accessSeconds: 7_200, refreshSeconds: 30 * 24 * 60 * 60, refreshEndPublished: true }

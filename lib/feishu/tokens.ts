@@ -10,6 +10,7 @@ import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
+import { NoTicket, withTicket } from '../tokens/ticket.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
@@ -19,9 +20,15 @@ import { feishuOauthCodes, feishuTokenCodes } from './token-codes.ts'
 
 const appSecret = v.variant('type', [
   v.strictObject({ type: v.literal('self_built'), appId: secretText, appSecret: secretText }),
-  v.strictObject({ type: v.literal('store'), appId: secretText, appSecret: secretText, appTicket: secretText }),
+  v.strictObject({
+    type: v.literal('store'),
+    appId: secretText,
+    appSecret: secretText,
+    appTicket: v.optional(secretText),
+  }),
 ])
 type App = v.InferOutput<typeof appSecret>
+type StoreApp = Extract<App, { type: 'store' }>
 
 const withApp = <Result>(use: (app: App) => Promise<Result>) =>
   withSecret(environment('FEISHU_APP_SECRET_ID'), appSecret, use)
@@ -54,7 +61,7 @@ const tenantTokens = new TokenCache()
 
 async function tenantCredential({ tenantKey }: Identity, budget: TokenBudget): Promise<Credential> {
   return withApp(async (app) => {
-    const key = [vendorUrl('FEISHU_BASE_URL'), ...Object.values(app), tenantKey].join(' ')
+    const key = [vendorUrl('FEISHU_BASE_URL'), app.type, app.appId, app.appSecret, tenantKey].join(' ')
     const token = await tenantTokens.get(key, () =>
       app.type === 'store' ? storeTenantToken(app, tenantKey, budget) : selfBuiltTenantToken(app, budget),
     )
@@ -70,16 +77,10 @@ const selfBuiltTenantToken = (app: App, budget: TokenBudget) =>
  * A store app shows its ticket for a token of its own, and that for the tenant's.
  * https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/tenant_access_token/create
  */
-async function storeTenantToken(
-  app: Extract<App, { type: 'store' }>,
-  tenantKey: string | undefined,
-  budget: TokenBudget,
-): Promise<Token> {
+async function storeTenantToken(app: StoreApp, tenantKey: string | undefined, budget: TokenBudget): Promise<Token> {
   if (tenantKey === undefined) throw invalidField('tenant_key', 'missing')
-  const key = Object.values(app).join(' ')
-  const own = await appTokens.get(key, () =>
-    appToken('app_access_token', 'app_access_token', { ...credentialsOf(app), app_ticket: app.appTicket }, budget),
-  )
+  const key = [app.appId, app.appSecret].join(' ')
+  const own = await appTokens.get(key, () => storeAppToken(app, budget))
   const body = { app_access_token: own.value, tenant_key: tenantKey }
   try {
     return await appToken('tenant_access_token', 'tenant_access_token', body, budget)
@@ -88,6 +89,37 @@ async function storeTenantToken(
     if (error instanceof OperationError && error.tokenRejected) appTokens.reject(key, own)
     throw error
   }
+}
+
+async function storeAppToken(app: StoreApp, budget: TokenBudget): Promise<Token> {
+  try {
+    return await withTicket('appTicket', app.appTicket, (app_ticket) =>
+      appToken('app_access_token', 'app_access_token', { ...credentialsOf(app), app_ticket }, budget),
+    )
+  } catch (error) {
+    if (!(error instanceof NoTicket) || !process.env.FEISHU_APP_TICKET_SECRET_ID) throw error
+    await askForTicket(app, budget)
+    throw new OperationError('unavailable', TICKET_ASKED, { retryAfterMs: TICKET_MS, hint: error.hint })
+  }
+}
+
+/** A ticket that Feishu is asked to push comes within seconds; how soon, no page says. */
+const TICKET_MS = 5_000
+const ASK_AGAIN_MS = 10 * 60_000
+const TICKET_ASKED = {
+  en: 'There is no app_ticket yet: Feishu has been asked to push it again.',
+  zh: '尚无 app_ticket：已请求飞书重新推送。',
+}
+/** By app id. */
+const askedAtMs = new Map<string, number>()
+
+/** https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_ticket_resend */
+async function askForTicket(app: StoreApp, budget: TokenBudget): Promise<void> {
+  const nowMs = Date.now()
+  if (nowMs - (askedAtMs.get(app.appId) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) return
+  askedAtMs.set(app.appId, nowMs)
+  const url = `${vendorUrl('FEISHU_BASE_URL')}/open-apis/auth/v3/app_ticket/resend`
+  await post(url, credentialsOf(app), feishuTokenCodes, v.object({}), budget.beforeCall())
 }
 
 const credentialsOf = ({ appId, appSecret }: App) => ({ app_id: appId, app_secret: appSecret })

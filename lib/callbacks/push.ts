@@ -1,5 +1,6 @@
 /** What both vendors' pushes have in common. */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import * as v from 'valibot'
 
 /** A request as it came: names of headers in lower case, the query's values decoded, the bytes of the body. */
 export type Push = {
@@ -35,5 +36,12 @@ export function parseObject(text: Buffer | string): Record<string, unknown> {
     const json: unknown = JSON.parse(String(text))
     if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>
   } catch {}
+  throw new Refusal(400, 'shape')
+}
+
+/** The value as the schema types it. Throws `Refusal` where it is not of that shape. */
+export function read<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown): Output {
+  const result = v.safeParse(schema, value)
+  if (result.success) return result.output
   throw new Refusal(400, 'shape')
 }

@@ -4,18 +4,18 @@ import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { OperationError } from '../error.ts'
 
 /** How a vendor calls its ticket, and the variable with the id of the secret that holds the one pushed last. */
-const TICKETS = {
+export const TICKETS = {
   appTicket: { variable: 'FEISHU_APP_TICKET_SECRET_ID', schema: v.object({ appTicket: v.optional(secretText) }) },
   suiteTicket: {
     variable: 'DINGTALK_SUITE_TICKET_SECRET_ID',
     schema: v.object({ suiteTicket: v.optional(secretText) }),
   },
 }
-type Field = keyof typeof TICKETS
+export type TicketField = keyof typeof TICKETS
 
 /** There is no ticket, neither pushed nor in the app's secret. */
 export class NoTicket extends OperationError {
-  constructor(field: Field) {
+  constructor(field: TicketField) {
     super(
       'misconfigured',
       { en: `There is no ${field}: the vendor has not pushed one yet.`, zh: `没有 ${field}：厂商尚未推送。` },
@@ -34,7 +34,7 @@ export class NoTicket extends OperationError {
  * `misconfigured` is read again past the cache, once. Throws `NoTicket` where there is none.
  */
 export async function withTicket<Result>(
-  field: Field,
+  field: TicketField,
   inAppSecret: string | undefined,
   use: (ticket: string) => Promise<Result>,
 ): Promise<Result> {
@@ -45,6 +45,6 @@ export async function withTicket<Result>(
   }
   const id = process.env[variable]
   if (!id) return useIfAny()
-  const pushed = schema as v.GenericSchema<unknown, { [field in Field]?: string }>
+  const pushed = schema as v.GenericSchema<unknown, { [field in TicketField]?: string }>
   return withSecret(id, pushed, async (secret) => useIfAny(secret[field]))
 }

@@ -1,0 +1,94 @@
+/** What DingTalk's events say that matters here: pushed to an internal app's URL, or, of third-party apps, by SyncHTTP. */
+import * as v from 'valibot'
+import { secretText } from '../aws/secrets-manager.ts'
+import { fingerprint } from '../fingerprint.ts'
+import { nameId } from '../schema.ts'
+import type { News, Person } from './news.ts'
+import { isSame, parseObject, Refusal, read } from './push.ts'
+
+const text = v.nullish(v.string())
+const time = v.nullish(v.union([v.string(), v.number()]))
+/** What a push calls a person: one id, or a list. */
+const ids = v.nullish(v.union([nameId, v.array(nameId)]))
+
+/** The names that the pages have for one thing. https://open.dingtalk.com/document/development/user-leave-org */
+const fields = v.looseObject({
+  EventType: text,
+  syncAction: text,
+  eventId: v.nullish(v.union([v.string(), v.number()])),
+  timeStamp: time,
+  TimeStamp: time,
+  EventTime: time,
+  CorpId: text,
+  SuiteKey: text,
+  userId: ids,
+  userid: ids,
+  unionid: v.nullish(nameId),
+  suiteTicket: v.optional(v.unknown()),
+  SuiteTicket: v.optional(v.unknown()),
+})
+
+/** https://open.dingtalk.com/document/development/synchttp-push */
+const pushed = v.object({
+  EventType: v.string(),
+  bizData: v.array(
+    v.object({
+      id: v.nullish(v.union([v.string(), v.number()])),
+      biz_id: text,
+      corp_id: text,
+      gmt_modified: time,
+      biz_data: v.nullish(v.union([v.string(), v.looseObject({})])),
+    }),
+  ),
+})
+
+/**
+ * Returns what a push says that matters here; nothing for others, as those that verify a URL. Throws `Refusal` for what is not as
+ * documented, and for a push of another suite.
+ */
+export function readDingtalkEvents(sent: Record<string, unknown>, ownerKey: string, nowMs: number): News[] {
+  if (!('bizData' in sent)) return readOne(sent, {}, ownerKey, nowMs)
+  return read(pushed, sent).bizData.flatMap(({ id, biz_id, corp_id, gmt_modified, biz_data }) => {
+    const content = typeof biz_data === 'string' ? parseObject(biz_data) : (biz_data ?? {})
+    return readOne(content, { id, userId: biz_id, tenant: corp_id, atMs: gmt_modified }, ownerKey, nowMs)
+  })
+}
+
+/** What the envelope says, where the event does not. */
+type Around = {
+  id?: string | number | null | undefined
+  userId?: string | null | undefined
+  tenant?: string | null | undefined
+  atMs?: string | number | null | undefined
+}
+
+function readOne(content: object, around: Around, ownerKey: string, nowMs: number): News[] {
+  const one = read(fields, content)
+  if (one.SuiteKey && !isSame(ownerKey, one.SuiteKey)) throw new Refusal(401, 'app')
+  const id = String(one.eventId ?? around.id ?? fingerprint(content, around))
+  const time = Number(one.timeStamp ?? one.TimeStamp ?? one.EventTime ?? around.atMs ?? Number.NaN)
+  const about = { id, atMs: Number.isFinite(time) ? time : nowMs }
+  switch (one.syncAction ?? one.EventType) {
+    case 'suite_ticket': {
+      const ticket = read(v.pipe(secretText, v.maxLength(4_096)), one.suiteTicket ?? one.SuiteTicket)
+      return [{ ...about, type: 'ticket', field: 'suiteTicket', ticket }]
+    }
+    case 'user_leave_org': {
+      const tenant = one.CorpId ?? around.tenant
+      const userIds = [one.userId ?? one.userid ?? read(nameId, around.userId)].flat()
+      return userIds.map((userId): News => {
+        const person: Person = { userId, ...(one.unionid && userIds.length === 1 && { unionId: one.unionid }) }
+        return {
+          ...about,
+          id: `${id}:${userId}`,
+          type: 'departure',
+          departure: 'left',
+          person,
+          ...(tenant && { tenant }),
+        }
+      })
+    }
+    default:
+      return []
+  }
+}

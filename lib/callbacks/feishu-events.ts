@@ -1,0 +1,96 @@
+/** What Feishu's events say that matters here. */
+import * as v from 'valibot'
+import { secretText } from '../aws/secrets-manager.ts'
+import { nameId, openId } from '../schema.ts'
+import type { News, Person } from './news.ts'
+import { isSame, Refusal, read } from './push.ts'
+
+const text = v.nullish(v.string())
+/** Which numbers a page calls strings, and which strings numbers, differs. */
+const time = v.nullish(v.union([v.string(), v.number()]))
+
+/**
+ * The older envelope, in which tickets come, and the newer one.
+ * https://open.feishu.cn/document/ukTMukTMukTM/uUTNz4SN1MjL1UzM
+ */
+const older = v.object({ uuid: v.string(), ts: time, event: v.looseObject({ type: v.string(), app_id: v.string() }) })
+const newer = v.object({
+  header: v.object({
+    event_id: v.string(),
+    event_type: v.string(),
+    create_time: time,
+    app_id: v.string(),
+    tenant_key: text,
+  }),
+  event: v.looseObject({}),
+})
+
+type Event = { id: string; atMs: number; type: string; app: string; tenant: string | undefined; content: object }
+
+/**
+ * Returns what an event of the app says that matters here; nothing for other events. Throws `Refusal` for an event of another app,
+ * and for one that is not as documented.
+ */
+export function readFeishuEvent(sent: Record<string, unknown>, appId: string, nowMs: number): News[] {
+  const { id, atMs, type, app, tenant, content } = readEnvelope(sent)
+  if (!isSame(appId, app)) throw new Refusal(401, 'app')
+  const readContent = Object.hasOwn(EVENTS, type) ? EVENTS[type] : undefined
+  // A time that cannot be read must not make a ticket older than it is.
+  const about = { id, atMs: Number.isFinite(atMs) ? atMs : nowMs }
+  const news = readContent?.(content)
+  return news ? [{ ...about, ...(tenant !== undefined && { tenant }), ...news } as News] : []
+}
+
+function readEnvelope(sent: Record<string, unknown>): Event {
+  if ('header' in sent) {
+    const { header, event } = read(newer, sent)
+    const { event_id, event_type, create_time, app_id, tenant_key } = header
+    const tenant = tenant_key ?? undefined
+    return {
+      id: event_id,
+      atMs: Number(create_time ?? Number.NaN),
+      type: event_type,
+      app: app_id,
+      tenant,
+      content: event,
+    }
+  }
+  const { uuid, ts, event } = read(older, sent)
+  const atMs = Number(ts ?? Number.NaN) * 1_000
+  return { id: uuid, atMs, type: event.type, app: event.app_id, tenant: undefined, content: event }
+}
+
+const ticket = v.object({ app_ticket: v.pipe(secretText, v.maxLength(4_096)) })
+
+const status = v.nullish(v.object({ is_frozen: v.nullish(v.boolean()), is_resigned: v.nullish(v.boolean()) }))
+const ids = { open_id: openId, union_id: v.nullish(nameId), user_id: v.nullish(nameId) }
+const contact = v.object({ object: v.object({ ...ids, status }), old_object: v.nullish(v.looseObject({ status })) })
+const revoked = v.object(ids)
+
+/** By the event's type, from the pages of the events. */
+const EVENTS: Record<string, (content: object) => object | undefined> = {
+  // https://open.feishu.cn/document/ukTMukTMukTM/uYDNxYjL2QTM24iN0EjN/event-subscription-configure-/app_ticket
+  app_ticket: (content) => ({ type: 'ticket', field: 'appTicket', ticket: read(ticket, content).app_ticket }),
+  // https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/contact-v3/user/events/deleted
+  // The type says it: the page's own example has `is_resigned: false`.
+  'contact.user.deleted_v3': (content) => ({ ...departure('left'), person: personOf(read(contact, content).object) }),
+  // https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/contact-v3/user/events/updated
+  'contact.user.updated_v3': (content) => {
+    const { object, old_object } = read(contact, content)
+    const became = (flag: 'is_resigned' | 'is_frozen') =>
+      object.status?.[flag] === true && old_object?.status?.[flag] !== true
+    if (!old_object?.status) return undefined
+    if (became('is_resigned')) return { ...departure('left'), person: personOf(object) }
+    return became('is_frozen') ? { ...departure('frozen'), person: personOf(object) } : undefined
+  },
+  // https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authentication-management/auth-v4/user_access_token/events/revoked
+  'auth.user_access_token.revoked_v4': (content) => ({ type: 'revoked', person: personOf(read(revoked, content)) }),
+}
+
+const departure = (why: 'left' | 'frozen') => ({ type: 'departure', departure: why })
+
+const personOf = ({ open_id, union_id, user_id }: v.InferOutput<typeof revoked>): Person => ({
+  openId: open_id,
+  ...(union_id && { unionId: union_id }),
+  ...(user_id && { userId: user_id }),
+})

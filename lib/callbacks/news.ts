@@ -1,0 +1,21 @@
+/** What a push says that matters here, whichever vendor sent it. */
+import type { TicketField } from '../tokens/ticket.ts'
+
+/** A person at a vendor, as far as the push names them. */
+export type Person = { openId?: string; unionId?: string; userId?: string }
+
+/** Why a person can no longer act, or never again. */
+export type Departure = 'left' | 'frozen'
+
+/**
+ * `id` names the event, the same when it is sent again. `atMs`: when it happened, by the vendor's clock.
+ *
+ * - `ticket`: a new one.
+ * - `departure`: somebody has left, or is frozen. `tenant`: the tenant_key or corpId.
+ * - `revoked`: a user's tokens have ended.
+ */
+export type News = { id: string; atMs: number } & (
+  | { type: 'ticket'; field: TicketField; ticket: string }
+  | { type: 'departure'; departure: Departure; tenant?: string; person: Person }
+  | { type: 'revoked'; person: Person }
+)

@@ -9,9 +9,9 @@ import {
 import type { Text } from '../lib/error.ts'
 import { feishuCalendarCodes, feishuCodes } from '../lib/feishu/codes.ts'
 import { feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/token-codes.ts'
+import { dingtalkCalendarList, feishuCalendarList } from '../lib/people/vendor-lists.ts'
 import type { CodeTable } from '../lib/vendor/vendor.ts'
 import type { VendorCall } from '../lib/vendor/vendor-call.ts'
-import { dingtalkCalendarList, feishuCalendarList } from './discovery/vendor-lists.ts'
 
 /** A heading, and the codes under it. */
 export type Section = { title: Text; codes: CodeTable }

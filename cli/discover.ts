@@ -2,6 +2,7 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
 import type { EventPart } from '../lib/operation-docs.ts'
+import { feishuDocumentStatus } from '../lib/people/vendor-lists.ts'
 import { failed, repeatable, UsageError, vendorId, withOptions } from './command.ts'
 import {
   dingtalkFindings,
@@ -11,7 +12,6 @@ import {
   feishuFindings,
 } from './discovery/findings.ts'
 import { paced, patient } from './discovery/pace.ts'
-import { feishuDocumentStatus } from './discovery/vendor-lists.ts'
 import { assertEvent, fileOf, mergeParts, newOffboardingId } from './event/event-detail.ts'
 import { assertWritable, writeEventFile } from './event/event-file.ts'
 import { type Io, log } from './io.ts'

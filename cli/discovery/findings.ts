@@ -2,9 +2,15 @@
 import * as v from 'valibot'
 import { type Kind, OperationError } from '../../lib/error.ts'
 import type { EventPart } from '../../lib/operation-docs.ts'
+import {
+  type Ask,
+  type Calendar,
+  dingtalkCalendars,
+  feishuCalendars,
+  isSubscribed,
+} from '../../lib/people/vendor-lists.ts'
 import { id, printable } from '../../lib/schema.ts'
 import type { fileOf } from '../event/event-detail.ts'
-import { type Ask, type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
 
 /** A document of the event; `openId` is given where it is that person's subscription. */
 export type EventFile = ReturnType<typeof fileOf> & { openId?: string }

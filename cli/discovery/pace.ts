@@ -1,7 +1,7 @@
 /** Asking a vendor for as long as it takes, from a terminal. */
 import { OperationError } from '../../lib/error.ts'
+import type { Ask } from '../../lib/people/vendor-lists.ts'
 import { type Io, log } from '../io.ts'
-import type { Ask } from './vendor-lists.ts'
 
 const CALL_MS = 60_000
 /** What is waited within a call, where Ctrl-C has to wait too. */

@@ -89,7 +89,7 @@ export const feishuCodes: CodeTable = {
 
 const limited = (en: string, zh: string): Meaning => ({ kind: 'rate_limited', means: { en, zh } })
 
-/** All calendar calls. Sources: the contract pages named in the function files and in `cli/discovery/vendor-lists.ts`. */
+/** All calendar calls. Sources: the contract pages named in the function files and in `lib/people/vendor-lists.ts`. */
 export const feishuCalendarCodes: CodeTable = {
   190002: {
     kind: 'invalid_request',

@@ -3,13 +3,13 @@
  * a person is subscribed to, and Feishu has no API to check a subscription to calendar change events.
  */
 import * as v from 'valibot'
-import { dingtalk } from '../../lib/dingtalk/dingtalk.ts'
-import { OperationError } from '../../lib/error.ts'
-import { feishuCalendarCodes, feishuDocumentCodes } from '../../lib/feishu/codes.ts'
-import { feishu } from '../../lib/feishu/feishu.ts'
-import type { Input } from '../../lib/schema.ts'
-import { execute, type Limits, type Result } from '../../lib/vendor/execute.ts'
-import type { VendorCall } from '../../lib/vendor/vendor-call.ts'
+import { dingtalk } from '../dingtalk/dingtalk.ts'
+import { OperationError } from '../error.ts'
+import { feishuCalendarCodes, feishuDocumentCodes } from '../feishu/codes.ts'
+import { feishu } from '../feishu/feishu.ts'
+import type { Input } from '../schema.ts'
+import { execute, type Limits, type Result } from '../vendor/execute.ts'
+import type { VendorCall } from '../vendor/vendor-call.ts'
 
 /** A calendar in a person's list; texts are the vendor's own. */
 export type Calendar = {

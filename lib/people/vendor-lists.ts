@@ -7,9 +7,7 @@ import { dingtalk } from '../dingtalk/dingtalk.ts'
 import { OperationError } from '../error.ts'
 import { feishuCalendarCodes, feishuDocumentCodes } from '../feishu/codes.ts'
 import { feishu } from '../feishu/feishu.ts'
-import type { Input } from '../schema.ts'
-import { execute, type Limits, type Result } from '../vendor/execute.ts'
-import type { VendorCall } from '../vendor/vendor-call.ts'
+import { type Ask, answerOf, type Question } from './ask.ts'
 
 /** A calendar in a person's list; texts are the vendor's own. */
 export type Calendar = {
@@ -43,13 +41,19 @@ const feishuPage = v.object({
 })
 
 /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/calendar-v4/calendar/list */
-export const feishuCalendarList: VendorCall<{ open_id: string; page_size: string; page_token: string | undefined }> = {
+export const feishuCalendarList: Question<{
+  open_id: string
+  page_size: string
+  page_token: string | undefined
+  tenant_key: string | undefined
+}> = {
+  name: 'feishu-calendar-list',
   vendor: feishu,
   method: 'GET',
   path: '/open-apis/calendar/v4/calendars',
   query: ['page_size', 'page_token'],
   pace: { perSecond: 50, perMinute: 1_000 },
-  identity: ({ open_id }) => ({ as: 'user', userId: open_id }),
+  identity: ({ open_id, tenant_key }) => ({ as: 'user', userId: open_id, tenantKey: tenant_key }),
   codes: {
     ...feishuCalendarCodes,
     190008: {
@@ -66,15 +70,15 @@ export const feishuCalendarList: VendorCall<{ open_id: string; page_size: string
 const PAGE_SIZE = '500'
 
 /** The calendars in the Feishu user's list, a page at a time: those they own and those they follow. */
-export async function* feishuCalendars(openId: string, ask: Ask): AsyncGenerator<Calendar[]> {
+export async function* feishuCalendars(
+  openId: string,
+  ask: Ask,
+  tenantKey?: string | undefined,
+): AsyncGenerator<Calendar[]> {
   const seen = new Set<string>()
   for (let token: string | undefined; ; ) {
-    const page = await read(
-      feishuCalendarList,
-      feishuPage,
-      { open_id: openId, page_size: PAGE_SIZE, page_token: token },
-      ask,
-    )
+    const input = { open_id: openId, page_size: PAGE_SIZE, page_token: token, tenant_key: tenantKey }
+    const page = await answerOf(feishuCalendarList, feishuPage, input, ask)
     const { has_more, page_token, calendar_list } = page.data
     yield calendar_list.map(({ calendar_id, summary, is_deleted, ...rest }) => ({
       id: calendar_id,
@@ -105,7 +109,8 @@ const dingtalkList = v.object({
 })
 
 /** https://help.dingtalk.io/open/development: "Query a calendar". Whole in one answer. */
-export const dingtalkCalendarList: VendorCall<{ userId: string }> = {
+export const dingtalkCalendarList: Question<{ userId: string }> = {
+  name: 'dingtalk-calendar-list',
   vendor: dingtalk,
   method: 'GET',
   path: '/v1.0/calendar/users/:userId/calendars',
@@ -124,7 +129,7 @@ export const dingtalkCalendarList: VendorCall<{ userId: string }> = {
 
 /** The calendars in the DingTalk user's list. */
 export async function dingtalkCalendars(unionId: string, ask: Ask): Promise<Calendar[]> {
-  const { response } = await read(dingtalkCalendarList, dingtalkList, { userId: unionId }, ask)
+  const { response } = await answerOf(dingtalkCalendarList, dingtalkList, { userId: unionId }, ask)
   return response.calendars.map(({ id, summary, type, privilege }) => ({
     id,
     title: summary,
@@ -146,7 +151,8 @@ export type Document = {
 }
 
 /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/drive-v1/file/get_subscribe */
-export const feishuDocumentStatus: VendorCall<Document> = {
+export const feishuDocumentStatus: Question<Document> = {
+  name: 'feishu-document-status',
   vendor: feishu,
   method: 'GET',
   path: '/open-apis/drive/v1/files/:file_token/get_subscribe',
@@ -163,19 +169,6 @@ export const feishuDocumentStatus: VendorCall<Document> = {
 
 /** Whether the document's events are subscribed. The page has two ways to say no: `is_subscribe`, and a code. */
 export async function isSubscribed(document: Document, ask: Ask): Promise<boolean> {
-  const { outcome, json } = await ask((limits) => execute(feishuDocumentStatus, document, limits))
+  const { outcome, json } = await ask(feishuDocumentStatus, document)
   return outcome !== 'unchanged' && v.parse(documentStatus, json).data.is_subscribe
-}
-
-/** Makes one call, again if need be: to wait for as long as a vendor asks is the caller's business. */
-export type Ask = (once: (limits: Limits) => Promise<Result>) => Promise<Result>
-
-async function read<I extends Input, Wanted>(
-  call: VendorCall<I>,
-  wanted: v.GenericSchema<unknown, Wanted>,
-  input: I,
-  ask: Ask,
-): Promise<Wanted> {
-  const { json } = await ask((limits) => execute(call, input, limits))
-  return v.parse(wanted, json)
 }

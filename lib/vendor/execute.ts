@@ -59,7 +59,7 @@ export async function execute<I extends Input>(
       }
       attempts++
       onSend?.()
-      const { outcome, answer } = await callWith(operation, request, credential, remainingMs())
+      const { outcome, answer } = await callWith(operation, input, request, credential, remainingMs())
       const { code, requestId, json } = answer
       return { outcome, request, upstream: { code, requestId }, json, attempts }
     } catch (thrown) {
@@ -114,17 +114,25 @@ function explainDeparture(error: OperationError, { mustBeActive }: Identity): Op
 
 function callWith<I extends Input>(
   operation: VendorCall<I>,
-  request: { method: VendorCall['method']; url: string },
+  input: I,
+  { method, url }: { method: VendorCall['method']; url: string },
   { accessToken, actsAs, authorizeCommand }: Credential,
   remainingMs: number,
 ) {
   if (remainingMs <= 0)
     throw new OperationError('timeout', { en: 'No time was left to call the vendor.', zh: '已无时间调用厂商接口。' })
-  const { vendor, codes, succeeded } = operation
+  const { vendor, codes, succeeded, body } = operation
+  const { tokenQuery } = vendor
+  const token = tokenQuery && `${url.includes('?') ? '&' : '?'}${tokenQuery}=${encodeURIComponent(accessToken)}`
   return call(
     {
       vendor,
-      request: { ...request, headers: vendor.headers(accessToken) },
+      request: {
+        method,
+        url: url + (token ?? ''),
+        headers: vendor.headers(accessToken),
+        ...(body && { body: body(input) }),
+      },
       codes,
       succeeded,
       actsAs,

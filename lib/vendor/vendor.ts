@@ -66,6 +66,8 @@ export type ResponseParser = {
 export type Vendor = ResponseParser & {
   baseUrl: () => string
   headers: (accessToken: string) => Record<string, string>
+  /** The query parameter in which the vendor wants the access token, where headers are not enough. Such a URL is never logged. */
+  tokenQuery?: string
   credential: (identity: Identity, budget: TokenBudget) => Promise<Credential>
   /** The vendor's id of the user to whom a token belongs. Asks the vendor and changes nothing; throws `OperationError`. */
   ownerOf: (accessToken: string, remainingMs: number, authorizeCommand?: string) => Promise<string>

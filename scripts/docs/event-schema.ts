@@ -1,7 +1,8 @@
 /** The JSON Schema of an offboarding event's `detail`, for whoever sends one. */
-import { mergeParts } from '../../cli/event/event-detail.ts'
+
 import { IncompleteOperation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
+import { mergeParts } from '../../lib/event-part.ts'
 import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'

@@ -15,6 +15,8 @@ export type AuditLine = {
     | 'rejected'
     | 'completed'
     | 'planned'
+    | 'resolving'
+    | 'resolved'
     | 'deferred'
     | 'held'
     | 'released'

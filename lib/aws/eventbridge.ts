@@ -1,4 +1,4 @@
-/** EventBridge: outcome events. */
+/** EventBridge: outcome events, and what is sent on. */
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
 import type { Kind, Scope } from '../error.ts'
@@ -69,18 +69,40 @@ export const publishHeld = (detail: HeldDetail): Promise<void> =>
   putEvents([{ DetailType: 'Subscription Offboarding Held', detail }])
 
 async function putEvents(events: { DetailType: string; detail: object }[]): Promise<void> {
-  if (events.length === 0) return
+  if (events.length > 0) await putEntries(events, 'subscription-offboarding')
+}
+
+/**
+ * Puts events on the bus as their sender does, with the source `EVENT_SOURCE`; returns their ids in order. Throws when one was refused
+ * to the end: those before it are sent.
+ */
+export async function putOnBus(DetailType: string, details: object[]): Promise<string[]> {
+  const source = environment('EVENT_SOURCE')
+  const ids: string[] = []
+  // One at a time: together they could be larger than one request may be.
+  for (const detail of details) ids.push(...(await putEntries([{ DetailType, detail }], source)))
+  return ids
+}
+
+/** Returns the events' ids, in order. */
+async function putEntries(events: { DetailType: string; detail: object }[], Source: string): Promise<string[]> {
   const EventBusName = environment('EVENT_BUS_NAME')
+  const ids = new Map<object, string>()
   await sendBatchWithRetry(events, async (left) => {
     const command = new PutEventsCommand({
       Entries: left.map(({ DetailType, detail }) => ({
         EventBusName,
-        Source: 'subscription-offboarding',
+        Source,
         DetailType,
         Detail: JSON.stringify(detail),
       })),
     })
     const { Entries = [] } = await getClient().send(command, callOptions(TIMEOUT_MS))
-    return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
+    return left.flatMap((event, index) => {
+      const id = Entries[index]?.EventId
+      if (id) ids.set(event, id)
+      return id ? [] : [index]
+    })
   })
+  return events.map((event) => ids.get(event) ?? '')
 }

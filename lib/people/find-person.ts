@@ -62,7 +62,7 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
   try {
     const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
     if (hasLeft) return RESIGNED
-    const all = { ...known, ...ids }
+    const all: Ids = { ...ids, ...known }
     return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
   } catch (error) {
     if (!(error instanceof OperationError)) throw error

@@ -15,6 +15,7 @@ import {
   oslsId,
   policy,
   RENEWAL,
+  RESOLUTION,
   type Resource,
   ref,
   SWEEP,
@@ -82,7 +83,9 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Namespace: 'AWS/Events',
     MetricName,
     Dimensions: [
-      ...(Object.hasOwn(operations, key) ? [{ Name: 'EventBusName', Value: ref('EventBus') }] : []),
+      ...(Object.hasOwn(operations, key) || key === RESOLUTION
+        ? [{ Name: 'EventBusName', Value: ref('EventBus') }]
+        : []),
       { Name: 'RuleName', Value: `${stage}-${key}` },
     ],
   })
@@ -188,6 +191,24 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
             'An answer that does not come in the time that a function has is given up and tried again.',
         }),
       })),
+      UnresolvedLeaversAlarm: alarm('unresolved-leavers', {
+        Metric: sweepMetric('OldestWaitingSeconds', { Operation: RESOLUTION }),
+        Threshold: UNRESOLVED_S,
+        Period: TWO_SWEEPS_S,
+        section: 'unresolved-leavers',
+        Description:
+          'For an hour somebody who leaves could not be found, because a vendor or its configuration fails: nothing of theirs has ' +
+          'been ended yet. "npx offboarding report ID" names the cause. After 24 hours the event is rejected.',
+      }),
+      ResolutionFailedDestinationAlarm: alarm(`${RESOLUTION}-failed-destination`, {
+        Metric: functionMetric(RESOLUTION, 'DestinationDeliveryFailures'),
+        Period: 300,
+        Statistic: 'Sum',
+        section: 'dropped-events',
+        Description:
+          `Lambda could not put an event that ${RESOLUTION} failed on into the queue of undelivered events: the event is ` +
+          'lost. Replay it from the archive.',
+      }),
       ...collect(functions, (key, { name }) => ({
         [`${idOf(key)}ErrorsAlarm`]: alarm(`${key}-errors`, {
           Metric: functionMetric(key, 'Errors'),
@@ -281,7 +302,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       ...collect(operations, (operation) =>
         collect(LINE_METRICS, (MetricName, metric) => lineFilter(operation, MetricName, metric)),
       ),
-      ...collect({ ...operations, [RENEWAL]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
+      ...collect({ ...operations, [RENEWAL]: {}, [RESOLUTION]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
       UnstoredTokensAlarm: alarm('unstored-tokens', {
         Metric: lineMetric(TOKENS, 'Unstored'),
         Statistic: 'Sum',
@@ -322,6 +343,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
 }
 
 const SLOW_MS = 5_000
+const UNRESOLVED_S = 60 * 60
 /** So that a period has a sweep in it. */
 const TWO_SWEEPS_S = 2 * 15 * 60
 

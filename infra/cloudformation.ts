@@ -14,6 +14,7 @@ export type Block = { route: string; vendor: string; actsAs: 'user' | 'app' }
 /** custom.checked */
 export type Checked = {
   source: string
+  vendors: string[]
   authorizers: Record<string, object>
   routeAuthorizer: object
   vpc: { subnetIds: string[]; securityGroupIds: string[] } | null
@@ -39,6 +40,7 @@ export type Settings = {
   /** A vendor's environment variables. */
   vendors: Record<string, Record<string, string>>
   offboardingEvent: { source: string[]; 'detail-type': string[] }
+  leavingEvent: { source: string[]; 'detail-type': string[] }
   checked: Checked
 }
 
@@ -84,6 +86,8 @@ export const collect = <Value, Made extends object>(
 /** The functions that are no operations: scheduled, without route and queue. */
 export const RENEWAL = 'user-token-renewal'
 export const SWEEP = 'offboarding-sweep'
+/** The one that takes leavers as HR knows them: without route, with a queue of events. */
+export const RESOLUTION = 'offboarding-resolution'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

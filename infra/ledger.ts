@@ -67,6 +67,17 @@ export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
 const findOpenTargets = () =>
   allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
 
+/** Statements of the role that resolves leavers: offboardings, the ids of people, renewals, and the buckets of its questions. */
+export const resolveLedger = (questions: string[]) => [
+  allow(
+    'UseLedger',
+    ITEM_ACTIONS,
+    arnOf('Ledger'),
+    forKeys('offboarding#*', 'person#*', 'user#*', ...questions.map((name) => `bucket#${name}#*`)),
+  ),
+  findOpenTargets(),
+]
+
 /** Statements of a role that ends what was left undone: offboardings, and those that are open. */
 export const sweepLedger = () => [
   allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),

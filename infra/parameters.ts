@@ -61,11 +61,15 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
     // They become part of policies, so no wildcard and nothing empty: an empty prefix would be every secret.
     await matching(name, /^[\w/+=.@-]+$/, 'the name of a secret (letters, digits and /_+=.@-)')
   }
-  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl']) {
+  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl', 'dingtalkOapiBaseUrl']) {
     await matching(name, /^(https:\/\/[^\s/]|http:\/\/(127\.0\.0\.1|localhost)[:/])/, 'an https URL')
   }
 
+  const vendors = await list('vendors', /^(feishu|dingtalk)$/, 'feishu and dingtalk')
+  if (vendors.length === 0) refuse('--param="vendors=…" must name feishu, dingtalk or both')
+
   return {
+    vendors: [...new Set(vendors)],
     source: await matching('source', /^(?!aws\.)\S{1,256}$/, 'a name without spaces that does not begin with "aws."'),
     authorizers:
       auth === 'jwt'

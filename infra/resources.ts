@@ -12,6 +12,7 @@ import {
   oslsId,
   policy,
   RENEWAL,
+  RESOLUTION,
   type Resource,
   ref,
   type Settings,
@@ -22,7 +23,7 @@ import {
 } from './cloudformation.ts'
 import { keepRenewals, sweepLedger, useLedger } from './ledger.ts'
 
-const FOURTEEN_DAYS = 14 * 24 * 60 * 60
+export const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
 /** One function per operation, with its three entrances: HTTP, EventBridge, SQS. */
 export async function functions(osls: Osls) {
@@ -73,7 +74,7 @@ export async function functions(osls: Osls) {
 const RETRY_CONCURRENCY = 5
 
 /** The operations that each plan every event, as a comma list. */
-const namesOf = (operations: Settings['operations']): string => Object.keys(operations).join(',')
+export const namesOf = (operations: Settings['operations']): string => Object.keys(operations).join(',')
 
 /** Work queue, retry queue and role of each operation. */
 export async function perOperation(osls: Osls) {
@@ -127,7 +128,7 @@ const retryQueue = (QueueName: string): Resource => ({
   Properties: queueOfOperation(QueueName, 'StrandedRetriesQueue'),
 })
 
-const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
+export const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {
     Queues: [ref(queue)],
@@ -143,7 +144,7 @@ const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
 })
 
 /** An account's roles are the same in all regions, so the region is part of the name. */
-const role = (name: string, statements: Parameters<typeof policy>, { service, stage }: Settings): Resource => ({
+export const role = (name: string, statements: Parameters<typeof policy>, { service, stage }: Settings): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
@@ -158,7 +159,7 @@ const role = (name: string, statements: Parameters<typeof policy>, { service, st
   },
 })
 
-const secretArn = (name: string | undefined) => arn('secretsmanager', `secret:${name}`)
+export const secretArn = (name: string | undefined) => arn('secretsmanager', `secret:${name}`)
 
 function operationStatements(operation: string, { vendor, actsAs }: Block, { stage, vendors, checked }: Settings) {
   const environment = vendors[vendor] ?? {}
@@ -188,12 +189,12 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
   ]
 }
 
-const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Checked) =>
+export const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Checked) =>
   allow('UseSecretsKey', actions, secretsKmsKeyArn, {
     StringEquals: { 'kms:ViaService': sub('secretsmanager.${AWS::Region}.${AWS::URLSuffix}') },
   })
 
-const RENEW_USER_TOKENS = [
+export const RENEW_USER_TOKENS = [
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
   'secretsmanager:UpdateSecretVersionStage',
@@ -325,7 +326,7 @@ export async function offboardingSweepRole(osls: Osls) {
 }
 
 /** What every function needs, operation or not: its own log and, in a VPC, its network interfaces. */
-const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
+export const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
   allow(
     'WriteOwnLog',
     ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -354,10 +355,10 @@ const NETWORK_INTERFACES = [
 
 /** Who may send what to the shared queues and to the bus. */
 export async function eventAccess(osls: Osls) {
-  const { stage, operations, offboardingEvent, checked } = await settings(osls)
+  const { stage, operations, offboardingEvent, leavingEvent, checked } = await settings(osls)
   const { bus, putEventsAccounts } = checked
   const rules = [
-    ...Object.keys(operations).map((operation) => `${bus}/${stage}-${operation}`),
+    ...[...Object.keys(operations), RESOLUTION].map((name) => `${bus}/${stage}-${name}`),
     // Schedules are rules of the account's own bus, which their ARNs leave out.
     ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
   ].map((rule) => arn('events', `rule/${rule}`))
@@ -382,7 +383,7 @@ export async function eventAccess(osls: Osls) {
               ...allow('OffboardingEventsOfOtherAccounts', 'events:PutEvents', arnOf('EventBus'), {
                 'ForAllValues:StringEquals': {
                   'events:source': offboardingEvent.source,
-                  'events:detail-type': offboardingEvent['detail-type'],
+                  'events:detail-type': [...offboardingEvent['detail-type'], ...leavingEvent['detail-type']],
                 },
               }),
               Principal: {

@@ -9,7 +9,7 @@ import { bodyOf, deferMessages, sendLeaving } from '../aws/sqs.ts'
 import { environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { type Leaving, leaving } from '../leaving-event.ts'
-import { claimLeaving, endLeaving, type LeavingName, openLeaving, recordTry } from '../ledger/leavings.ts'
+import { claimLeaving, endLeaving, type LeavingName, openLeaving, RESOLUTION, recordTry } from '../ledger/leavings.ts'
 import { openSending } from '../ledger/offboardings.ts'
 import { keepIds } from '../ledger/people.ts'
 import { OFFBOARDING } from '../offboarding-event.ts'
@@ -19,8 +19,6 @@ import { awsError, DAY_MS } from './queue-waits.ts'
 import { type BusEvent, originOf, reject } from './reject.ts'
 import { detailsOf, recordOf, resolveLeaving, type Sources } from './resolve.ts'
 
-/** The function. */
-export const RESOLUTION = 'offboarding-resolution'
 /** For so long an event is tried again, from when it was first queued. */
 const PATIENCE_MS = DAY_MS
 const MAX_WAIT_MS = 15 * 60_000

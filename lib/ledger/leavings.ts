@@ -7,6 +7,12 @@ import { type Item, type Key, updateItem } from '../aws/dynamodb.ts'
 import type { Kind, Text } from '../error.ts'
 import { getExpiry, getPartition, type Origin, runOf } from './offboardings.ts'
 
+/** The function that resolves them. */
+export const RESOLUTION = 'offboarding-resolution'
+
+/** Whether an item of those that are open is such an event, and no offboarding. */
+export const isLeaving = ({ sk }: Key): boolean => sk.startsWith('leaving#')
+
 /** The event. */
 export type LeavingName = { offboardingId: string; eventId: string; dryRun: boolean }
 

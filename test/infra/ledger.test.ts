@@ -1,5 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, type Resource, type Template } from '../../infra/compile.ts'
+import { dingtalkUser, dingtalkUserByMobile, dingtalkUserByUnionId } from '../../lib/people/dingtalk-people.ts'
+import { feishuEmployees, feishuUser, feishuUserIds } from '../../lib/people/feishu-people.ts'
+import { dingtalkCalendarList, feishuCalendarList } from '../../lib/people/vendor-lists.ts'
+
+/** What offboarding-resolution asks. */
+const questions = [
+  ...[feishuUserIds, feishuEmployees, feishuUser, feishuCalendarList],
+  ...[dingtalkUserByMobile, dingtalkUser, dingtalkUserByUnionId, dingtalkCalendarList],
+].map(({ name }) => name)
 
 let template: Template
 beforeAll(async () => {
@@ -108,6 +117,20 @@ describe('may be used by', () => {
       ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
       // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
       ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/state' }, limitedTo('open')],
+    ])
+  })
+
+  it('offboarding-resolution for offboardings, people, renewals and the buckets of its questions', () => {
+    expect(
+      statementsOf('offboarding-resolution').map(({ Action, Resource, Condition }) => [Action, Resource, Condition]),
+    ).toEqual([
+      [
+        ITEM_ACTIONS,
+        { 'Fn::GetAtt': ['Ledger', 'Arn'] },
+        limitedTo('offboarding#*', 'person#*', 'user#*', ...questions.map((name) => `bucket#${name}#*`)),
+      ],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
     ])
   })
 

@@ -40,7 +40,8 @@ const operations = await loadOperations()
 const RENEWAL = 'user-token-renewal'
 const SWEEP = 'offboarding-sweep'
 const names = operationNames
-const functionNames = [...names, RENEWAL, SWEEP]
+const RESOLUTION = 'offboarding-resolution'
+const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION]
 
 const withParams = [
   'auth=jwt',

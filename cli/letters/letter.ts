@@ -2,6 +2,7 @@
 import type { Message } from '@aws-sdk/client-sqs'
 import * as v from 'valibot'
 import { bucketOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
+import { LEAVING, leaving } from '../../lib/leaving-event.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { type Input, issuesOf, printable } from '../../lib/schema.ts'
@@ -35,7 +36,7 @@ type BusEvent = { id?: unknown; source?: unknown; 'detail-type'?: unknown; detai
 /** What sending a letter again comes to, or why it cannot be. Letters that hold the same event have the same `key`. */
 export type Redrive =
   | { queue: string; item: WorkItem; group: string }
-  | { event: { detail: unknown; key: string } }
+  | { event: { type: string; detail: unknown; key: string } }
   | { refused: string }
 
 /** SQS deletes after so long, which is what the template asks for. */
@@ -131,6 +132,12 @@ export function contentOf(message: Message): Content {
   return { text: body }
 }
 
+/** The events of the stack, by their type. */
+const SCHEMAS = new Map<string, v.GenericSchema>([
+  [OFFBOARDING, offboarding],
+  [LEAVING, leaving],
+])
+
 /** What sending it again comes to. */
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
   const content = contentOf(message)
@@ -147,10 +154,11 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
   }
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event
-  if (source !== names.source || type !== OFFBOARDING) return { refused: 'is no offboarding event of this stack' }
-  if (issuesOf(offboarding, detail).length > 0)
+  const schema = SCHEMAS.get(text(type) ?? '')
+  if (source !== names.source || !schema) return { refused: 'is no offboarding event of this stack' }
+  if (issuesOf(schema, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }
-  return { event: { detail, key: JSON.stringify([id, detail]) } }
+  return { event: { type: String(type), detail, key: JSON.stringify([id, detail]) } }
 }
 
 function parsed(body: string): unknown {

@@ -2,8 +2,17 @@
 import type { Io } from '../io.ts'
 import { formatTime } from '../table.ts'
 import { formatHold, type Wait } from './hold.ts'
-import { CHECK_ID, formatCounts, formatTarget, groupByOperation, isGone, needsOperator, type Row } from './rows.ts'
-import type { Report } from './summary.ts'
+import {
+  CHECK_ID,
+  formatCounts,
+  formatTarget,
+  groupByOperation,
+  isGone,
+  isUnresolved,
+  needsOperator,
+  type Row,
+} from './rows.ts'
+import { formatPerson, type Report } from './summary.ts'
 
 /** The vendor's limit by operation, as in `Operation.pace`. */
 export type Paces = Record<string, { perSecond?: number; perMinute?: number }>
@@ -75,10 +84,20 @@ export class Progress {
 }
 
 /** What was planned, what has ended, and what waits until when: each line with what it is about. */
-function linesOf({ rows, unplanned }: Report, waits: Waits): [subject: string, line: string][] {
+function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: string, line: string][] {
   const planned = groupByOperation(rows).filter(([operation]) => !unplanned.includes(operation))
   const open = countOpen(rows)
   return [
+    ...people.map((person): [string, string] => {
+      const line = formatPerson(person)
+      return [line, `${person.state === 'found' ? 'found     ' : 'not found '} ${line}`]
+    }),
+    ...rows
+      .filter(isUnresolved)
+      .map(({ eventId, kind, code, hint }): [string, string] => [
+        `resolving ${eventId} ${kind} ${code}`,
+        `resolving  the leaver${kind ? `: ${[kind, code].filter(Boolean).join(' ')}: ${hint}` : ''}`,
+      ]),
     ...planned.map(([operation, some]): [string, string] => [
       `planned ${operation}`,
       `planned    ${operation}: ${formatItems(some.length)}`,

@@ -9,10 +9,11 @@ import {
   formatTarget,
   groupByOperation,
   isGone,
+  isUnresolved,
   needsOperator,
   type Row,
 } from './rows.ts'
-import type { Report } from './summary.ts'
+import { formatPerson, type Report } from './summary.ts'
 
 /** A report, and those of its rows that are to be shown. */
 type Format = (report: Report, shown: Row[]) => string
@@ -82,18 +83,22 @@ const formatText: Format = (report, shown) => {
     '',
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
+    ...report.people.map(formatPerson),
     ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
     ...shown.filter(isToCheck).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
   ].join('\n')
 }
 
-const isToCheck = (row: Row): boolean => needsOperator(row) || isGone(row)
+const isToCheck = (row: Row): boolean => needsOperator(row) || isGone(row) || isUnresolved(row)
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
-const formatSubject = (row: Row): string => `${row.outcome}: ${row.operation ?? 'event'} ${formatTarget(row)}`
+const formatSubject = (row: Row): string =>
+  isUnresolved(row)
+    ? 'open: the leaver is being found'
+    : `${row.outcome}: ${row.operation ?? 'event'} ${formatTarget(row)}`
 const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
-const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits }, targets) => {
+const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits, people }, targets) => {
   const { open: _, gone: __, ...counts } = countOutcomes(rows)
   const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
   const only = (outcome: string) =>
@@ -116,6 +121,7 @@ const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits },
             : [[operation, { since: new Date(sinceMs), nextTryAt: new Date(untilMs), ...why }]],
         ),
       ),
+      people,
       targets,
     },
     null,
@@ -159,6 +165,7 @@ const formatMarkdown: Format = (report, shown) => {
   const line = (cells: string[]) => `| ${cells.map(plain).join(' | ')} |`
   const list = [
     ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
+    ...report.people.map((person) => `- ${plain(formatPerson(person))}`),
     ...holdsOf(report).map(({ subject, reason }) => `- **${plain(subject)}** ${plain(reason)}`),
     ...shown.filter(isToCheck).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
   ]

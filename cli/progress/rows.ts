@@ -33,6 +33,10 @@ export const needsOperator = ({ outcome }: Pick<Row, 'outcome'>): boolean =>
 /** The vendor knows no such person or resource. Nothing is left to stop, unless the id was mistyped. */
 export const isGone = ({ outcome }: Pick<Row, 'outcome'>): boolean => outcome === 'gone'
 
+/** An event whose leaver is still to be found. */
+export const isUnresolved = ({ outcome, operation }: Pick<Row, 'outcome' | 'operation'>): boolean =>
+  outcome === 'open' && operation === null
+
 /** What to do about a target that is gone. */
 export const CHECK_ID: Text = {
   en: 'The vendor knows no such id: check it.',

@@ -461,7 +461,7 @@ const rowOf = (name: string, outcome = 'changed'): Row => ({
   ...{ outcome, kind: null, code: null, requestId: null, hint: null, time: '', eventId: 'e', redrive: 0 },
 })
 const reportOf = (rows: Row[]): Report => ({
-  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], rows },
+  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], rows },
 })
 
 test('the bar of a terminal: what has ended, until when the rest waits, and how long the limits make it last', () => {

@@ -325,7 +325,7 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     await harness.close()
     harness = await startHarness({ env: { VENDORS: 'dingtalk' } })
     await resolve({ leaver: { email: EMAIL } })
-    await expectRejected(/DingTalk: not asked: .*dingtalkPeopleIndex/, 'not_found')
+    await expectRejected(/DingTalk: not asked: DingTalk finds people by mobile or id/, 'not_found')
   })
 
   test('an event that is invalid', async () => {

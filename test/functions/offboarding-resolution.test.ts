@@ -124,7 +124,7 @@ describe('a leaver is found', () => {
   })
 
   test('by an id, which wins over everything else', async () => {
-    feishuKnows('ou_other', { open_id: 'ou_leaver' })
+    feishuKnows('ou_other')
     await resolve({ leaver: { email: 'another@corp.example', feishu: { openId: 'ou_leaver' } } })
     expect(asked(IDS)).toEqual([])
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])

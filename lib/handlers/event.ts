@@ -1,8 +1,6 @@
 /** The EventBridge trigger: turns one leaver into work items. Nothing slow happens here. */
-import type { EventBridgeEvent } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
-import { publish } from '../aws/eventbridge.ts'
-import { bodyOf, type Message, sendDeadLetter, sendWork } from '../aws/sqs.ts'
+import { bodyOf, type Message, sendWork } from '../aws/sqs.ts'
 import { environment, environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
@@ -14,15 +12,14 @@ import {
   type Sending,
   type Target,
 } from '../ledger/offboardings.ts'
-import { recordRejection } from '../ledger/rejections.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
-import { parse, printable } from '../schema.ts'
+import { parse } from '../schema.ts'
 import { finishSendings } from './completed.ts'
-import { letterOf } from './letter.ts'
+import { type BusEvent, reject } from './reject.ts'
 import { bucketOf, type WorkItem } from './work-item.ts'
 
-export type OffboardingEvent = EventBridgeEvent<string, unknown>
+export type OffboardingEvent = BusEvent
 
 /** Kept back from planning for queueing its work, with a write of the ledger that is under way. */
 const QUEUEING_MS = 15_000
@@ -50,7 +47,7 @@ export async function plan(
     detail = withinTargets(parse(offboarding, event.detail), environmentNumber('MAX_TARGETS_PER_EVENT'))
   } catch (error) {
     if (!(error instanceof OperationError)) throw error
-    await reject(operation, event, error)
+    await reject(operation.name, event, error)
     return { planned: 0 }
   }
   const sending = sendingOf(event, detail)
@@ -150,31 +147,4 @@ async function attempt(operation: Operation, step: () => Promise<void>): Promise
     })
     return false
   }
-}
-
-/**
- * Every function's rule matches every offboarding event, so that each of them rejects an invalid one. Their dead letters
- * collapse into one by deduplication id. The function that writes the rejection into the ledger announces it; see
- * `recordRejection`.
- */
-async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
-  const { kind, message: hint } = error
-  const deduplicationId = fingerprint(event.id, 'rejected')
-  const reason = { kind, hint }
-  await sendDeadLetter({ body: letterOf(event, reason), group: deduplicationId, deduplicationId }, reason)
-
-  const { offboardingId } = { ...(event.detail as { offboardingId?: unknown } | null) }
-  const rejection = {
-    offboardingId: typeof offboardingId === 'string' ? printable(offboardingId, 256) : null,
-    eventId: event.id,
-    outcome: 'rejected' as const,
-    kind,
-    hint,
-    attempts: 0,
-    finishedAt: new Date().toISOString(),
-  }
-  await recordRejection(rejection, originOf(event), async () => {
-    await publish([{ ...rejection, operation: null, input: null }])
-    audit({ message: 'rejected', operation: operation.name, ...rejection })
-  })
 }

@@ -39,6 +39,7 @@ export type Settings = {
   /** A vendor's environment variables. */
   vendors: Record<string, Record<string, string>>
   offboardingEvent: { source: string[]; 'detail-type': string[] }
+  registerEvent: { source: string[]; 'detail-type': string[] }
   checked: Checked
 }
 
@@ -84,6 +85,8 @@ export const collect = <Value, Made extends object>(
 /** The functions that are no operations: scheduled, without route and queue. */
 export const RENEWAL = 'user-token-renewal'
 export const SWEEP = 'offboarding-sweep'
+/** The function that is no operation and has rules on the bus. */
+export const REGISTER = 'subscription-register'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

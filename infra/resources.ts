@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
 /** What serverless.yml derives instead of writing it once per operation: functions, queues, roles. */
+
 import {
   allow,
   arn,
@@ -21,6 +22,7 @@ import {
   sub,
 } from './cloudformation.ts'
 import { keepRenewals, sweepLedger, useLedger } from './ledger.ts'
+import { registerRules } from './register-rules.ts'
 
 const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
@@ -143,7 +145,7 @@ const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
 })
 
 /** An account's roles are the same in all regions, so the region is part of the name. */
-const role = (name: string, statements: Parameters<typeof policy>, { service, stage }: Settings): Resource => ({
+export const role = (name: string, statements: Parameters<typeof policy>, { service, stage }: Settings): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
@@ -325,7 +327,7 @@ export async function offboardingSweepRole(osls: Osls) {
 }
 
 /** What every function needs, operation or not: its own log and, in a VPC, its network interfaces. */
-const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
+export const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
   allow(
     'WriteOwnLog',
     ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -354,10 +356,11 @@ const NETWORK_INTERFACES = [
 
 /** Who may send what to the shared queues and to the bus. */
 export async function eventAccess(osls: Osls) {
-  const { stage, operations, offboardingEvent, checked } = await settings(osls)
+  const { stage, operations, offboardingEvent, registerEvent, checked } = await settings(osls)
   const { bus, putEventsAccounts } = checked
   const rules = [
     ...Object.keys(operations).map((operation) => `${bus}/${stage}-${operation}`),
+    ...Object.keys(registerRules({ registerEvent })).map((name) => `${bus}/${stage}-${name}`),
     // Schedules are rules of the account's own bus, which their ARNs leave out.
     ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
   ].map((rule) => arn('events', `rule/${rule}`))
@@ -382,7 +385,7 @@ export async function eventAccess(osls: Osls) {
               ...allow('OffboardingEventsOfOtherAccounts', 'events:PutEvents', arnOf('EventBus'), {
                 'ForAllValues:StringEquals': {
                   'events:source': offboardingEvent.source,
-                  'events:detail-type': offboardingEvent['detail-type'],
+                  'events:detail-type': [...offboardingEvent['detail-type'], ...registerEvent['detail-type']],
                 },
               }),
               Principal: {

@@ -85,6 +85,8 @@ test('keeps what is subscribed, and lets what has ended expire with the ledger',
   await end(DOCUMENT)
   const day = Date.parse('2026-11-21T00:00:00Z') / 1000 + 400 * 86_400
   expect(items().map(({ expiresAt }) => expiresAt)).toEqual([{ N: String(day) }])
+  await register(DOCUMENT)
+  expect(items().map(({ expiresAt, endedAt }) => [expiresAt, endedAt])).toEqual([[undefined, undefined]])
 })
 
 describe('an outcome', () => {
@@ -93,7 +95,7 @@ describe('an outcome', () => {
     await register(DOCUMENT)
     await register({ ...DOCUMENT, person: other })
     await register({ ...DOCUMENT, input: { ...DOCUMENT.input, file_token: 'other' } })
-    await finish({ ...DOCUMENT, outcome })
+    await finish({ ...DOCUMENT, input: { file_type: 'docx', file_token: 'doxcnSandbox01' }, outcome })
     expect((await listed()).map(([, input]) => input)).toEqual([{ file_token: 'other', file_type: 'docx' }])
     expect(await listed(other)).toEqual([])
   })

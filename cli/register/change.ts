@@ -41,12 +41,12 @@ const changeCommand = (
     .addHelpText(
       'after',
       `
-Exit code 0: the event was sent. 1: the command failed. 2: wrong options, nothing
-was sent.
+Exit code 0: the event was sent. 1: the command failed. 2: wrong options,
+nothing was sent.
 
 Examples:
   npx offboarding register ${name} feishu-approval-unsubscribe \\
-    --open-id ou_xxxxxxxx --input approval_code=7C468A54-8745-2245-9675-08B7C63E7A85
+    --open-id ou_xxxxxxxx --input approval_code=7C468A54-8745-2245-9675-08B7C6
   npx offboarding register ${name} dingtalk-calendar-unsubscribe --stage prod \\
     --union-id XXXXXXXX --input userId=XXXXXXXX --input calendarId=XXXXXXXX`,
     )

@@ -4,22 +4,13 @@ import { bodyOf, type Message, sendWork } from '../aws/sqs.ts'
 import { environment, environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import {
-  type Origin,
-  openSending,
-  queueTargets,
-  recordPlanned,
-  type Sending,
-  type Target,
-} from '../ledger/offboardings.ts'
+import { openSending, queueTargets, recordPlanned, type Sending, type Target } from '../ledger/offboardings.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
 import { parse } from '../schema.ts'
 import { finishSendings } from './completed.ts'
-import { type BusEvent, reject } from './reject.ts'
+import { type BusEvent, originOf, reject } from './reject.ts'
 import { bucketOf, type WorkItem } from './work-item.ts'
-
-export type OffboardingEvent = BusEvent
 
 /** Kept back from planning for queueing its work, with a write of the ledger that is under way. */
 const QUEUEING_MS = 15_000
@@ -39,7 +30,7 @@ export const LEDGER_GROUP = 'ledger'
  */
 export async function plan(
   operation: Operation,
-  event: OffboardingEvent,
+  event: BusEvent,
   remainingMs: () => number,
 ): Promise<{ planned: number }> {
   let detail: Offboarding
@@ -75,11 +66,7 @@ export async function plan(
 }
 
 /** Writes the ledger's entries of an event whose work is queued already. */
-export async function enterLate(
-  operation: Operation,
-  event: OffboardingEvent,
-  remainingMs: () => number,
-): Promise<void> {
+export async function enterLate(operation: Operation, event: BusEvent, remainingMs: () => number): Promise<void> {
   const detail = parse(offboarding, event.detail)
   const sending = sendingOf(event, detail)
   await enter(event, listTargets(operation, event, detail), sending, {
@@ -89,17 +76,15 @@ export async function enterLate(
   await endPlanning(operation, sending)
 }
 
-const sendingOf = (event: OffboardingEvent, { offboardingId, dryRun }: Offboarding): Sending => ({
+const sendingOf = (event: BusEvent, { offboardingId, dryRun }: Offboarding): Sending => ({
   offboardingId,
   eventId: event.id,
   redrive: 0,
   dryRun,
 })
 
-const originOf = ({ source, time }: OffboardingEvent): Origin => ({ source, sentAt: time })
-
 /** The event's targets of the operation, each once. */
-function listTargets(operation: Operation, event: OffboardingEvent, detail: Offboarding): Target[] {
+function listTargets(operation: Operation, event: BusEvent, detail: Offboarding): Target[] {
   const distinct = new Map(operation.targets(detail).map((input) => [fingerprint(input), input]))
   return [...distinct.values()].map((input) => ({ ...sendingOf(event, detail), operation: operation.name, input }))
 }
@@ -114,7 +99,7 @@ function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt
 
 /** `queuedAt` is now: the event may be an old one that is replayed, and its time is whatever its sender says. */
 async function enter(
-  event: OffboardingEvent,
+  event: BusEvent,
   targets: Target[],
   sending: Sending,
   { queuedAt, enteringMs }: { queuedAt: string; enteringMs: () => number },

@@ -25,7 +25,14 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   identity: ({ tenant_key }) => ({ as: 'tenant', tenantKey: tenant_key }),
   codes: {
     1390001: { kind: 'invalid_request', means: { en: 'a parameter is invalid', zh: '参数错误' } },
-    1390002: { kind: 'not_found', means: { en: 'the approval code does not exist', zh: '找不到审批定义 Code' } },
+    1390002: {
+      kind: 'not_found',
+      means: { en: 'the approval code does not exist', zh: '找不到审批定义 Code' },
+      unregistered: {
+        en: 'The register has never seen this approval: check the code.',
+        zh: '登记表中从未有过该审批定义：请检查 Code。',
+      },
+    },
     1390007: { outcome: 'unchanged', means: { en: 'was already unsubscribed', zh: '已取消订阅,无需重复操作' } },
     // Sent with HTTP 400 though it is transient.
     1395001: { kind: 'unavailable', means: { en: 'a fault at the vendor', zh: '厂商内部错误' } },
@@ -57,4 +64,4 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   },
 }
 
-export const handler = lambda(operation)
+export const handler = /* @__PURE__ */ lambda(operation)

@@ -14,6 +14,7 @@ import {
   type Osls,
   oslsId,
   policy,
+  REGISTER,
   RENEWAL,
   RESOLUTION,
   type Resource,
@@ -23,6 +24,7 @@ import {
   sub,
   upperFirst,
 } from './cloudformation.ts'
+import { registerRules } from './register-rules.ts'
 
 /** Of the lines of every function that renews tokens: one metric, under the operation that those lines name. */
 const TOKENS = 'user-token'
@@ -50,9 +52,11 @@ type Alarm = { Metric: object; section: string; Description: string } & Record<s
  * Alarms with the topic they reach. `section` is the heading in the runbook that each links to: the same in every language.
  */
 export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Resource> }> {
-  const { stage, service, operations, vendors, checked } = await settings(osls)
+  const { stage, service, operations, vendors, registerEvent, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
+  /** Of the stack's own bus; those of schedules are of the account's. */
+  const busRules = { ...operations, [RESOLUTION]: {}, ...registerRules({ registerEvent }) }
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -83,9 +87,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Namespace: 'AWS/Events',
     MetricName,
     Dimensions: [
-      ...(Object.hasOwn(operations, key) || key === RESOLUTION
-        ? [{ Name: 'EventBusName', Value: ref('EventBus') }]
-        : []),
+      ...(Object.hasOwn(busRules, key) ? [{ Name: 'EventBusName', Value: ref('EventBus') }] : []),
       { Name: 'RuleName', Value: `${stage}-${key}` },
     ],
   })
@@ -209,6 +211,15 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           `Lambda could not put an event that ${RESOLUTION} failed on into the queue of undelivered events: the event is ` +
           'lost. Replay it from the archive.',
       }),
+      [`${idOf(REGISTER)}FailedDestinationAlarm`]: alarm(`${REGISTER}-failed-destination`, {
+        Metric: functionMetric(REGISTER, 'DestinationDeliveryFailures'),
+        Period: 300,
+        Statistic: 'Sum',
+        section: 'register',
+        Description:
+          `Lambda could not put an event that ${REGISTER} failed on into the queue of undelivered events: the event is lost, and ` +
+          'the register may lack a subscription. Import what was registered at that time again.',
+      }),
       ...collect(functions, (key, { name }) => ({
         [`${idOf(key)}ErrorsAlarm`]: alarm(`${key}-errors`, {
           Metric: functionMetric(key, 'Errors'),
@@ -243,7 +254,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       })),
       // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
       ...collect(RULE_METRICS, (MetricName, { name, Description }) =>
-        collect(functions, (key) => ({
+        collect({ ...functions, ...busRules }, (key) => ({
           [`${idOf(key)}${MetricName}Alarm`]: alarm(`${key}-${name}`, {
             Metric: ruleMetric(key, MetricName),
             Period: 300,

@@ -41,6 +41,7 @@ export type Settings = {
   vendors: Record<string, Record<string, string>>
   offboardingEvent: { source: string[]; 'detail-type': string[] }
   leavingEvent: { source: string[]; 'detail-type': string[] }
+  registerEvent: { source: string[]; 'detail-type': string[] }
   checked: Checked
 }
 
@@ -88,6 +89,8 @@ export const RENEWAL = 'user-token-renewal'
 export const SWEEP = 'offboarding-sweep'
 /** The one that takes leavers as HR knows them: without route, with a queue of events. */
 export const RESOLUTION = 'offboarding-resolution'
+/** The one that keeps the register: without route and queue, with rules on the bus. */
+export const REGISTER = 'subscription-register'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

@@ -62,6 +62,8 @@ export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
     forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
   ),
   findOpenTargets(),
+  // Only for what the vendor does not know.
+  allow('ReadRegister', 'dynamodb:Query', arnOf('Ledger'), forKeys(`register#${operation}#*`)),
 ]
 
 const findOpenTargets = () =>
@@ -83,6 +85,12 @@ export const sweepLedger = () => [
   allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),
   findOpenTargets(),
   allow('FindOpenOffboardings', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('open')),
+]
+
+/** Statements of a role that keeps the register, and announces events that are rejected, which name no offboarding. */
+export const keepRegister = () => [
+  allow('KeepRegister', ['dynamodb:UpdateItem', 'dynamodb:Query'], arnOf('Ledger'), forKeys('register#*')),
+  allow('RecordRejections', 'dynamodb:UpdateItem', arnOf('Ledger'), forKeys('offboarding#')),
 ]
 
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
 /** What serverless.yml derives instead of writing it once per operation: functions, queues, roles. */
+
 import {
   allow,
   arn,
@@ -22,6 +23,7 @@ import {
   sub,
 } from './cloudformation.ts'
 import { keepRenewals, sweepLedger, useLedger } from './ledger.ts'
+import { registerRules } from './register-rules.ts'
 
 export const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
@@ -355,10 +357,12 @@ const NETWORK_INTERFACES = [
 
 /** Who may send what to the shared queues and to the bus. */
 export async function eventAccess(osls: Osls) {
-  const { stage, operations, offboardingEvent, leavingEvent, checked } = await settings(osls)
+  const { stage, operations, offboardingEvent, leavingEvent, registerEvent, checked } = await settings(osls)
   const { bus, putEventsAccounts } = checked
   const rules = [
-    ...[...Object.keys(operations), RESOLUTION].map((name) => `${bus}/${stage}-${name}`),
+    ...[...Object.keys(operations), RESOLUTION, ...Object.keys(registerRules({ registerEvent }))].map(
+      (name) => `${bus}/${stage}-${name}`,
+    ),
     // Schedules are rules of the account's own bus, which their ARNs leave out.
     ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
   ].map((rule) => arn('events', `rule/${rule}`))
@@ -383,7 +387,9 @@ export async function eventAccess(osls: Osls) {
               ...allow('OffboardingEventsOfOtherAccounts', 'events:PutEvents', arnOf('EventBus'), {
                 'ForAllValues:StringEquals': {
                   'events:source': offboardingEvent.source,
-                  'events:detail-type': [...offboardingEvent['detail-type'], ...leavingEvent['detail-type']],
+                  'events:detail-type': [offboardingEvent, leavingEvent, registerEvent].flatMap(
+                    (event) => event['detail-type'],
+                  ),
                 },
               }),
               Principal: {

@@ -5,6 +5,7 @@ module.exports = Object.assign(
   require('./resources.ts'),
   require('./resolution.ts'),
   require('./ledger.ts'),
+  require('./register.ts'),
   require('./alarms.ts'),
   require('./dashboard.ts'),
 )

@@ -25,11 +25,15 @@ export type AuditLine = {
     | 'renewed'
     | 'unrenewable'
     | 'unstored'
+    | 'registered'
+    | 'unregistered'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
   eventId?: string | null
   input?: Input | null
+  /** Whose subscription it is, by the vendor's id. */
+  person?: string
   outcome?: string
   /** Of a sending that has ended, and how many of its targets ended with each outcome. */
   completionId?: string

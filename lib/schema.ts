@@ -54,6 +54,10 @@ const ISSUES: Record<string, Text> = {
     en: 'may not begin or end with a space, nor hold control characters',
     zh: '首尾不得为空白，且不得包含控制字符',
   },
+  other_person: {
+    en: 'must be the person whose subscription the input names',
+    zh: '必须为 input 所指订阅的所属人员',
+  },
   calendar_needs_open_id: { en: 'is required when calendar is true', zh: '当 calendar 为 true 时必填' },
   empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空：参数应放在路径与查询中' },
 }

@@ -136,7 +136,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     if (!options.once) say(`Watch it, and try the API, at ${stack.apiUrl}`)
     if (sendsEvent) {
       eventId = await sendEvent(connection, detail)
-      say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
+      say(`Sent event ${eventId} to ${Object.keys(connection.names.operations).length} functions.`)
       const offboardingId = typeof detail.offboardingId === 'string' ? detail.offboardingId : null
       const report = await follow(io, connection, { offboardingId, eventId, signal: stopping.signal })
       io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { runCommand } from '../cli/command.ts'
 
 const HELP = `Bundles each function to dist/, with what it loads. The commands that need the bundles do so themselves.
@@ -75,16 +75,25 @@ export const bundle: BuildOptions = {
 /** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and the files that it loads; `inject` goes first. */
 export async function bundleAll(entryPoints: string[], outdir: string, inject: string[] = []): Promise<void> {
   await Promise.all(
-    entryPoints.map((entry) =>
-      build({
+    entryPoints.map(async (entry) => {
+      const { metafile } = await build({
         ...bundle,
         inject,
         absWorkingDir: root,
         entryPoints: [{ in: entry, out: 'index' }],
         outdir: path.join(outdir, path.basename(entry).replace(/\.m?[jt]s$/, '')),
-      }),
-    ),
+        metafile: true,
+      })
+      for (const file of listUnloaded(metafile)) for (const end of ['', '.map']) rmSync(`${root}${file}${end}`)
+    }),
   )
+}
+
+/** The files that esbuild makes for an `import()` in code that it then drops as unused. */
+function listUnloaded({ outputs }: Metafile): string[] {
+  const loaded = new Set(Object.keys(outputs).filter((file) => path.basename(file) === 'index.mjs'))
+  for (const file of loaded) for (const { path } of outputs[file]?.imports ?? []) loaded.add(path)
+  return Object.keys(outputs).filter((file) => !file.endsWith('.map') && !loaded.has(file))
 }
 
 /** Every file in `functions/` is one function; its name is the function's. */

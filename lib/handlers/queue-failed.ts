@@ -11,7 +11,7 @@
  * An item is parked half an hour after its first failure where the vendor has answered another one since, else after a day, and
  * for its bucket's sake when it has waited, and that has been held, for a day; a code can have its own patience.
  */
-import { errorFields } from '../audit.ts'
+import { audit, errorFields, framesOf } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { sendRetries } from '../aws/sqs.ts'
@@ -20,6 +20,7 @@ import type { Bucket, Hold, Pace } from '../ledger/bucket.ts'
 import { isTryingOthers, MAX_WAIT_MS } from '../ledger/hold.ts'
 import { recordAside, recordFailure, type Target } from '../ledger/offboardings.ts'
 import { areUntriedWaiting } from '../ledger/pace.ts'
+import { wasRegistered } from '../ledger/register.ts'
 import type { Operation } from '../operation.ts'
 import { type Failed, isCommon, type Worked } from './queue-calls.ts'
 import { type Done, type Left, outlived, parked, type Work } from './queue-record.ts'
@@ -60,7 +61,7 @@ export async function settleItems(
   const settle = async ({ work, error, beganAtMs }: Failed) => {
     const { queue } = error
     const isFinal = queue === 'park' || queue === 'gone' || (queue === 'hold' && work.target.dryRun)
-    if (isFinal) return end(work, endOf(operation, work.target, error))
+    if (isFinal) return end(work, await endOf(operation, work.target, error))
     // An untried one steps aside all the same, so that the next probe is another item.
     const isOutage = isRepeat && error.scope !== 'item' && hold !== undefined && !isTryingOthers(hold)
     const isOfBucket = queue === 'hold' || isOutage
@@ -96,9 +97,26 @@ export async function settleItems(
   return ended
 }
 
-/** What an item ends as whose failure is final. What a started subscription names must exist. */
-function endOf({ starts }: Operation, target: Target, error: OperationError): OutcomeDetail {
-  return error.queue === 'gone' && !starts ? { ...parked(target, error), outcome: 'gone' } : parked(target, error)
+/**
+ * What an item ends as whose failure is final. What a started subscription names must exist. What the vendor does not know and the
+ * register has never seen is most likely a typing mistake.
+ */
+async function endOf(operation: Operation, target: Target, error: OperationError): Promise<OutcomeDetail> {
+  if (error.queue !== 'gone' || operation.starts) return parked(target, error)
+  const gone = { ...parked(target, error), outcome: 'gone' as const }
+  const { unregistered } = error
+  if (!unregistered || (await isRegistered(operation, target))) return gone
+  return { ...gone, hint: `${gone.hint} ${unregistered.en}` }
+}
+
+/** True also where the register cannot be read: the outcome does not wait for its hint. */
+async function isRegistered(operation: Operation, { input }: Target): Promise<boolean> {
+  try {
+    return await wasRegistered(operation, input)
+  } catch (thrown) {
+    audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
+    return true
+  }
 }
 
 /** How long a message has been on its queue; SQS says since when. */

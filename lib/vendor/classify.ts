@@ -71,6 +71,7 @@ export function judge(
       // Without a failure code it is no word of the API about this item.
       scope: code === null || !answer.failed ? 'bucket' : meaning.scope,
       patienceMs: meaning.patienceMs,
+      unregistered: meaning.unregistered,
     },
   )
 }

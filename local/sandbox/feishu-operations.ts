@@ -10,7 +10,7 @@ interface Subject<T> {
   target: T | undefined
 }
 
-interface Operation<T> extends Omit<GuardedRoute, 'vendor' | 'handle'> {
+interface Operation<T> extends Omit<GuardedRoute, 'api' | 'handle'> {
   target(call: AdmittedCall): T | undefined
   refusals: readonly Rule<FeishuCode, Subject<T>>[]
   apply?(target: T, call: AdmittedCall): void
@@ -21,7 +21,7 @@ interface Operation<T> extends Omit<GuardedRoute, 'vendor' | 'handle'> {
 /** Makes a route of an operation: the first refusal that applies, else the effect and `{code: 0}`. */
 const operation = <T>({ target: find, refusals, apply, data, ...route }: Operation<T>): GuardedRoute => ({
   ...route,
-  vendor: 'feishu',
+  api: 'feishu',
   handle(call) {
     const target = find(call)
     const refusal = firstRefusal(refusals, { call, target }, feishuFailure)
@@ -242,7 +242,7 @@ const userInfoRefusals: readonly Rule<FeishuUserInfoCode, AdmittedCall>[] = [
 
 /** Whom a user token belongs to: https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
 const userInfo: GuardedRoute = {
-  vendor: 'feishu',
+  api: 'feishu',
   method: 'GET',
   path: '/open-apis/authen/v1/user_info',
   as: ['user'],

@@ -3,6 +3,7 @@
 import { forKeys } from '../../infra/ledger.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
+import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:REGION:ACCOUNT:${resource}`
 
@@ -18,7 +19,10 @@ export const operatorPolicy = () => ({
       Action: 'events:PutEvents',
       Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
       Condition: {
-        'ForAllValues:StringEquals': { 'events:source': 'hr.offboarding', 'events:detail-type': OFFBOARDING },
+        'ForAllValues:StringEquals': {
+          'events:source': 'hr.offboarding',
+          'events:detail-type': [OFFBOARDING, REGISTERED, ENDED],
+        },
       },
     },
     {

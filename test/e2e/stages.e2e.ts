@@ -214,7 +214,12 @@ describe('osls remove', () => {
       const { logGroups: found } = JSON.parse(text) as { logGroups: { logGroupName: string }[] }
       return found.map(({ logGroupName }) => logGroupName.slice(prefix.length)).sort()
     }
-    const all = [...operations.map(({ name }) => name), 'offboarding-sweep', 'user-token-renewal'].sort()
+    const all = [
+      ...operations.map(({ name }) => name),
+      'offboarding-sweep',
+      'subscription-register',
+      'user-token-renewal',
+    ].sort()
     const Item = { pk: { S: 'offboarding#kept' }, sk: { S: 'summary#real' } }
     const kept = async () =>
       (await dynamodb.send(new GetItemCommand({ TableName: TABLE, Key: Item, ConsistentRead: true }))).Item

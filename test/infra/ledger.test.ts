@@ -93,6 +93,20 @@ describe('may be used by', () => {
         Resource: { 'Fn::Sub': '${Ledger.Arn}/index/open' },
         Condition: limitedTo('offboarding#*'),
       },
+      {
+        Sid: 'ReadRegister',
+        Effect: 'Allow',
+        Action: 'dynamodb:Query',
+        Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
+        Condition: limitedTo(`register#${operation}#*`),
+      },
+    ])
+  })
+
+  it('subscription-register for the register, and to record what it rejects', () => {
+    expect(statementsOf('subscription-register').map(({ Action, Condition }) => [Action, Condition])).toEqual([
+      [['dynamodb:UpdateItem', 'dynamodb:Query'], limitedTo('register#*')],
+      ['dynamodb:UpdateItem', limitedTo('offboarding#')],
     ])
   })
 

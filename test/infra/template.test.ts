@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, oslsEnvironment } from '../../infra/compile.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
+import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 import { checkParameters } from './parameters.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
@@ -41,7 +42,8 @@ const RENEWAL = 'user-token-renewal'
 const SWEEP = 'offboarding-sweep'
 const names = operationNames
 const RESOLUTION = 'offboarding-resolution'
-const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION]
+const REGISTER = 'subscription-register'
+const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION, REGISTER]
 
 const withParams = [
   'auth=jwt',
@@ -541,7 +543,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
 
 /** Names: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, …/eventbridge/latest/userguide/eb-monitoring.html */
 describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
-  const isOfBus = [...names, RESOLUTION].includes(name)
+  const isOnBus = [...names, RESOLUTION, REGISTER].includes(name)
   const countsAny = { Statistic: 'Sum', Threshold: 0, Period: 300, EvaluationPeriods: 1 }
 
   it('events that Lambda gives up, and those it cannot keep', () => {
@@ -552,8 +554,8 @@ describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
       Dimensions,
       ...countsAny,
     })
-    // What is scheduled has no destination.
-    if (isOfBus)
+    // Scheduled functions have no destination.
+    if (isOnBus)
       expect(alarmNamed(plain, `dev-${name}-failed-destination`)).toMatchObject({
         Namespace: 'AWS/Lambda',
         MetricName: 'DestinationDeliveryFailures',
@@ -571,7 +573,7 @@ describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
       Namespace: 'AWS/Events',
       MetricName,
       // Without the bus for a rule of the account's own bus, which schedules are on.
-      Dimensions: isOfBus ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
+      Dimensions: isOnBus ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
       ...countsAny,
     })
   })
@@ -668,7 +670,14 @@ describe('policies', () => {
         const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
         return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
       })
-      const expected = [...ofOperations, resolution, ...scheduled]
+      const ofRegister = [REGISTER, `${REGISTER}-ended`].map((rule) =>
+        allow(
+          `${stage}-${REGISTER}`,
+          'events.amazonaws.com',
+          `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${rule}`,
+        ),
+      )
+      const expected = [...ofOperations, resolution, ...scheduled, ...ofRegister]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -700,7 +709,9 @@ describe('policies', () => {
                 Condition: {
                   ArnEquals: {
                     'aws:SourceArn': [
-                      ...[...names, RESOLUTION].map((name) => `subscription-offboarding-dev/dev-${name}`),
+                      ...[...names, RESOLUTION, REGISTER, `${REGISTER}-ended`].map(
+                        (name) => `subscription-offboarding-dev/dev-${name}`,
+                      ),
                       ...[RENEWAL, SWEEP].map((name) => `dev-${name}`),
                     ].map((rule) => `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${rule}`),
                   },
@@ -725,7 +736,7 @@ describe('policies', () => {
         Condition: {
           'ForAllValues:StringEquals': {
             'events:source': ['com.example.hr'],
-            'events:detail-type': ['User Offboarding', 'User Leaving'],
+            'events:detail-type': ['User Offboarding', 'User Leaving', 'Subscription Registered', 'Subscription Ended'],
           },
         },
       },
@@ -746,8 +757,11 @@ describe('what all operations share', () => {
       EventPattern: { source: ['com.example.hr'] },
       RetentionDays: 7,
     })
-    for (const rule of ofType(full, 'AWS::Events::Rule').filter(({ EventPattern }) => EventPattern))
-      expect(rule.EventPattern.source).toEqual(['com.example.hr'])
+    const patterns = ofType(full, 'AWS::Events::Rule').flatMap(({ EventPattern }) => EventPattern ?? [])
+    const ofOutcomes = patterns.filter((pattern) => pattern['detail-type'][0] === 'Subscription Offboarding Finished')
+    for (const pattern of patterns)
+      expect(pattern.source).toEqual([ofOutcomes.includes(pattern) ? 'subscription-offboarding' : 'com.example.hr'])
+    expect(ofOutcomes).toHaveLength(1)
   })
 
   it('is one dead-letter queue, where equal letters of different operations become one', () => {
@@ -878,7 +892,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 7)
+    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 15)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -994,6 +1008,39 @@ describe(SWEEP, () => {
       Statistic: 'Maximum',
       Period: 900,
     })
+  })
+})
+
+describe(REGISTER, () => {
+  it('hears what was registered, and what was ended for good', () => {
+    const { id, ...lambda } = lambdaOf(plain, `dev-${REGISTER}`)
+    expect(lambda).toMatchObject({ Timeout: 29, Handler: `dist/${REGISTER}/index.handler` })
+    const patterns = ofType(plain, 'AWS::Events::Rule').filter(({ Targets }) => Targets[0].Arn === `<${id}.Arn>`)
+    expect(patterns.map(({ EventPattern }) => EventPattern)).toEqual([
+      { source: ['hr.offboarding'], 'detail-type': [REGISTERED, ENDED] },
+      {
+        source: ['subscription-offboarding'],
+        'detail-type': ['Subscription Offboarding Finished'],
+        detail: { outcome: ['changed', 'unchanged', 'gone'] },
+      },
+    ])
+  })
+
+  it('may send letters and announce rejections, and besides the ledger nothing else', () => {
+    const statements = statementsOf(plain, `dev-${REGISTER}`).map(withoutSid)
+    expect(statements.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+      [['logs:CreateLogStream', 'logs:PutLogEvents'], expect.stringContaining(`/aws/lambda/dev-${REGISTER}:*`)],
+      ['sqs:SendMessage', ['<DeadLetterQueue.Arn>', '<UndeliveredEventsQueue.Arn>']],
+      ['events:PutEvents', '<EventBus.Arn>'],
+    ])
+  })
+
+  it('rings when a lost event may be missing in the register', () => {
+    expect(alarmNamed(plain, `dev-${REGISTER}-failed-destination`).AlarmDescription).toMatch(/#register$/)
+    expect(alarmNamed(plain, `dev-${REGISTER}-ended-failed-invocations`).Dimensions).toEqual([
+      { Name: 'EventBusName', Value: '<EventBus>' },
+      { Name: 'RuleName', Value: `dev-${REGISTER}-ended` },
+    ])
   })
 })
 

@@ -16,6 +16,9 @@ export type Checked = {
   source: string
   authorizers: Record<string, object>
   routeAuthorizer: object
+  /** Requests a second to a route, and how many at once. */
+  rateLimit: number
+  burstLimit: number
   vpc: { subnetIds: string[]; securityGroupIds: string[] } | null
   bus: string
   putEventsAccounts: string[]
@@ -23,6 +26,12 @@ export type Checked = {
   renewWithinDays: number
   maxTargetsPerEvent: number
   secretsKmsKeyArn: string
+  /** Null: roles have none. */
+  permissionsBoundaryArn: string | null
+  /** Batches of each queue at once. */
+  maximumConcurrency: number
+  /** Of each operation's function; null: none is reserved. */
+  reservedConcurrency: number | null
   /** What becomes of ledger and audit log when the stage is removed. */
   removal: { DeletionPolicy: string; UpdateReplacePolicy: string }
   logRetentionDays: number

@@ -37,17 +37,27 @@ const like = (pattern: string, value: string, flags = ''): boolean =>
     flags,
   ).test(value)
 
-/** What IAM would answer. The policy only allows, and its conditions all ask whether one value is among some. */
+/** How a condition compares the values of a key, of which there may be none, with those that it wants. */
+const OPERATORS: Record<string, (values: string[], wanted: string[]) => boolean> = {
+  StringEquals: (values, wanted) => values.some((value) => wanted.includes(value)),
+  ArnLike: (values, wanted) => values.some((value) => wanted.some((pattern) => like(pattern, value))),
+  'ForAnyValue:StringEquals': (values, wanted) => values.some((value) => wanted.includes(value)),
+  'ForAllValues:StringEquals': (values, wanted) => values.every((value) => wanted.includes(value)),
+  'ForAllValues:StringLike': (values, wanted) =>
+    values.every((value) => wanted.some((pattern) => like(pattern, value))),
+  Null: (values, [wanted]) => (values.length === 0) === (wanted === 'true'),
+}
+
+/** What IAM would answer. The policy only allows. */
 export const permits = ({ Statement }: Policy, action: string, arn: string, context: RequestContext = {}): boolean =>
   Statement.some(
     ({ Action, Resource, Condition = {} }) =>
       list(Action).some((pattern) => like(pattern, action, 'i')) &&
       list(Resource).some((pattern) => like(pattern, arn)) &&
       Object.entries(Condition).every(([operator, keys]) => {
-        if (!/^(StringEquals|ArnLike|ForAnyValue:StringEquals)$/.test(operator)) throw new Error(`unknown: ${operator}`)
-        return Object.entries(keys).every(([key, wanted]) =>
-          context[key]?.some((value) => list(wanted).some((pattern) => like(pattern, value))),
-        )
+        const holds = OPERATORS[operator]
+        if (!holds) throw new Error(`unknown: ${operator}`)
+        return Object.entries(keys).every(([key, wanted]) => holds(context[key] ?? [], list(wanted)))
       }),
   )
 

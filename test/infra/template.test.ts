@@ -44,8 +44,14 @@ const functionNames = [...names, RENEWAL, SWEEP]
 
 const withParams = [
   'auth=jwt',
-  'jwtIssuer=https://login.example.com/tenant',
+  'jwtIssuer=https://login.example.com/tenant/',
   'jwtAudience=offboarding, hr',
+  'jwtScopes=offboarding/write, hr',
+  'rateLimit=5',
+  'burstLimit=10',
+  'permissionsBoundaryArn=arn:aws:iam::333333333333:policy/teams/boundary',
+  'maximumConcurrency=20',
+  'reservedConcurrency=50',
   'vpcSubnetIds=subnet-0a1, subnet-0b2',
   'vpcSecurityGroupIds=sg-0c3',
   'putEventsAccounts=111111111111, 222222222222',
@@ -207,7 +213,24 @@ describe('packaging', () => {
     [['auth=jwt', 'jwtIssuer=https://login.example.com'], /jwtAudience/],
     [['vpcSubnetIds=subnet-0a1'], /needed together/],
     [['putEventsAccounts=*'], /account ids/],
-    [['feishuUserSecretPrefix= '], /name of a secret/],
+    [['jwtScopes=a'], /jwtScopes=….* needs .*auth=jwt/],
+    [['rateLimit=0'], /rateLimit=….*a number of requests/],
+    [['burstLimit= '], /burstLimit=….*a number of requests/],
+    [['feishuUserSecretPrefix= '], /feishuUserSecretPrefix=….*up to a "\/"/],
+    [['dingtalkUserSecretPrefix=hr/user'], /dingtalkUserSecretPrefix=….*up to a "\/", got "hr\/user"/],
+    [['feishuUserSecretPrefix=hr/', 'dingtalkUserSecretPrefix=hr/'], /must not begin with dingtalkUserSecretPrefix/],
+    [
+      ['feishuUserSecretPrefix=hr/', 'dingtalkUserSecretPrefix=hr/d/'],
+      /dingtalk.* not begin with feishuUserSecretPrefix/,
+    ],
+    [['feishuUserSecretPrefix=hr/', 'dingtalkAppSecretId=hr/app'], /dingtalkAppSecretId.* not begin with feishuUser/],
+    [['feishuAppSecretId=hr/app', 'dingtalkAppSecretId=hr/app'], /must not begin with dingtalkAppSecretId/],
+    [['permissionsBoundaryArn=arn:aws:iam::333333333333:role/x'], /permissionsBoundaryArn=….*the ARN of a policy/],
+    [['maximumConcurrency=1'], /maximumConcurrency=….*from 2 to 1000/],
+    [['maximumConcurrency=1001'], /maximumConcurrency=….*from 2 to 1000/],
+    [['reservedConcurrency=10'], /reservedConcurrency=….*more than twice maximumConcurrency \(5\), got "10"/],
+    [['reservedConcurrency=some'], /reservedConcurrency=….*a number of concurrent executions/],
+    [['source=subscription-offboarding'], /the source of outcome events/],
     [['dingtalkAppSecretId=*'], /name of a secret/],
     [['feishuBaseUrl=http://open.feishu.cn'], /https URL/],
     [['onRemoval=retain'], /onRemoval=….*"delete" or "keep"/],
@@ -297,6 +320,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     const found = one(plain, 'AWS::ApiGatewayV2::Route', (it) => it.RouteKey === route)
     expect(found.AuthorizationType).toBe('AWS_IAM')
     expect(found).not.toHaveProperty('AuthorizerId')
+    expect(found).not.toHaveProperty('AuthorizationScopes')
     const integrationId = found.Target.match(/^integrations\/<(\w+)>$/)?.[1]
     const integration = one(plain, 'AWS::ApiGatewayV2::Integration', (it) => it.id === integrationId)
     expect(integration).toMatchObject({ IntegrationUri: `<${lambda().id}.Arn>`, PayloadFormatVersion: '2.0' })
@@ -306,7 +330,11 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
   it('has its HTTP route for tokens when auth is jwt', () => {
     const found = one(full, 'AWS::ApiGatewayV2::Route', (it) => it.RouteKey === route)
     const authorizer = one(full, 'AWS::ApiGatewayV2::Authorizer', () => true)
-    expect(found).toMatchObject({ AuthorizationType: 'JWT', AuthorizerId: `<${authorizer.id}>` })
+    expect(found).toMatchObject({
+      AuthorizationType: 'JWT',
+      AuthorizerId: `<${authorizer.id}>`,
+      AuthorizationScopes: ['offboarding/write', 'hr'],
+    })
   })
 
   it('is started by every offboarding event; what cannot be delivered is kept', () => {
@@ -340,17 +368,29 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     const mappings = ofType(plain, 'AWS::Lambda::EventSourceMapping').filter(
       (it) => it.FunctionName === `<${lambda().id}.Arn>` && it.Enabled,
     )
-    const itemByItem = { BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] }
+    const itemByItem = {
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 5 },
+    }
     expect(mappings).toMatchObject([
       { EventSourceArn: `<${queue().id}.Arn>`, ...itemByItem },
       {
         EventSourceArn: `<${retryQueue().id}.Arn>`,
         ...itemByItem,
         MaximumBatchingWindowInSeconds: 5,
-        ScalingConfig: { MaximumConcurrency: 5 },
       },
     ])
-    expect(mappings[0]).not.toHaveProperty('ScalingConfig')
+  })
+
+  it('works on as many batches at once as its parameter says, with room reserved for them', () => {
+    expect(lambda()).not.toHaveProperty('ReservedConcurrentExecutions')
+    const { id, ReservedConcurrentExecutions } = lambdaOf(full, `prod-${name}`)
+    expect(ReservedConcurrentExecutions).toBe(50)
+    const scaling = ofType(full, 'AWS::Lambda::EventSourceMapping')
+      .filter((it) => it.FunctionName === `<${id}.Arn>`)
+      .map(({ ScalingConfig }) => ScalingConfig)
+    expect(scaling).toEqual([{ MaximumConcurrency: 20 }, { MaximumConcurrency: 20 }])
   })
 
   it('has a FIFO queue whose groups are independent, encrypted, kept for 14 days', () => {
@@ -416,7 +456,20 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
         Action: 'sqs:SendMessage',
         Resource: ['<DeadLetterQueue.Arn>', '<UndeliveredEventsQueue.Arn>'],
       },
-      { Effect: 'Allow', Action: 'events:PutEvents', Resource: '<EventBus.Arn>' },
+      {
+        Effect: 'Allow',
+        Action: 'events:PutEvents',
+        Resource: '<EventBus.Arn>',
+        Condition: {
+          'ForAllValues:StringEquals': {
+            'events:source': 'subscription-offboarding',
+            'events:detail-type': ['Finished', 'Parked', 'Rejected', 'Held', 'Completed'].map(
+              (end) => `Subscription Offboarding ${end}`,
+            ),
+          },
+          Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+        },
+      },
       { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: secret(`${prefix}/app-??????`) },
     ]
     const asUser = {
@@ -632,7 +685,9 @@ describe('policies', () => {
     const roles = ofType(which === 'plain' ? plain : full, 'AWS::IAM::Role')
     expect(roles).toHaveLength(functionNames.length)
     for (const role of roles) {
-      expect(Object.keys(role).sort()).toEqual(['AssumeRolePolicyDocument', 'Path', 'Policies', 'RoleName', 'id'])
+      const { PermissionsBoundary, ...others } = role
+      expect(Object.keys(others).sort()).toEqual(['AssumeRolePolicyDocument', 'Path', 'Policies', 'RoleName', 'id'])
+      expect(PermissionsBoundary).toBe(which === 'full' ? 'arn:aws:iam::333333333333:policy/teams/boundary' : undefined)
       expect(role.AssumeRolePolicyDocument.Statement, role.id).toEqual([
         { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
       ])
@@ -721,6 +776,7 @@ describe('policies', () => {
             'events:source': ['com.example.hr'],
             'events:detail-type': ['User Offboarding'],
           },
+          Null: { 'events:source': 'false', 'events:detail-type': 'false' },
         },
       },
     })
@@ -784,12 +840,19 @@ describe('what all operations share', () => {
     }
   })
 
+  it('is an API that takes as many requests a second to each route as the fastest limit of a vendor, or as told', () => {
+    const limitOf = (template: Template) => one(template, 'AWS::ApiGatewayV2::Stage', () => true).DefaultRouteSettings
+    const perSecond = Math.max(...operations.map(({ operation: { pace } }) => pace.perSecond ?? 0))
+    expect(limitOf(plain)).toEqual({ ThrottlingRateLimit: perSecond, ThrottlingBurstLimit: perSecond })
+    expect(limitOf(full)).toEqual({ ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 })
+  })
+
   it('is one authorizer, and none with IAM', () => {
     expect(ofType(plain, 'AWS::ApiGatewayV2::Authorizer')).toEqual([])
     expect(one(full, 'AWS::ApiGatewayV2::Authorizer', () => true)).toMatchObject({
       AuthorizerType: 'JWT',
       IdentitySource: ['$request.header.Authorization'],
-      JwtConfiguration: { Issuer: 'https://login.example.com/tenant', Audience: ['offboarding', 'hr'] },
+      JwtConfiguration: { Issuer: 'https://login.example.com/tenant/', Audience: ['offboarding', 'hr'] },
     })
     expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
   })
@@ -1089,12 +1152,12 @@ describe('growing', () => {
       name: dev-nightly
       handler: dist/nightly/index.handler
       package: { patterns: [dist/nightly/**] }
-      role: FeishuDriveUnsubscribeRole
 `,
       )
     await writeFile(join(copy, 'serverless.yml'), grown)
 
-    const template = await compileTemplate({ cwd: copy })
+    const permissionsBoundaryArn = 'arn:aws:iam::333333333333:policy/boundary'
+    const template = await compileTemplate({ cwd: copy, params: { permissionsBoundaryArn } })
     const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
     const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
     const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))
@@ -1110,5 +1173,11 @@ describe('growing', () => {
       'AWS::Logs::LogGroup',
     ])
     expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
+    // Without a role of ours it has the one that osls makes.
+    const roles = ofType(template as Template, 'AWS::IAM::Role')
+    expect(roles.map(({ id }) => id)).toContain('IamRoleLambdaExecution')
+    expect(new Set(roles.map(({ PermissionsBoundary }) => PermissionsBoundary))).toEqual(
+      new Set([permissionsBoundaryArn]),
+    )
   }, 60_000)
 })

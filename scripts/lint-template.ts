@@ -17,10 +17,13 @@ const EVERY_PARAMETER = {
   auth: 'jwt',
   jwtIssuer: 'https://login.example.com/tenant',
   jwtAudience: 'offboarding,hr',
+  jwtScopes: 'offboarding/write',
   putEventsAccounts: '111111111111,222222222222',
   secretsKmsKeyArn: 'arn:aws:kms:ap-southeast-1:333333333333:key/11111111-2222-3333-4444-555555555555',
   vpcSubnetIds: 'subnet-0123456789abcdef0,subnet-0123456789abcdef1',
   vpcSecurityGroupIds: 'sg-0123456789abcdef0',
+  permissionsBoundaryArn: 'arn:aws:iam::333333333333:policy/boundary',
+  reservedConcurrency: '20',
   alarmEmail: 'oncall@example.com',
 }
 

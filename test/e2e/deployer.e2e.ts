@@ -39,7 +39,6 @@ const NOT_USED: [RegExp, string][] = [
   [/^iam:CreateServiceLinkedRole$/, 'replicas and scaling alone have one'],
   [/^kms:(ListAliases|RevokeGrant)$/, 'the table has the key of AWS'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
-  [/^iam:\w+RolePermissionsBoundary$/, 'roles have no boundary'],
   [
     /^kms:(Encrypt|Decrypt|GenerateDataKey\w*|ReEncrypt\w*|CreateGrant)$/,
     'nothing the deployer writes has a key of its own',
@@ -48,7 +47,7 @@ const NOT_USED: [RegExp, string][] = [
     /^lambda:\w*(CodeSigningConfig|LayerVersion|CapacityProvider|RuntimeAlias)$/,
     'no signing, layers or capacity providers',
   ],
-  [/^lambda:(Put|Delete)Function(Concurrency|ScalingConfig|RecursionConfig)$/, 'left at what AWS sets'],
+  [/^lambda:(Put|Delete)Function(ScalingConfig|RecursionConfig)$/, 'left at what AWS sets'],
   [/^lambda:(PutRuntimeManagementConfig|PublishVersion)$/, 'left at what AWS sets; no versions'],
   [
     /^logs:((Put|Delete)IndexPolicy|(Put|Delete)DataProtectionPolicy|PutBearerTokenAuthentication|PutLogGroupDeletionProtection)$/,
@@ -78,6 +77,8 @@ const everyParameter = {
   putEventsAccounts: '111111111111',
   vpcSubnetIds: 'subnet-0123456789abcdef0',
   vpcSecurityGroupIds: 'sg-0123456789abcdef0',
+  permissionsBoundaryArn: 'arn:aws:iam::000000000000:policy/boundary',
+  reservedConcurrency: '20',
 }
 
 /** By what another service than the type's own is asked for: the type whose resources it means. */

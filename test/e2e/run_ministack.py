@@ -4,6 +4,7 @@ The template and the zips stay as they are; each gap is closed here, in the emul
 
 - CloudFormation does not know AWS::Events::Archive, although the emulated EventBridge has archives.
 - CloudFormation does not know AWS::Logs::QueryDefinition, nor has the emulated Logs saved queries: they get an id, no more.
+- IAM knows neither the source and type of an event that is put nor the partition of the ledger that a request names.
 - IAM asks for sqs:SendMessageBatch and its like. AWS has no such actions: a batch needs what a single call needs.
 - IAM knows a log group by an ARN without `:*` at its end. AWS wants that in policies, but for the actions about tags.
 - What functions print is logged without ids of the log events, which AWS always gives.
@@ -14,6 +15,7 @@ The template and the zips stay as they are; each gap is closed here, in the emul
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -58,6 +60,26 @@ def resource_arn(service, *request, _original=iam_actions.extract_resource_arn):
     return f"{arn}:*" if service == "logs" and ":log-group:" in arn and not arn.endswith(":*") else arn
 
 
+def request_context(service, action, body, params, _original=iam_actions.request_tag_context):
+    context = _original(service, action, body, params)
+    if action == "events:PutEvents":
+        entries = json.loads(body)["Entries"]
+        context["events:source"] = [entry["Source"] for entry in entries]
+        context["events:detail-type"] = [entry["DetailType"] for entry in entries]
+    if service == "dynamodb" and (partition := partition_of(json.loads(body or b"{}"))):
+        context["dynamodb:leadingkeys"] = [partition]
+    return context
+
+
+def partition_of(request):
+    """The ledger's partition that a request for an item or a query names; every query begins with that."""
+    key = request.get("Key") or request.get("Item") or {}
+    if "pk" in key:
+        return key["pk"]["S"]
+    value = re.match(r"#\w+ = (:\w+)", request.get("KeyConditionExpression", ""))
+    return value and request["ExpressionAttributeValues"][value[1]]["S"]
+
+
 def append_log_events(stream, events, _original=cloudwatch_logs._append_log_events):
     _original(stream, [{"eventId": uuid.uuid4().hex, **event} for event in events])
 
@@ -86,6 +108,7 @@ provisioners._RESOURCE_HANDLERS.setdefault(
     "AWS::Logs::QueryDefinition", {"create": create_query_definition, "delete": lambda *_: None})
 iam_actions.extract_iam_action = iam_action
 iam_actions.extract_resource_arn = resource_arn
+iam_actions.request_tag_context = request_context
 cloudwatch_logs._append_log_events = append_log_events
 eventbridge._dispatch_to_lambda = invoke_asynchronously
 gateway.app = behind_tls

@@ -150,7 +150,7 @@ it('reaches no other stage', async () => {
   expect(output).toContain('not authorized to perform: cloudformation:')
   const { lambda } = clientsOf(cloud, cloud.deployer)
   await expect(lambda.send(new GetFunctionCommand({ FunctionName: 'prod-nothing' }))).rejects.toMatchObject(refused)
-})
+}, 180_000)
 
 it('reaches nothing that another project calls after the stage, and its own API and key through the stack alone', async () => {
   const { lambda, sqs } = clientsOf(cloud, cloud.deployer)

@@ -1,6 +1,6 @@
 /**
  * What an attacker who has a function's role cannot do, by the compiled template: order an offboarding, read another vendor's
- * secrets, reach other functions' queues and others' items in the ledger. No emulator evaluates these conditions as AWS does.
+ * secrets, reach other functions' queues and others' items in the ledger. No emulator knows all of these conditions by itself.
  */
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, type Template } from '../../infra/compile.ts'

@@ -97,14 +97,14 @@ export const quote = (text: string, length?: number): string => printable(redact
 /** A vendor's id or code, or null where it is longer than 64 characters, has others than such have, or holds a secret. */
 export const quoteId = (id: string): string | null => (/^[\w.:-]{1,64}$/.test(id) && redact(id) === id ? id : null)
 
-/** A text, or what is left of one when an encoding is undone, with the place in the original where a character's part begins. */
-type View = { text: string; originOf: (at: number) => number }
+/** A text, or what an encoding that is undone leaves, and where in the original a place of it is, rounded down or up. */
+type View = { text: string; originOf: (at: number, round: (place: number) => number) => number }
 
 function search(view: View, depth: number, found: Range[]): void {
   const { text, originOf } = view
   for (let at = 0; at + GRAM <= text.length; ) {
     const range = secretAt(text, at)
-    if (range) found.push([originOf(range[0]), originOf(range[1])])
+    if (range) found.push([originOf(range[0], Math.floor), originOf(range[1], Math.ceil)])
     at = range ? range[1] : at + 1
   }
   if (depth > 0) for (const inner of decode(view)) search(inner, depth - 1, found)
@@ -136,13 +136,13 @@ function* decode({ text, originOf }: View): Generator<View> {
     const starts = [0]
     for (const part of parts) starts.push((starts.at(-1) ?? 0) + part.length)
     const decoded = parts.map((part) => (part.length > 1 ? String.fromCharCode(read(part)) : part)).join('')
-    yield { text: decoded, originOf: (at) => originOf(starts[at] ?? text.length) }
+    yield { text: decoded, originOf: (at, round) => originOf(starts[at] ?? text.length, round) }
   }
   for (const { 0: run, index: start } of text.matchAll(BASE64))
     for (let shift = 0; shift < 4; shift++) {
       const decoded = Buffer.from(run.slice(shift), 'base64').toString('latin1')
       if (HAS_GRAM.test(decoded))
-        yield { text: decoded, originOf: (at) => originOf(start + shift + Math.floor((at * 4) / 3)) }
+        yield { text: decoded, originOf: (at, round) => originOf(start + shift + round((at * 4) / 3), round) }
     }
 }
 

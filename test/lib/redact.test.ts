@@ -73,7 +73,7 @@ describe('of what it knows', () => {
       'calendar:calendar',
       'ou_7d8a6e6df7621556ce0d21922b676706',
     ]
-    const text = fc.array(fc.oneof(fc.constantFrom(...words), fc.uuid(), fc.webUrl(), fc.lorem()), { maxLength: 20 })
+    const text = fc.array(fc.oneof(fc.constantFrom(...words), fc.uuid()), { maxLength: 20 })
     const isLeft = fc.property(text, (parts) => lib.redact(parts.join(' ')) === parts.join(' '))
     fc.assert(isLeft, { seed: seedOf(), numRuns: 300 })
   })

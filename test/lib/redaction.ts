@@ -80,26 +80,32 @@ const secrets = fc.oneof(
 /** What may stand beside it: at once, or a word away. */
 const beside = fc.constantFrom('', ' ', 'invalid token ', '"', '无效的令牌：', '不合法。', 'id=', '.', ', code 4711')
 
-/** A secret, and what a vendor makes of it or of twelve or more of its characters. */
-export const leaks = fc
+/** What a vendor may make of a secret: twelve or more of its characters, encoded, with something beside them. */
+export const distortions = fc
   .record({
-    secret: secrets,
     start: fc.double({ min: 0, max: 1, noNaN: true }),
     length: fc.oneof(fc.constant(12), fc.integer({ min: 12, max: 90 })),
-    names: fc.tuple(
-      fc.constantFrom(...Object.keys(CASES)),
-      fc.array(fc.constantFrom(...Object.keys(ENCODINGS)), { maxLength: 2 }),
-    ),
+    letters: fc.constantFrom(...Object.keys(CASES)),
+    others: fc.array(fc.constantFrom(...Object.keys(ENCODINGS)), { maxLength: 2 }),
     before: beside,
     after: beside,
   })
-  .map(({ secret, start, length, names: [letters, others], before, after }) => {
-    const from = secret.length > 12 ? Math.floor(start * (secret.length - 12)) : 0
-    const part = secret.slice(from, from + length)
+  .map(({ start, length, letters, others, before, after }) => {
     const encodings = [CASES[letters], ...others.map((name) => ENCODINGS[name])] as Encoding[]
-    const encoded = encodings.reduce((written, { encode }) => encode(written), part)
-    return { secret, part, told: before + encoded + after, encodings }
+    return {
+      encodings,
+      distort(secret: string) {
+        const from = Math.floor(start * Math.max(0, secret.length - 12))
+        const part = secret.slice(from, from + length)
+        return before + encodings.reduce((written, { encode }) => encode(written), part) + after
+      },
+    }
   })
+
+/** A secret, and what a vendor makes of it. */
+export const leaks = fc
+  .tuple(secrets, distortions)
+  .map(([secret, { encodings, distort }]) => ({ secret, encodings, told: distort(secret) }))
 
 /** The parts of the secret that whoever knows the encodings reads in a text: twelve characters, or all of a shorter one. */
 export function readable(secret: string, encodings: Encoding[], told: string): string[] {

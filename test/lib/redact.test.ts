@@ -7,7 +7,7 @@ const { assertNothingGetsOut, leaks, readable } = await import('./redaction.ts')
 
 const SECRET = 'u-7fK2mQ9xRt4WzB1nLc8vYd3s'
 
-test('of any secret, no twelve characters get out in any of the encodings or two of them', () => {
+test('of any secret, no twelve characters get out in any of the encodings or up to three of them', () => {
   assertNothingGetsOut(2_500)
 })
 
@@ -89,8 +89,8 @@ test('an app is never forgotten, nor what is used again; the rest goes by age', 
   registerSecrets({ refresh_token: unused })
   registerSecrets({ refresh_token: used })
   for (let user = 0; user < 1_500; user++) {
-    registerSecrets({ accessToken: tokenOf(user), app_secret: SECRET })
-    registerSecrets({ refresh_token: used })
+    registerSecrets({ accessToken: tokenOf(user) })
+    if (user === 900) registerSecrets({ refresh_token: used })
   }
   expect([SECRET, used, unused, tokenOf(1_499)].map(redact)).toEqual(['[redacted]', '[redacted]', unused, '[redacted]'])
 })

@@ -80,13 +80,17 @@ const secrets = fc.oneof(
 /** What may stand beside it: at once, or a word away. */
 const beside = fc.constantFrom('', ' ', 'invalid token ', '"', '无效的令牌：', '不合法。', 'id=', '.', ', code 4711')
 
+const one = fc.constantFrom(...Object.keys(ENCODINGS))
+const few = fc.array(one, { maxLength: 2 })
+const three = fc.array(one, { minLength: 3, maxLength: 3 })
+
 /** What a vendor may make of a secret: twelve or more of its characters, encoded, with something beside them. */
 export const distortions = fc
   .record({
     start: fc.double({ min: 0, max: 1, noNaN: true }),
     length: fc.oneof(fc.constant(12), fc.integer({ min: 12, max: 90 })),
     letters: fc.constantFrom(...Object.keys(CASES)),
-    others: fc.array(fc.constantFrom(...Object.keys(ENCODINGS)), { maxLength: 2 }),
+    others: fc.oneof({ weight: 20, arbitrary: few }, { weight: 1, arbitrary: three }),
     before: beside,
     after: beside,
   })

@@ -19,7 +19,7 @@ const WHOLE = [
   'test/infra/{compile,observability,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs,openapi}.test.ts',
-  'test/functions/{contract,flow,user-token-renewal}.test.ts',
+  'test/functions/{contract,flow,redaction,user-token-renewal}.test.ts',
   'test/lib/tokens/user-token.test.ts',
   'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',

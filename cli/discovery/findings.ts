@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { type Kind, OperationError } from '../../lib/error.ts'
 import type { EventPart } from '../../lib/operation-docs.ts'
+import { quote } from '../../lib/redact.ts'
 import { id, printable } from '../../lib/schema.ts'
 import type { fileOf } from '../event/event-detail.ts'
 import { type Ask, type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
@@ -61,7 +62,7 @@ async function* calendarFindings(
         const isId = v.is(id, calendar.id)
         const why = target && !isId ? 'no event can hold this id' : note
         const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
-        const texts = told.map((text) => printable(text, 256)).filter(Boolean)
+        const texts = told.map((text) => quote(text, 256)).filter(Boolean)
         yield {
           told: [...texts, ...(why ? [`(${why})`] : [])].join('  '),
           ...(target && (isId ? { target } : { isUntold: true })),

@@ -187,6 +187,23 @@ describe('DingTalk', () => {
     expect(stdout).toContain('Use the unionId, not the userid.')
   })
 
+  test('what a vendor repeats of a secret is not shown, encoded or in part', async () => {
+    await start()
+    const secret = 'sandbox-app-secret'
+    const parts = [
+      `${'x'.repeat(250)}${secret}`,
+      Buffer.from(`"${secret}"`).toString('base64'),
+      [...secret].map((char) => `&#${char.charCodeAt(0)};`).join(''),
+      secret.slice(2, 14).toUpperCase(),
+    ]
+    const calendars = parts.map((summary, index) => ({ id: `id${index}`, summary, type: 'other', privilege: 'reader' }))
+    sandbox.answer({ path: /\/calendars$/ }, { status: 200, body: { response: { calendars } } })
+    const { stdout } = await run('--dingtalk-union-id', UNION_ID)
+    expect(linesOf(stdout)).toHaveLength(parts.length)
+    for (const line of linesOf(stdout)) expect(line).toMatch(/\[redac/)
+    for (const part of [...parts.slice(1), secret.slice(0, 12)]) expect(stdout).not.toContain(part)
+  })
+
   test('what a vendor sends cannot command the terminal, nor become an id that no event may hold', async () => {
     await start()
     const calendars = [

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { SendMessageCommand } from '@aws-sdk/client-sqs'
+import { SendMessageBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
@@ -114,6 +114,21 @@ async function put(MessageBody: string, reason: Record<string, string> = {}): Pr
   )
   return MessageId
 }
+/** Puts as many letters as there are indices, ten in a request. */
+async function putMany(count: number, bodyOf: (index: number) => string, reason: Record<string, string>) {
+  const QueueUrl = queues.queueUrl(DEAD)
+  for (let first = 0; first < count; first += 10) {
+    const indices = Array.from({ length: Math.min(10, count - first) }, (_, index) => first + index)
+    const Entries = indices.map((index) => ({
+      Id: String(index),
+      MessageBody: bodyOf(index),
+      MessageGroupId: `many-${index}`,
+      MessageDeduplicationId: `many-${index}`,
+      MessageAttributes: attributesOf(reason),
+    }))
+    expect(await queues.client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))).not.toHaveProperty('Failed.0')
+  }
+}
 const attributesOf = (values: Record<string, string>) =>
   Object.fromEntries(Object.entries(values).map(([name, StringValue]) => [name, { DataType: 'String', StringValue }]))
 const FORBIDDEN = { kind: 'forbidden', code: '1069603', hint: 'Make the app a manager.', requestId: 'r-1' }
@@ -205,7 +220,7 @@ describe('list', () => {
   })
 
   test('--json has every letter once, however many there are', async () => {
-    for (let index = 0; index < 230; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    await putMany(230, (index) => driveItem(`doxcn${index}`), FORBIDDEN)
     const { stdout } = await run('list', '--json')
     const listed = JSON.parse(stdout) as { id: string; input: { file_token: string } }[]
     expect(new Set(listed.map(({ input }) => input.file_token)).size).toBe(230)
@@ -244,7 +259,7 @@ describe('list', () => {
   })
 
   test('a failure on the way leaves every letter visible', async () => {
-    for (let index = 0; index < 120; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    await putMany(120, (index) => driveItem(`doxcn${index}`), FORBIDDEN)
     faults.ReceiveMessage = ({ QueueUrl }, call) =>
       QueueUrl?.includes(DEAD) && call === 9 ? { __type: 'com.amazonaws.sqs#AccessDeniedException' } : undefined
     const { code, stderr } = await run('list')
@@ -256,7 +271,7 @@ describe('list', () => {
   })
 
   test('Ctrl-C leaves every letter visible, and is exit code 130', async () => {
-    for (let index = 0; index < 120; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
+    await putMany(120, (index) => driveItem(`doxcn${index}`), FORBIDDEN)
     const [asked, slow] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()]
     faults.ReceiveMessage = ({ QueueUrl }, call) => {
       if (!QueueUrl?.includes(DEAD) || call !== 10) return undefined

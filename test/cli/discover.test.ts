@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
@@ -23,7 +23,7 @@ import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
 import { discoveryPolicy, permits } from '../docs/policies.ts'
 import { type QuickLedger, startQuickLedger } from '../ledger.ts'
-import { run as call, startCommand, startLocalStack } from './operator.ts'
+import { run as call, startCommand } from './operator.ts'
 
 const LEAVER = 'ou_leaver'
 const UNION_ID = 'sandboxUnionId01iE'
@@ -101,22 +101,6 @@ async function run(...args: string[]) {
 const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^ {2}[-+?] /.test(line))
 const eventOf = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
 const calls = (route: string) => sandbox.requests.filter(({ path }) => path.includes(route)).length
-
-test('the sample as the README tells it: found, reviewed, sent, done', async () => {
-  const { local, stop } = await startLocalStack('--no-event')
-  onTestFinished(stop)
-  const [, line = ''] = /^npm run discover -- (.+?) --output event\.json/m.exec(readFileSync('README.md', 'utf8')) ?? []
-  const file = newFile()
-  const here = (...args: string[]) => call([...args, '--local', local])
-
-  const found = await here('discover', ...line.split(' '), '--output', file)
-  expect(found.stderr).toContain(`npx offboarding offboard ${file} --local ${local}\n`)
-  expect(found.code).toBe(0)
-  const sent = await here('offboard', file)
-  expect(sent.stdout).toMatch(/\d+ targets: \d+ changed/)
-  const again = await here('discover', '--dingtalk-union-id', UNION_ID)
-  expect(linesOf(again.stdout)).toEqual(['  - sandboxCalendarPrimary=  primary  owner  My calendar'])
-}, 120_000)
 
 describe('DingTalk', () => {
   test('calendars of type subscribed go into the event, others are shown', async () => {

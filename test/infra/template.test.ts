@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -205,10 +205,8 @@ describe('packaging', () => {
     }
   })
 
-  const REFUSED_AUTH = /auth=….*"iam" or "jwt"/
-  const REFUSED_NAME = /no parameter "alarmMail"/
   it.each([
-    [['auth=none'], REFUSED_AUTH],
+    [['auth=none'], /auth=….*"iam" or "jwt"/],
     [['auth=jwt', 'jwtAudience=a'], /jwtIssuer=….*https URL/],
     [['auth=jwt', 'jwtIssuer=https://login.example.com'], /jwtAudience/],
     [['vpcSubnetIds=subnet-0a1'], /needed together/],
@@ -240,20 +238,13 @@ describe('packaging', () => {
     [['source= '], /source=….*begin with "aws\."/],
     [['source=aws.hr'], /source=….*begin with "aws\."/],
     [['renewWithinDays=soon'], /renewWithinDays=….*a number of days/],
-    [['alarmMail=ops@example.com'], REFUSED_NAME],
+    [['alarmMail=ops@example.com'], /no parameter "alarmMail"/],
   ])('refuses %j', async (given, message) => {
     await expect(checkParameters({ given })).rejects.toThrow(message)
   })
 
   it('takes what it does not refuse', async () => {
     for (const given of [[], withParams]) expect(await checkParameters({ given })).toHaveProperty('source')
-  })
-
-  it.each([
-    [['auth=none'], REFUSED_AUTH],
-    [['alarmMail=ops@example.com'], REFUSED_NAME],
-  ])('stops at what it refuses: %j', async (params, message) => {
-    await expect(compileTemplate({ params: paramsOf(params) })).rejects.toThrow(message)
   })
 })
 
@@ -1131,53 +1122,4 @@ describe(RENEWAL, () => {
         Period: 86_400,
       })
   })
-})
-
-describe('growing', () => {
-  it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
-    const copy = join(directory, 'copy')
-    await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
-    await mkdir(join(copy, 'functions'))
-    for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly'])
-      await writeFile(join(copy, 'functions', `${name}.ts`), '')
-    const source = await readFile(join(root, 'serverless.yml'), 'utf8')
-    const grown = source
-      .replace(
-        /^ {2}operations:\n/m,
-        '$&    feishu-task-unsubscribe: { route: POST /feishu/tasks/unsubscribe, vendor: feishu, actsAs: app }\n',
-      )
-      .replace(
-        /^functions:\n/m,
-        `$&  - nightly:
-      name: dev-nightly
-      handler: dist/nightly/index.handler
-      package: { patterns: [dist/nightly/**] }
-`,
-      )
-    await writeFile(join(copy, 'serverless.yml'), grown)
-
-    const permissionsBoundaryArn = 'arn:aws:iam::333333333333:policy/boundary'
-    const template = await compileTemplate({ cwd: copy, params: { permissionsBoundaryArn } })
-    const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
-    const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
-    const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))
-    expect(ofTask.sort()).toEqual(ofDrive.map((id) => plain.Resources[id]?.Type).sort())
-    const ofNightly = added.filter((id) => /nightly/i.test(id)).map((id) => template.Resources[id]?.Type)
-    expect(ofNightly.sort()).toEqual([
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::Lambda::Function',
-      'AWS::Logs::LogGroup',
-    ])
-    expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
-    // Without a role of ours it has the one that osls makes.
-    const roles = ofType(template as Template, 'AWS::IAM::Role')
-    expect(roles.map(({ id }) => id)).toContain('IamRoleLambdaExecution')
-    expect(new Set(roles.map(({ PermissionsBoundary }) => PermissionsBoundary))).toEqual(
-      new Set([permissionsBoundaryArn]),
-    )
-  }, 60_000)
 })

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 
 const NEEDED = 24
 const modules = fileURLToPath(new URL('../node_modules/', import.meta.url))
-const ownNode = `${modules}node/bin/node${process.platform === 'win32' ? '.exe' : ''}`
+const [platform, exe] = process.platform === 'win32' ? ['win', '.exe'] : [process.platform, '']
+const ownNode = `${modules}node-${platform}-${process.arch}/bin/node${exe}`
 
 if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   module.enableCompileCache(`${modules}.cache/offboarding/code`)
@@ -25,6 +26,8 @@ if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
     process.kill(process.pid, signal)
   })
 } else {
-  process.stderr.write(`offboarding: needs Node.js ${NEEDED} or later, found ${process.versions.node}: run "npm ci"\n`)
+  process.stderr.write(
+    `offboarding: needs Node.js ${NEEDED} or later, found ${process.versions.node}: install it, or run "npm ci"\n`,
+  )
   process.exitCode = 1
 }

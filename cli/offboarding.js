@@ -4,11 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import module from 'node:module'
 import { fileURLToPath } from 'node:url'
-
-const NEEDED = 24
-const modules = fileURLToPath(new URL('../node_modules/', import.meta.url))
-const [platform, exe] = process.platform === 'win32' ? ['win', '.exe'] : [process.platform, '']
-const ownNode = `${modules}node-${platform}-${process.arch}/bin/node${exe}`
+import { modules, NEEDED, ownNode } from './own-node.js'
 
 if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   module.enableCompileCache(`${modules}.cache/offboarding/code`)

@@ -52,3 +52,20 @@ test('each Node that npm installs is locked for one platform only, and brings no
     })
   }
 })
+
+test('every file of requirements-dev.txt is pinned with checksums, for every tool of requirements-dev.in', () => {
+  const locked = read('requirements-dev.txt')
+    .split(/\n(?=[^\s#])/)
+    .filter((entry) => !entry.startsWith('#'))
+  const NAME_AND_FILES = /^([\w.-]+==[\w.]+)(?: ; .+)? \\\n(?: {4}--hash=sha256:[\da-f]{64}(?: \\)?\n)+/
+  expect(locked.filter((entry) => !NAME_AND_FILES.test(entry))).toEqual([])
+  const wanted = read('requirements-dev.in').match(/^[\w-]+==[\w.]+/gm) ?? []
+  expect(locked.map((entry) => NAME_AND_FILES.exec(entry)?.[1])).toEqual(expect.arrayContaining(wanted))
+  expect(wanted.length).toBeGreaterThan(0)
+})
+
+test.each(['docs/threat-model.md', 'docs/threat-model.zh-CN.md'])('every threat of %s names a test', (page) => {
+  const rows = read(page).match(/^\| [1-6] .+$/gm) ?? []
+  expect(rows.length).toBeGreaterThan(15)
+  expect(rows.filter((row) => !/\| `test\/[^|]+\.ts` \|$/.test(row))).toEqual([])
+})

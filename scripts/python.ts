@@ -10,6 +10,9 @@ const venv = path.join(root, '.venv')
 const bin = path.join(venv, process.platform === 'win32' ? 'Scripts' : 'bin')
 const run = promisify(execFile)
 
+/** Only files whose checksum is in the requirements; wheels, because an archive of sources would run what builds it. */
+const LOCKED = ['--quiet', '--no-deps', '--require-hashes', '--only-binary', ':all:']
+
 /** A tool of the environment, for instance `python`. */
 export const venvTool = (name: string) => path.join(bin, name)
 
@@ -25,7 +28,7 @@ export async function preparePython(): Promise<void> {
   rmSync(venv, { recursive: true, force: true })
   try {
     await run(python, ['-m', 'venv', venv])
-    await run(venvTool('python'), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--requirement', requirements])
+    await run(venvTool('python'), ['-m', 'pip', 'install', ...LOCKED, '--requirement', requirements])
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
     throw new Error(`Python is there, but .venv could not be made.\n${stderr || message}`)

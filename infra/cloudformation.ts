@@ -23,7 +23,7 @@ export type Checked = {
   renewWithinDays: number
   maxTargetsPerEvent: number
   secretsKmsKeyArn: string
-  /** What becomes of ledger and audit log when the stage is removed. */
+  /** What becomes of all that must not be lost when the stage is removed. */
   removal: { DeletionPolicy: string; UpdateReplacePolicy: string }
   logRetentionDays: number
   runbookUrl: string

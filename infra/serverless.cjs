@@ -4,6 +4,7 @@ module.exports = Object.assign(
   require('./parameters.ts'),
   require('./resources.ts'),
   require('./ledger.ts'),
+  require('./kept.ts'),
   require('./alarms.ts'),
   require('./dashboard.ts'),
 )

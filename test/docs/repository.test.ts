@@ -22,3 +22,10 @@ test('the index lists every decision record, numbered in sequence', () => {
   expect(listed).toEqual(records)
   expect(records.map((record) => Number(record.slice(0, 4)))).toEqual(records.map((_, index) => index + 1))
 })
+
+test('each package of the template scanner is pinned by hashes', () => {
+  const requirements = read('requirements-scan.txt').replaceAll('\\\n', ' ').split('\n')
+  const packages = requirements.filter((line) => line && !line.startsWith('#'))
+  expect(packages.length).toBeGreaterThan(50)
+  for (const line of packages) expect(line).toMatch(/^[\w.-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}( |$)/)
+})

@@ -55,8 +55,11 @@ async function importQueues(deploy, { compiledCloudFormationTemplate: compiled }
   if (ResourcesToImport.length === 0) return
 
   const params = deploy.getCreateChangeSetParams({ changeSetType: 'IMPORT', templateBody: template })
+  const { ChangeSetName } = params
+  // osls has one name for all of its change sets, and leaves the last one in place.
+  await cloudFormation.send(new DeleteChangeSetCommand({ StackName, ChangeSetName }))
   await cloudFormation.send(new CreateChangeSetCommand({ ...params, ResourcesToImport }))
-  await deploy.waitForChangeSetCreation(params.ChangeSetName, StackName)
+  await deploy.waitForChangeSetCreation(ChangeSetName, StackName)
   await cloudFormation.send(new ExecuteChangeSetCommand(deploy.getExecuteChangeSetParams()))
   const wait = { client: cloudFormation, minDelay: 1, maxDelay: 5, maxWaitTime: 600 }
   await cloudFormationSdk.waitUntilStackImportComplete(wait, { StackName })

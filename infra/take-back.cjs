@@ -34,8 +34,8 @@ async function importQueues(deploy, { compiledCloudFormationTemplate: compiled }
   // Here, not above: osls also packages a copy of the project, which has no node_modules.
   const cloudFormationSdk = require('@aws-sdk/client-cloudformation')
   const { SQSClient } = require('@aws-sdk/client-sqs')
-  const { CloudFormationClient, CreateChangeSetCommand, ExecuteChangeSetCommand, GetTemplateCommand } =
-    cloudFormationSdk
+  const { CloudFormationClient, GetTemplateCommand } = cloudFormationSdk
+  const { CreateChangeSetCommand, DeleteChangeSetCommand, ExecuteChangeSetCommand } = cloudFormationSdk
   const settings = await deploy.provider.getAwsSdkV3Config()
   const cloudFormation = new CloudFormationClient(settings)
   const StackName = deploy.provider.naming.getStackName()

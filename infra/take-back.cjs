@@ -58,7 +58,8 @@ async function importQueues(deploy, { compiledCloudFormationTemplate: compiled }
   const { ChangeSetName } = params
   // osls has one name for all of its change sets, and leaves the last one in place.
   await cloudFormation.send(new DeleteChangeSetCommand({ StackName, ChangeSetName }))
-  await cloudFormation.send(new CreateChangeSetCommand({ ...params, ResourcesToImport }))
+  // An import may not change tags: left out, they stay as they are.
+  await cloudFormation.send(new CreateChangeSetCommand({ ...params, Tags: undefined, ResourcesToImport }))
   await deploy.waitForChangeSetCreation(ChangeSetName, StackName)
   await cloudFormation.send(new ExecuteChangeSetCommand(deploy.getExecuteChangeSetParams()))
   const wait = { client: cloudFormation, minDelay: 1, maxDelay: 5, maxWaitTime: 600 }

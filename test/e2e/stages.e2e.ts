@@ -267,5 +267,5 @@ describe('osls remove', () => {
     expect(await logGroups()).toEqual([])
     await expect(queues()).rejects.toThrow(/does not exist/)
     await expect(archivedSince()).rejects.toThrow(/does not exist/)
-  }, 300_000)
+  }, 600_000)
 })

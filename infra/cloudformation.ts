@@ -32,7 +32,7 @@ export type Checked = {
   maximumConcurrency: number
   /** Of each operation's function; null: none is reserved. */
   reservedConcurrency: number | null
-  /** What becomes of ledger and audit log when the stage is removed. */
+  /** What becomes of all that must not be lost when the stage is removed. */
   removal: { DeletionPolicy: string; UpdateReplacePolicy: string }
   logRetentionDays: number
   runbookUrl: string

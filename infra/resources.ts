@@ -227,9 +227,11 @@ export async function userTokenRenewal(osls: Osls) {
       events: [
         { schedule: { name: `${stage}-${RENEWAL}`, rate: [await osls.resolveVariable('param:renewalSchedule')] } },
       ],
-      // A run that its time did not suffice for is run again, and continues.
+      // A run that its time did not suffice for is run again, and continues. One that is given up is a letter: the next
+      // comes a day later, and a token may be lost by then.
       maximumRetryAttempts: 2,
       maximumEventAge: 6 * 60 * 60,
+      destinations: { onFailure: { type: 'sqs', arn: arnOf('UndeliveredEventsQueue') } },
     },
   }
 }
@@ -259,6 +261,7 @@ export async function userTokenRenewalRole(osls: Osls) {
             named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
           ),
           keepRenewals(named('USER_SECRET_PREFIX')),
+          allow('GiveUp', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue')),
           checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
         ],
         all,
@@ -284,7 +287,7 @@ export async function offboardingSweep(osls: Osls) {
         STRANDED_QUEUE_URLS: { 'Fn::Join': [',', STRANDED_QUEUES.map(ref)] },
       },
       events: [{ schedule: { name: `${stage}-${SWEEP}`, rate: ['rate(15 minutes)'] } }],
-      // The next run does what this one could not.
+      // The next run does what this one could not, a quarter of an hour later: a letter of each would only be noise.
       maximumRetryAttempts: 0,
       maximumEventAge: 10 * 60,
     },

@@ -5,6 +5,7 @@ module.exports = Object.assign(
   require('./resources.ts'),
   require('./ledger.ts'),
   require('./throttling.ts'),
+  require('./kept.ts'),
   require('./alarms.ts'),
   require('./dashboard.ts'),
 )

@@ -173,14 +173,23 @@ function recordsOf(offboardingId: string, prefix: string): Record<string, Record
 }
 const lineOf = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('Failed: '))
 
-test('the letter of a scheduled run that did not start says so, and is not redriven', async () => {
-  const event = { id: 'e-1', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
-  const id = await putUndelivered(event, 'offboarding-sweep', 'eventbridge')
-  const { stdout } = await run('list')
-  expect(stdout).toMatch(/^undelivered NO_PERMISSIONS: 1 letter\n {2}A scheduled run did not start\./)
-  const { code, stderr } = await run('redrive', '--id', id, '--yes')
-  expect([code, stderr]).toEqual([1, expect.stringContaining('is no offboarding event of this stack')])
-})
+test.each([
+  ['offboarding-sweep', 'eventbridge', 'NO_PERMISSIONS'],
+  ['user-token-renewal', 'lambda', 'Runtime.ImportModuleError'],
+] as const)(
+  'the letter of a scheduled run of %s given up by %s says so, and is not redriven',
+  async (name, by, code) => {
+    const event = { id: 'e-1', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} }
+    const id = await putUndelivered(event, name, by)
+    const { stdout } = await run('list')
+    expect(stdout).toContain(`undelivered ${code}: 1 letter\n  A scheduled run did not start, or failed.`)
+    const redrive = await run('redrive', '--id', id, '--yes')
+    expect([redrive.code, redrive.stderr]).toEqual([
+      1,
+      expect.stringContaining('is no offboarding event of this stack'),
+    ])
+  },
+)
 
 describe('list', () => {
   test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {

@@ -69,3 +69,10 @@ test.each(['docs/threat-model.md', 'docs/threat-model.zh-CN.md'])('every threat 
   expect(rows.length).toBeGreaterThan(15)
   expect(rows.filter((row) => !/\| `test\/[^|]+\.ts` \|$/.test(row))).toEqual([])
 })
+
+test('each package of the template scanner is pinned by hashes', () => {
+  const requirements = read('requirements-scan.txt').replaceAll('\\\n', ' ').split('\n')
+  const packages = requirements.filter((line) => line && !line.startsWith('#'))
+  expect(packages.length).toBeGreaterThan(50)
+  for (const line of packages) expect(line).toMatch(/^[\w.-]+==[\w.]+ .*--hash=sha256:[0-9a-f]{64}( |$)/)
+})

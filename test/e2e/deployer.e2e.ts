@@ -18,11 +18,11 @@ const cloud = inject('cloud')
 const NOT_USED: [RegExp, string][] = [
   [/^s3tables:|^s3files:|^elasticfilesystem:|^firehose:/, 'no tables, file systems or delivery streams'],
   [
-    /^s3:(Put|Delete|Create|Update)Bucket(Abac|Acl|AnalyticsConfiguration|CORS|Cors|Lifecycle|Logging|Metadata\w+|MetricsConfiguration|Notification|ObjectLockConfiguration|OwnershipControls|PublicAccessBlock|Replication|Versioning|Website)$/,
-    'of the bucket only encryption, policy and tags are set',
+    /^s3:(Put|Delete|Create|Update)Bucket(Abac|Acl|AnalyticsConfiguration|CORS|Cors|Lifecycle|Logging|Metadata\w+|MetricsConfiguration|Notification|ObjectLockConfiguration|OwnershipControls|Replication|Website)$|^s3:DeleteBucketPublicAccessBlock$/,
+    'of the bucket only encryption, versions, life cycle, policy, tags and the block of public access are set',
   ],
   [
-    /^s3:Put(Accelerate|Analytics|IntelligentTiering|Inventory|Lifecycle|Metrics|ObjectLock|Replication)Configuration$/,
+    /^s3:Put(Accelerate|Analytics|IntelligentTiering|Inventory|Metrics|ObjectLock|Replication)Configuration$/,
     'the same',
   ],
   [/^s3:DeleteBucketEncryption$/, 'the bucket stays encrypted'],

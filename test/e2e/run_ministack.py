@@ -3,6 +3,7 @@
 The template and the zips stay as they are; each gap is closed here, in the emulator:
 
 - CloudFormation does not know AWS::Events::Archive, although the emulated EventBridge has archives.
+- CloudFormation does not import buses and archives. AWS does, by what their schemas call their primary identifier.
 - CloudFormation does not know AWS::Logs::QueryDefinition, nor has the emulated Logs saved queries: they get an id, no more.
 - IAM knows neither the source and type of an event that is put nor the partition of the ledger that a request names.
 - IAM asks for sqs:SendMessageBatch and its like. AWS has no such actions: a batch needs what a single call needs.
@@ -24,7 +25,7 @@ import uuid
 from ministack import app as gateway
 from ministack.core import iam_actions
 from ministack.services import cloudwatch_logs, eventbridge, lambda_svc
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, provisioners
 
 
 def create_archive(logical_id, properties, stack_name):
@@ -44,6 +45,18 @@ def create_archive(logical_id, properties, stack_name):
 
 def delete_archive(physical_id, _properties):
     eventbridge._delete_archive({"ArchiveName": physical_id})
+
+
+def importable(resource_type, name_property, resources, arn_property):
+    def problem(name):
+        return None if name in resources else f"Resource of type '{resource_type}' with identifier '{name}' was not found."
+
+    def take(identifier):
+        name = identifier[name_property]
+        return name, {"Arn": resources[name][arn_property], name_property: name}
+
+    changesets._IMPORT_LOOKUPS.setdefault(resource_type, ((name_property,), problem))
+    provisioners._RESOURCE_HANDLERS[resource_type].setdefault("import", take)
 
 
 def create_query_definition(_logical_id, _properties, _stack_name):
@@ -104,6 +117,8 @@ def end_with_parent():
 
 
 provisioners._RESOURCE_HANDLERS.setdefault("AWS::Events::Archive", {"create": create_archive, "delete": delete_archive})
+importable("AWS::Events::EventBus", "Name", eventbridge._event_buses, "Arn")
+importable("AWS::Events::Archive", "ArchiveName", eventbridge._archives, "ArchiveArn")
 provisioners._RESOURCE_HANDLERS.setdefault(
     "AWS::Logs::QueryDefinition", {"create": create_query_definition, "delete": lambda *_: None})
 iam_actions.extract_iam_action = iam_action

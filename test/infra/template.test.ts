@@ -1008,9 +1008,9 @@ describe(SWEEP, () => {
       State: 'ENABLED',
       Targets: [{ Arn: `<${id}.Arn>` }],
     })
-    expect(one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
-      MaximumRetryAttempts: 0,
-    })
+    const config = one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)
+    expect(config).toMatchObject({ MaximumRetryAttempts: 0 })
+    expect(config.DestinationConfig).toEqual({})
   })
 
   it('may take what is stranded, send letters and publish outcomes, and besides the ledger nothing else', () => {
@@ -1069,6 +1069,7 @@ describe(RENEWAL, () => {
       expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
         MaximumRetryAttempts: 2,
         MaximumEventAgeInSeconds: 21_600,
+        DestinationConfig: { OnFailure: { Destination: '<UndeliveredEventsQueue.Arn>' } },
       })
     }
   })
@@ -1080,7 +1081,7 @@ describe(RENEWAL, () => {
     expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
   })
 
-  it('may list names and tags, read the app secrets and renew the users, and nothing else', () => {
+  it('may list names and tags, read the app secrets, renew the users, keep a run that is given up, and nothing else', () => {
     const prefix = 'subscription-offboarding/dev'
     const vendors = ['feishu', 'dingtalk']
     expect(statementsOf(plain, `dev-${RENEWAL}`).map(withoutSid)).toEqual([
@@ -1105,6 +1106,7 @@ describe(RENEWAL, () => {
         ],
         Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/user/*`)),
       },
+      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: '<UndeliveredEventsQueue.Arn>' },
     ])
   })
 

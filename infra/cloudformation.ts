@@ -17,6 +17,9 @@ export type Checked = {
   vendors: string[]
   authorizers: Record<string, object>
   routeAuthorizer: object
+  /** Requests a second to a route, and how many at once. */
+  rateLimit: number
+  burstLimit: number
   vpc: { subnetIds: string[]; securityGroupIds: string[] } | null
   bus: string
   putEventsAccounts: string[]
@@ -24,7 +27,13 @@ export type Checked = {
   renewWithinDays: number
   maxTargetsPerEvent: number
   secretsKmsKeyArn: string
-  /** What becomes of ledger and audit log when the stage is removed. */
+  /** Null: roles have none. */
+  permissionsBoundaryArn: string | null
+  /** Batches of each queue at once. */
+  maximumConcurrency: number
+  /** Of each operation's function; null: none is reserved. */
+  reservedConcurrency: number | null
+  /** What becomes of all that must not be lost when the stage is removed. */
   removal: { DeletionPolicy: string; UpdateReplacePolicy: string }
   logRetentionDays: number
   runbookUrl: string

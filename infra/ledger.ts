@@ -4,6 +4,7 @@
  * lib/aws/dynamodb.ts is what the functions ask it with.
  */
 import { allow, arnOf, type Osls, ref, settings, sub } from './cloudformation.ts'
+import { forKeys } from './conditions.ts'
 
 /** The table, for serverless.yml. */
 export async function ledger(osls: Osls) {
@@ -50,21 +51,21 @@ const key = (hash: string, range: string) => [
 const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
 const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
 
-/** Limits a statement to items whose partition keys are like one of these. */
-export const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
-
-/** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
-export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
+/** Statements of an operation's role: all offboardings, its own buckets and the renewals of those users whose secrets it may use. */
+export const useLedger = (operation: string, userSecrets: (string | undefined)[]) => [
   allow(
     'UseLedger',
     ITEM_ACTIONS,
     arnOf('Ledger'),
-    forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
+    forKeys('offboarding#*', `bucket#${operation}#*`, ...userSecrets.map(keysOfUsers)),
   ),
   findOpenTargets(),
   // Only for what the vendor does not know.
   allow('ReadRegister', 'dynamodb:Query', arnOf('Ledger'), forKeys(`register#${operation}#*`)),
 ]
+
+/** Renewals are kept by the name of the user's secret. */
+const keysOfUsers = (prefix: string | undefined) => `user#${prefix}*`
 
 const findOpenTargets = () =>
   allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
@@ -94,4 +95,5 @@ export const keepRegister = () => [
 ]
 
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */
-export const keepRenewals = () => allow('KeepRenewals', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys('user#*'))
+export const keepRenewals = (userSecrets: (string | undefined)[]) =>
+  allow('KeepRenewals', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys(...userSecrets.map(keysOfUsers)))

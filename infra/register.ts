@@ -1,4 +1,5 @@
 /** The function that keeps the register of subscriptions: what it hears of on the bus, and its role. */
+import { reportOutcomes } from './bus-access.ts'
 import { allow, arnOf, idOf, type Osls, REGISTER, ref, settings } from './cloudformation.ts'
 import { keepRegister } from './ledger.ts'
 import { registerRules } from './register-rules.ts'
@@ -40,7 +41,7 @@ export async function subscriptionRegisterRole(osls: Osls) {
           ...baseStatements(`${all.stage}-${REGISTER}`, all.checked),
           ...keepRegister(),
           allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
-          allow('ReportRejections', 'events:PutEvents', arnOf('EventBus')),
+          reportOutcomes('Rejected'),
         ],
         all,
       ),

@@ -1,4 +1,5 @@
 /** The resolution of leavers: its function, queue and role. */
+import { orderOffboardings, reportOutcomes } from './bus-access.ts'
 import {
   allow,
   arnOf,
@@ -24,8 +25,6 @@ import {
 } from './resources.ts'
 
 const TIMEOUT_S = 300
-/** Batches at once. They share the pace of each lookup, so more would only wait for each other. */
-const CONCURRENCY = 5
 
 /** The lookups and lists that it asks the vendors, each with a bucket of its own in the ledger: the names in lib/people/. */
 export const QUESTIONS = [
@@ -72,7 +71,7 @@ export async function offboardingResolution(osls: Osls) {
             arn: arnOf(`${idOf(RESOLUTION)}Queue`),
             batchSize: 10,
             functionResponseType: 'ReportBatchItemFailures',
-            maximumConcurrency: CONCURRENCY,
+            maximumConcurrency: checked.maximumConcurrency,
           },
         },
       ],
@@ -112,10 +111,6 @@ export async function offboardingResolutionResources(osls: Osls) {
 function statements({ stage, vendors, offboardingEvent, checked }: Settings): Parameters<typeof policy> {
   const named = (suffix: string) =>
     Object.entries(vendors).map(([vendor, environment]) => environment[`${vendor.toUpperCase()}_${suffix}`])
-  const put = (Sid: string, source: string[], types: string[]) =>
-    allow(Sid, 'events:PutEvents', arnOf('EventBus'), {
-      'ForAllValues:StringEquals': { 'events:source': source, 'events:detail-type': types },
-    })
   return [
     ...baseStatements(`${stage}-${RESOLUTION}`, checked),
     allow(
@@ -130,12 +125,8 @@ function statements({ stage, vendors, offboardingEvent, checked }: Settings): Pa
       arnOf(`${idOf(RESOLUTION)}Queue`),
     ),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
-    put('SendOn', offboardingEvent.source, offboardingEvent['detail-type']),
-    put(
-      'ReportOutcomes',
-      ['subscription-offboarding'],
-      ['Subscription Offboarding Rejected', 'Subscription Offboarding Completed'],
-    ),
+    orderOffboardings(offboardingEvent),
+    reportOutcomes('Rejected', 'Completed'),
     ...resolveLedger(QUESTIONS),
     allow(
       'ReadAppSecrets',

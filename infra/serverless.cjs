@@ -6,6 +6,8 @@ module.exports = Object.assign(
   require('./resolution.ts'),
   require('./ledger.ts'),
   require('./register.ts'),
+  require('./throttling.ts'),
+  require('./kept.ts'),
   require('./alarms.ts'),
   require('./dashboard.ts'),
 )

@@ -6,6 +6,7 @@ import { follow, sendEvent } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
 import { getExitCode } from '../cli/progress/summary.ts'
 import { LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
+import { keepSessionToken } from '../cli/stack/session.ts'
 import { compileTemplate } from '../infra/compile.ts'
 import { readTemplate } from '../infra/wiring.ts'
 import { createPage } from './page/server.ts'
@@ -130,6 +131,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
   const description = () => describeStack(stack, { speed: sandbox ? speed : 1, env })
   const connection = localConnection(description())
   const stopWatching = page.watch(connection)
+  const forgetToken = keepSessionToken(stack.apiUrl, stack.awsEnv.AWS_SESSION_TOKEN)
 
   try {
     let exitCode = 0
@@ -154,6 +156,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     }
     return exitCode
   } finally {
+    forgetToken()
     stopWatching()
     await stack.close()
     await sandbox?.close()

@@ -92,7 +92,7 @@ function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 're
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
     hint: isSchedule(contentOf(message))
-      ? 'A scheduled run did not start. Fix the cause, then discard this: the next run does its work.'
+      ? 'A scheduled run did not start, or failed. Fix the cause, then discard this: the next run does its work.'
       : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }

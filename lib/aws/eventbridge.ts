@@ -13,10 +13,14 @@ const getClient = () => {
   return client
 }
 
-const DETAIL_TYPES = {
+/** `source` and `detail-type` of all that is published. A role allows no other (infra/bus-access.ts). */
+export const OUTCOME_SOURCE = 'subscription-offboarding'
+export const OUTCOME_TYPES = {
   finished: 'Subscription Offboarding Finished',
   parked: 'Subscription Offboarding Parked',
   rejected: 'Subscription Offboarding Rejected',
+  completed: 'Subscription Offboarding Completed',
+  held: 'Subscription Offboarding Held',
 } as const
 
 /** `detail` of an outcome event. What could not be read from a bad event or item is null. */
@@ -41,14 +45,14 @@ export const publish = (details: OutcomeDetail[]): Promise<void> =>
   putEvents(
     details.map((detail) => ({
       DetailType:
-        DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
+        OUTCOME_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
       detail,
     })),
   )
 
 /** Publishes that a sending has ended; throws when it was refused to the end. */
 export const publishCompletion = (detail: { completionId: string }): Promise<void> =>
-  putEvents([{ DetailType: 'Subscription Offboarding Completed', detail }])
+  putEvents([{ DetailType: OUTCOME_TYPES.completed, detail }])
 
 /** `detail` of a `Held` event: why nothing of a bucket is sent, and since when. Times in ISO 8601. */
 export type HeldDetail = {
@@ -66,10 +70,10 @@ export type HeldDetail = {
 
 /** Publishes that a bucket is held; throws when it was refused to the end. */
 export const publishHeld = (detail: HeldDetail): Promise<void> =>
-  putEvents([{ DetailType: 'Subscription Offboarding Held', detail }])
+  putEvents([{ DetailType: OUTCOME_TYPES.held, detail }])
 
 async function putEvents(events: { DetailType: string; detail: object }[]): Promise<void> {
-  if (events.length > 0) await putEntries(events, 'subscription-offboarding')
+  if (events.length > 0) await putEntries(events, OUTCOME_SOURCE)
 }
 
 /**

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { type Kind, OperationError } from '../error.ts'
 import type { readFile } from '../feishu/drive-file.ts'
 import type { EventPart } from '../operation-docs.ts'
+import { quote } from '../redact.ts'
 import { type Input, id, printable } from '../schema.ts'
 import type { Ask } from './ask.ts'
 import { type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
@@ -114,7 +115,7 @@ async function* calendarFindings(
         const isId = v.is(id, calendar.id)
         const why = target && !isId ? 'no event can hold this id' : note
         const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
-        const texts = told.map((text) => printable(text, 256)).filter(Boolean)
+        const texts = told.map((text) => quote(text, 256)).filter(Boolean)
         yield {
           told: [...texts, ...(why ? [`(${why})`] : [])].join('  '),
           ...(target && (isId ? { target } : { isUntold: true })),

@@ -1,8 +1,8 @@
 /** Makes one vendor call. Shared by all three triggers. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from '../error.ts'
-import { redact } from '../redact.ts'
-import { type Input, printable } from '../schema.ts'
+import { quote, registerSecrets } from '../redact.ts'
+import type { Input } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
 import { call } from './classify.ts'
@@ -53,6 +53,8 @@ export async function execute<I extends Input>(
     let credential: Credential | undefined
     try {
       credential = await operation.vendor.credential(identity, budget)
+      // What is used stays known, however many others were seen meanwhile.
+      registerSecrets(credential)
       if (dryRun) {
         await checkOwner(operation.vendor, identity, credential, remainingMs())
         return { outcome: 'planned', request, upstream: { code: null, requestId: null }, json: {}, attempts }
@@ -95,7 +97,7 @@ async function checkOwner(
   if (actsAs !== 'user') return
   const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand)
   if (owner === identity.userId) return
-  const named = redact(printable(owner))
+  const named = quote(owner)
   throw new OperationError(
     'misconfigured',
     {

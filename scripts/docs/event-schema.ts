@@ -13,7 +13,7 @@ const FIELDS: Record<string, string> = {
   dryRun:
     'Checks input, secrets and tokens of every target and changes no subscription; may renew and store users’ tokens.',
   feishu: 'What to end, and what to watch, in Feishu or Lark.',
-  'feishu.tenantKey': 'The tenant, for store apps only.',
+  'feishu.tenantKey': 'The tenant: store apps need it, self-built apps refuse it.',
   dingtalk: 'What to end in DingTalk.',
 }
 

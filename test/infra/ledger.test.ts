@@ -67,15 +67,21 @@ const roleId = (name: string) => `${name.replace(/(^|-)(\w)/g, (_, __, letter: s
 /** None of them deletes. */
 const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
 const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
-const limitedTo = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+const limitedTo = (...patterns: string[]) => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns },
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+})
+const [FEISHU, DINGTALK] = ['feishu', 'dingtalk'].map(
+  (vendor) => `user#subscription-offboarding/local/${vendor}/user/*`,
+) as [string, string]
 
 describe('may be used by', () => {
   it.each([
-    ['feishu-calendar-unsubscribe', ['user#*']],
-    ['feishu-calendar-acl-subscribe', ['user#*']],
+    ['feishu-calendar-unsubscribe', [FEISHU]],
+    ['feishu-calendar-acl-subscribe', [FEISHU]],
     ['feishu-approval-unsubscribe', []],
-    ['feishu-drive-unsubscribe', ['user#*']],
-    ['dingtalk-calendar-unsubscribe', ['user#*']],
+    ['feishu-drive-unsubscribe', [FEISHU]],
+    ['dingtalk-calendar-unsubscribe', [DINGTALK]],
   ])('%s for offboardings, its own buckets and %j', (operation, users) => {
     expect(statementsOf(operation)).toEqual([
       {
@@ -117,7 +123,7 @@ describe('may be used by', () => {
         Effect: 'Allow',
         Action: RENEWAL_ACTIONS,
         Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
-        Condition: limitedTo('user#*'),
+        Condition: limitedTo(FEISHU, DINGTALK),
       },
     ])
   })

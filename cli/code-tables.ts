@@ -1,5 +1,6 @@
 /** Every vendor code the product knows, out of the tables that the functions judge by. */
 import { loadOperations } from '../infra/operations.ts'
+import { dingtalkCalendarList } from '../lib/dingtalk/calendar-list.ts'
 import {
   dingtalkCodePrefixes,
   dingtalkCodes,
@@ -9,7 +10,7 @@ import {
 import type { Text } from '../lib/error.ts'
 import { feishuCalendarCodes, feishuCodes } from '../lib/feishu/codes.ts'
 import { feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/token-codes.ts'
-import { dingtalkCalendarList, feishuCalendarList } from '../lib/people/vendor-lists.ts'
+import { feishuCalendarList } from '../lib/people/vendor-lists.ts'
 import type { CodeTable } from '../lib/vendor/vendor.ts'
 import type { VendorCall } from '../lib/vendor/vendor-call.ts'
 
@@ -18,22 +19,22 @@ export type Section = { title: Text; codes: CodeTable }
 
 /** Every table, those of one operation first: the order in which a code is looked up. */
 export async function listCodeSections(): Promise<Section[]> {
-  const ownCodes = ({ codes }: VendorCall) =>
+  const ownCodes = ({ codes }: Pick<VendorCall, 'codes'>) =>
     Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
   const ofOperations = (await loadOperations()).map(({ name, operation }) => ({
     title: { en: `\`${name}\``, zh: '' },
-    codes: ownCodes(operation),
+    codes: { ...ownCodes(operation), ...(operation.question?.expect && ownCodes(operation.question)) },
   }))
   const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
   return [
     ...ofOperations,
     {
       title: { en: "`npm run discover`: Feishu's list of calendars", zh: '`npm run discover`:飞书日历列表' },
-      codes: ownCodes(feishuCalendarList as VendorCall),
+      codes: ownCodes(feishuCalendarList),
     },
     {
       title: { en: "`npm run discover`: DingTalk's list of calendars", zh: '`npm run discover`:钉钉日历列表' },
-      codes: ownCodes(dingtalkCalendarList as VendorCall),
+      codes: ownCodes(dingtalkCalendarList),
     },
     { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
     { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },

@@ -1,8 +1,8 @@
 /** `offboarding discover`: a leaver's subscriptions, as far as the vendors list them, as an event to review and send. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
+import { feishuDocumentStatus } from '../lib/feishu/document-status.ts'
 import type { EventPart } from '../lib/operation-docs.ts'
-import { feishuDocumentStatus } from '../lib/people/vendor-lists.ts'
 import { failed, repeatable, UsageError, vendorId, withOptions } from './command.ts'
 import {
   dingtalkFindings,

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { feishuDocumentCodes } from '../lib/feishu/codes.ts'
+import { documentStatus, feishuDocumentStatus } from '../lib/feishu/document-status.ts'
 import { eventTypeFits, FILE_TYPES, FOLDER_EVENT_TYPE, fileToken, readFile } from '../lib/feishu/drive-file.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
@@ -59,6 +60,10 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
       open_id: openId ?? undefined,
       tenant_key: feishu?.tenantKey,
     })),
+  question: {
+    ...feishuDocumentStatus,
+    expect: (json) => (v.parse(documentStatus, json).data.is_subscribe ? 'change' : 'unchanged'),
+  },
 }
 
 export const docs: OperationDocs<v.InferOutput<typeof input>> = {

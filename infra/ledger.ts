@@ -53,13 +53,18 @@ const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
 /** Limits a statement to items whose partition keys are like one of these. */
 export const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
 
-/** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
-export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
+/** Statements of an operation's role: all offboardings, its own buckets, those of its question and, if it acts as users, their renewals. */
+export const useLedger = (operation: string, actsAs: 'user' | 'app', question: string | undefined) => [
   allow(
     'UseLedger',
     ITEM_ACTIONS,
     arnOf('Ledger'),
-    forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
+    forKeys(
+      'offboarding#*',
+      `bucket#${operation}#*`,
+      ...(question === undefined ? [] : [`bucket#${question}#*`]),
+      ...(actsAs === 'user' ? ['user#*'] : []),
+    ),
   ),
   findOpenTargets(),
 ]

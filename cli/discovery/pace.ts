@@ -17,7 +17,7 @@ export const patient =
       signal.throwIfAborted()
       const deadlineMs = Date.now() + CALL_MS
       try {
-        return await once({ dryRun: false, remainingMs: () => deadlineMs - Date.now(), patienceMs: PATIENCE_MS })
+        return await once({ remainingMs: () => deadlineMs - Date.now(), patienceMs: PATIENCE_MS })
       } catch (error) {
         if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
         const waitMs = error.retryAfterMs ?? 1_000

@@ -20,7 +20,7 @@ import type { Operation } from '../operation.ts'
 import { parse, printable } from '../schema.ts'
 import { finishSendings } from './completed.ts'
 import { letterOf } from './letter.ts'
-import { bucketOf, type WorkItem } from './work-item.ts'
+import { bucketOf, groupOf, type WorkItem } from './work-item.ts'
 
 export type OffboardingEvent = EventBridgeEvent<string, unknown>
 
@@ -110,7 +110,7 @@ function listTargets(operation: Operation, event: OffboardingEvent, detail: Offb
 function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt: string): Message {
   return {
     body: bodyOf({ ...item, plannedAt } satisfies WorkItem),
-    group: bucketOf(operation, item.input),
+    group: groupOf(operation, item),
     deduplicationId: fingerprint(item.eventId, item.operation, item.input),
   }
 }

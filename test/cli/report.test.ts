@@ -226,10 +226,10 @@ describe('formats', () => {
 
   test('--csv, of which nothing is a formula', async () => {
     const { lines } = await report(id, '--csv')
-    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history\r')
+    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history,expected\r')
     expect(lines[1]).toContain('"Make the app a manager of | the `document` <b>now</b>, ""please"""')
     expect(lines[3]).toMatch(
-      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z\r?$/,
+      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z,\r?$/,
     )
     await plan([...'＝＋－＠'].map((sign) => file(sign)))
     const targets = (await report(id, '--csv')).lines.map((line) => line.split(',')[2] ?? '')
@@ -458,7 +458,17 @@ const rowOf = (name: string, outcome = 'changed'): Row => ({
   operation: DRIVE,
   input: file(name),
   history: [],
-  ...{ outcome, kind: null, code: null, requestId: null, hint: null, time: '', eventId: 'e', redrive: 0 },
+  ...{
+    outcome,
+    expected: null,
+    kind: null,
+    code: null,
+    requestId: null,
+    hint: null,
+    time: '',
+    eventId: 'e',
+    redrive: 0,
+  },
 })
 const reportOf = (rows: Row[]): Report => ({
   ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], rows },
@@ -471,7 +481,7 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
     columns: 200,
     write: (text: string) => written.push(text),
   } as unknown as Io['stderr']
-  const progress = new Progress(stream, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
+  const progress = new Progress(stream, { paceOf: () => ({ perMinute: 10 }), speed: 1 })
   const rows = Array.from({ length: 40 }, (_, index) => rowOf(`file-${index}`, index < 10 ? 'changed' : 'open'))
   const untilMs = Date.now() + 300_000
   const waits = new Map<string, Wait>([[DRIVE, { untilMs }]])

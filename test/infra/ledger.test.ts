@@ -62,19 +62,19 @@ const limitedTo = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dy
 
 describe('may be used by', () => {
   it.each([
-    ['feishu-calendar-unsubscribe', ['user#*']],
-    ['feishu-calendar-acl-subscribe', ['user#*']],
-    ['feishu-approval-unsubscribe', []],
-    ['feishu-drive-unsubscribe', ['user#*']],
-    ['dingtalk-calendar-unsubscribe', ['user#*']],
-  ])('%s for offboardings, its own buckets and %j', (operation, users) => {
+    ['feishu-calendar-unsubscribe', 'feishu-user-info', ['user#*']],
+    ['feishu-calendar-acl-subscribe', 'feishu-calendar', ['user#*']],
+    ['feishu-approval-unsubscribe', 'feishu-approval', []],
+    ['feishu-drive-unsubscribe', 'feishu-document-status', ['user#*']],
+    ['dingtalk-calendar-unsubscribe', 'dingtalk-calendar-list', ['user#*']],
+  ])('%s for offboardings, its own buckets, those of its question %s, and %j', (operation, question, users) => {
     expect(statementsOf(operation)).toEqual([
       {
         Sid: 'UseLedger',
         Effect: 'Allow',
         Action: ITEM_ACTIONS,
         Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
-        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, ...users),
+        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, `bucket#${question}#*`, ...users),
       },
       {
         Sid: 'FindOpenTargets',

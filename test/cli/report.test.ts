@@ -120,6 +120,43 @@ test('a dry run alone is shown as one', async () => {
   expect(await summary()).toEqual([0, '1 target of a dry run: 1 planned'])
 })
 
+test('a dry run is summed up by what a real run would do, and exits as that would', async () => {
+  const kinds = ['change', 'change', 'unchanged', 'unchecked', 'gone', 'parked'] as const
+  const sending = await plan(
+    kinds.map((_, index) => file(`file-${index}`)),
+    { dryRun: true },
+  )
+  const end = (index: number, more = {}) =>
+    stack.end(sending, file(`file-${index}`), { outcome: 'planned', expected: kinds[index], ...more })
+  for (const index of [0, 1, 2]) await end(index)
+  await end(3, { hint: 'Nobody answered.' })
+  await Promise.all([
+    end(4, { kind: 'not_found' }),
+    stack.end(sending, file('file-5'), { outcome: 'planned', expected: 'unchanged' }),
+  ])
+  const gone = '1 would be gone: unknown to the vendor, check the id'
+  expect(await summary()).toEqual([3, `6 targets of a dry run: 2 would change, 2 unchanged, 1 unchecked. ${gone}`])
+  expect((await report(id, '--gone-is-fine')).code).toBe(0)
+
+  const again = await plan([file('file-5')], { dryRun: true, eventId: 'event-2' })
+  await stack.end(again, file('file-5'), {
+    outcome: 'planned',
+    expected: 'parked',
+    kind: 'forbidden',
+    hint: 'Share it.',
+  })
+  const { code, stdout } = await report(id)
+  expect(code).toBe(1)
+  expect(stdout).toContain('would be parked: feishu-drive-unsubscribe file-5 docx\n  forbidden: Share it.')
+  expect(stdout).toContain('unchecked: feishu-drive-unsubscribe file-3 docx\n  Nobody answered.')
+  expect(JSON.parse((await report(id, '--json')).stdout)).toMatchObject({
+    counts: { planned: 6 },
+    expected: { change: 2, unchanged: 1, parked: 1, gone: 1, unchecked: 1 },
+  })
+  expect((await report(id, '--csv')).stdout).toMatch(/,parked\r?\n/)
+  expect((await report(id, '--markdown')).stdout).toContain('would be parked')
+})
+
 test('what has not ended is exit code 1: open targets, and operations that have not planned', async () => {
   const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
   await stack.end(sending, file('a'))

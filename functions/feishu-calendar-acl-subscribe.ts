@@ -57,8 +57,8 @@ function expect(json: Record<string, unknown>): Reading {
 }
 
 const NOT_SAID: Text = {
-  en: "Feishu does not say whether the calendar's type and the custodian's role are enough: share it with the custodian as a reader to be sure.",
-  zh: '飞书未说明该日历类型与接管人的权限是否足够：为稳妥起见，请将日历共享给接管人，权限至少为订阅者。',
+  en: 'Feishu does not say whether this type of calendar and this role are enough: share it with the custodian as a reader.',
+  zh: '飞书未说明该日历类型与权限是否足够：请将日历共享给接管人，权限至少为订阅者。',
 }
 
 export const operation: Operation<Watch> = {

@@ -1,5 +1,6 @@
 /** Every vendor code the product knows, out of the tables that the functions judge by. */
 import { loadOperations } from '../infra/operations.ts'
+import { dingtalkCalendarList } from '../lib/dingtalk/calendar-list.ts'
 import {
   dingtalkCodePrefixes,
   dingtalkCodes,
@@ -12,7 +13,7 @@ import { feishuCalendarCodes, feishuCodes } from '../lib/feishu/codes.ts'
 import { feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/token-codes.ts'
 import { dingtalkPeopleCodes } from '../lib/people/dingtalk-people.ts'
 import { feishuEmployees, feishuUser, feishuUserIds } from '../lib/people/feishu-people.ts'
-import { dingtalkCalendarList, feishuCalendarList } from '../lib/people/vendor-lists.ts'
+import { feishuCalendarList } from '../lib/people/vendor-lists.ts'
 import type { CodeTable } from '../lib/vendor/vendor.ts'
 import type { VendorCall } from '../lib/vendor/vendor-call.ts'
 
@@ -25,7 +26,7 @@ export async function listCodeSections(): Promise<Section[]> {
     Object.fromEntries(Object.entries(codes).filter(([code, meaning]) => feishuCalendarCodes[code] !== meaning))
   const ofOperations = (await loadOperations()).map(({ name, operation }) => ({
     title: { en: `\`${name}\``, zh: '' },
-    codes: ownCodes(operation),
+    codes: { ...ownCodes(operation), ...(operation.question?.expect && ownCodes(operation.question)) },
   }))
   const prefixes = Object.entries(dingtalkCodePrefixes).map(([prefix, meaning]) => [`${prefix}…`, meaning])
   return [

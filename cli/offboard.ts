@@ -53,7 +53,10 @@ export async function offboardCommand(io: Io): Promise<Command> {
         'Checks an offboarding event, sends it, shows the outcome of every target, and ends with the report.',
       )
       .argument('[event.json]', "file with the event's detail, as in local/events/offboarding.json; or give targets")
-      .option('--dry-run', "check everything, change no subscription; may renew and store a user's token")
+      .option(
+        '--dry-run',
+        "ask the vendors what would become of every target, change no subscription; may renew and store a user's token",
+      )
       .addOption(
         new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding').conflicts([
           'dryRun',
@@ -68,7 +71,7 @@ export async function offboardCommand(io: Io): Promise<Command> {
 Exit code 0: everything ended well. 1: something is parked or was rejected, or
 the command failed. 2: wrong options or event, nothing was sent. 3: everything
 ended, but the vendor does not know an id (gone): check it. 130: interrupted;
-the work goes on.
+the work goes on. Of a dry run the same, for what would become of it.
 
 Examples:
   npx offboarding offboard local/events/offboarding.json --dry-run

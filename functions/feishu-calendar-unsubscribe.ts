@@ -39,6 +39,8 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   succeeded: () => true,
   targets: ({ feishu }) =>
     feishu?.calendar && feishu.openId ? [{ open_id: feishu.openId, tenant_key: feishu.tenantKey }] : [],
+  // No call checks the subscription.
+  question: { name: 'feishu-user-info', pace: { perSecond: 50, perMinute: 1_000 } },
 }
 
 export const docs: OperationDocs<v.InferOutput<typeof input>> = {

@@ -8,8 +8,8 @@
 /** What osls hands to a function that `${file(…):NAME}` names. */
 export type Osls = { resolveVariable: (name: string) => Promise<unknown> }
 
-/** An operation's block in serverless.yml. */
-export type Block = { route: string; vendor: string; actsAs: 'user' | 'app' }
+/** An operation's block in serverless.yml. `question`: the name of what a dry run asks, where it asks something. */
+export type Block = { route: string; vendor: string; actsAs: 'user' | 'app'; question?: string }
 
 /** custom.checked */
 export type Checked = {

@@ -51,13 +51,21 @@ const key = (hash: string, range: string) => [
 const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
 const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
 
-/** Statements of an operation's role: all offboardings, its own buckets and the renewals of those users whose secrets it may use. */
-export const useLedger = (operation: string, userSecrets: (string | undefined)[]) => [
+/**
+ * Statements of an operation's role: all offboardings, its own buckets and those of its question, and the renewals of those users whose
+ * secrets it may use.
+ */
+export const useLedger = (operation: string, question: string | undefined, userSecrets: (string | undefined)[]) => [
   allow(
     'UseLedger',
     ITEM_ACTIONS,
     arnOf('Ledger'),
-    forKeys('offboarding#*', `bucket#${operation}#*`, ...userSecrets.map(keysOfUsers)),
+    forKeys(
+      'offboarding#*',
+      `bucket#${operation}#*`,
+      ...(question === undefined ? [] : [`bucket#${question}#*`]),
+      ...userSecrets.map(keysOfUsers),
+    ),
   ),
   findOpenTargets(),
   // Only for what the vendor does not know.

@@ -171,7 +171,11 @@ export const role = (
 
 export const secretArn = (name: string | undefined) => arn('secretsmanager', `secret:${name}`)
 
-function operationStatements(operation: string, { vendor, actsAs }: Block, { stage, vendors, checked }: Settings) {
+function operationStatements(
+  operation: string,
+  { vendor, actsAs, question }: Block,
+  { stage, vendors, checked }: Settings,
+) {
   const environment = vendors[vendor] ?? {}
   const appSecret = environment[`${vendor.toUpperCase()}_APP_SECRET_ID`]
   const userSecrets = actsAs === 'user' && environment[`${vendor.toUpperCase()}_USER_SECRET_PREFIX`]
@@ -190,7 +194,7 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
     ),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
     reportOutcomes('Finished', 'Parked', 'Rejected', 'Held', 'Completed'),
-    ...useLedger(operation, userSecrets ? [userSecrets] : []),
+    ...useLedger(operation, question, userSecrets ? [userSecrets] : []),
     // Secrets Manager appends six random characters to a name; a bare * would also match longer names
     allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
     userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),

@@ -19,7 +19,7 @@ export const patient =
       const deadlineMs = Date.now() + CALL_MS
       try {
         const remainingMs = () => deadlineMs - Date.now()
-        return await execute(question, input, { dryRun: false, remainingMs, patienceMs: PATIENCE_MS })
+        return await execute(question, input, { remainingMs, patienceMs: PATIENCE_MS })
       } catch (error) {
         if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
         const waitMs = error.retryAfterMs ?? 1_000

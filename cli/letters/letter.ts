@@ -1,7 +1,7 @@
 /** A letter: a message that was set aside, read as what it is, why it was, and what sending it again means. */
 import type { Message } from '@aws-sdk/client-sqs'
 import * as v from 'valibot'
-import { bucketOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
+import { groupOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
 import { LEAVING, leaving } from '../../lib/leaving-event.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
@@ -150,7 +150,7 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
     const issues = issuesOf(schema, content.item)
     if (issues.length > 0) return { refused: `is no valid item: ${issues.map(([field, { en }]) => `${field} ${en}`)}` }
     const item = v.parse(schema, content.item)
-    return { queue, item, group: bucketOf(operation, item.input) }
+    return { queue, item, group: groupOf(operation, item) }
   }
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event

@@ -1,5 +1,6 @@
 /** Sends an offboarding event, follows what becomes of it, and says how it ended. */
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { limitOf } from '../../lib/handlers/work-item.ts'
 import { readRecords } from '../../lib/ledger/records.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
 import { CommandError, failed } from '../command.ts'
@@ -60,8 +61,11 @@ export async function follow(
   const where = connection.isLocal ? 'local' : 'deployed'
   const operations = await loadOperations(connection)
   const names = [...operations.keys()]
-  const paces = Object.fromEntries([...operations].map(([name, { pace }]) => [name, pace]))
-  const progress = new Progress(io.stderr, { paces, speed: connection.speed })
+  const paceOf = (name: string, dryRun: boolean) => {
+    const operation = operations.get(name)
+    return operation && limitOf(operation, { dryRun }).pace
+  }
+  const progress = new Progress(io.stderr, { paceOf, speed: connection.speed })
   const read = async (history: boolean) => {
     const records = await readRecords(offboardingId, { history })
     return { records, report: summarize(offboardingId ?? '-', records, { operations: names, eventId, dryRun }) }

@@ -4,7 +4,7 @@ import type { FoundRecord, LeavingRecord } from '../../lib/ledger/leavings.ts'
 import type { Records, RejectionRecord, TargetRecord } from '../../lib/ledger/records.ts'
 import { type Input, printable } from '../../lib/schema.ts'
 import type { Wait } from './hold.ts'
-import { CHECK_ID, type Entry, formatTarget, isGone, needsOperator, type Row } from './rows.ts'
+import { CHECK_ID, type Entry, formatTarget, hasReason, isGone, needsOperator, type Row } from './rows.ts'
 
 /** An offboarding's targets, as far as they are known. */
 export type Report = {
@@ -12,7 +12,7 @@ export type Report = {
   isDryRun: boolean
   /** There are dry runs besides the real ones shown. */
   hasDryRuns: boolean
-  /** What needs an operator first, then what is open, then what is gone. */
+  /** What needs an operator first, then what is open, then what is gone or could not be checked. */
   rows: Row[]
   /** Operations that have not planned their targets yet. */
   unplanned: string[]
@@ -116,6 +116,7 @@ export function listEntries({ targets, history, rejections }: Records, isDryRun:
     if (!outcome || dryRun !== isDryRun) continue
     const entry: Entry = {
       outcome: outcome.outcome,
+      expected: outcome.expected ?? null,
       kind: text(outcome.kind),
       code: text(outcome.code),
       requestId: text(outcome.requestId),
@@ -141,6 +142,7 @@ const open = ({ id, operation, input, lastKind, lastCode, queuedAt, eventId, red
   eventId,
   entry: {
     outcome: 'open',
+    expected: null,
     kind: text(lastKind),
     code: text(lastCode),
     requestId: null,
@@ -159,6 +161,7 @@ const unresolved = ({ eventId, queuedAt, lastKind, lastCode, lastHint }: Leaving
   eventId,
   entry: {
     outcome: 'open',
+    expected: null,
     kind: text(lastKind),
     code: text(lastCode),
     requestId: null,
@@ -191,6 +194,7 @@ const rejected = ({ eventId, kind, hint, finishedAt }: RejectionRecord): Try => 
   eventId,
   entry: {
     outcome: 'rejected',
+    expected: null,
     kind: text(kind),
     code: null,
     requestId: null,
@@ -213,7 +217,7 @@ const text = (value: string | null | undefined): string | null => (value ? print
 const printableInput = (input: Input): Input =>
   Object.fromEntries(Object.entries(input).map(([name, value]) => [printable(name), printable(value ?? '', 1_000)]))
 
-const urgencyOf = (row: Row): number => (needsOperator(row) ? 0 : row.outcome === 'open' ? 1 : isGone(row) ? 2 : 3)
+const urgencyOf = (row: Row): number => (needsOperator(row) ? 0 : row.outcome === 'open' ? 1 : hasReason(row) ? 2 : 3)
 
 /** 1 when something has not ended or needs an operator, else 3 when something is gone, unless that is fine, else 0. */
 export function getExitCode({ rows, unplanned }: Report, { goneIsFine = false } = {}): number {

@@ -2,6 +2,7 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
 import type { Kind, Scope } from '../error.ts'
+import type { Expected } from '../operation.ts'
 import type { Input } from '../schema.ts'
 import { sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
@@ -29,6 +30,8 @@ export type OutcomeDetail = {
   operation: string | null
   input: Input | null
   outcome: 'changed' | 'unchanged' | 'gone' | 'planned' | 'parked' | 'rejected'
+  /** Of `planned`: what a real run would do. The fields below say why. */
+  expected?: Expected | undefined
   kind?: Kind | undefined
   scope?: Scope | undefined
   code?: string | null | undefined

@@ -10,7 +10,7 @@ import type { Operation } from '../operation.ts'
 import { parse } from '../schema.ts'
 import { finishSendings } from './completed.ts'
 import { type BusEvent, originOf, reject } from './reject.ts'
-import { bucketOf, type WorkItem } from './work-item.ts'
+import { bucketOf, groupOf, type WorkItem } from './work-item.ts'
 
 /** Kept back from planning for queueing its work, with a write of the ledger that is under way. */
 const QUEUEING_MS = 15_000
@@ -92,7 +92,7 @@ function listTargets(operation: Operation, event: BusEvent, detail: Offboarding)
 function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt: string): Message {
   return {
     body: bodyOf({ ...item, plannedAt } satisfies WorkItem),
-    group: bucketOf(operation, item.input),
+    group: groupOf(operation, item),
     deduplicationId: fingerprint(item.eventId, item.operation, item.input),
   }
 }

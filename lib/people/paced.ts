@@ -49,7 +49,6 @@ const askInPace =
     }
     try {
       return await execute(question, input, {
-        dryRun: false,
         remainingMs,
         patienceMs: PATIENCE_MS,
         onSend,

@@ -3,9 +3,10 @@
  * a person is subscribed to, and Feishu has no API to check a subscription to calendar change events.
  */
 import * as v from 'valibot'
-import { dingtalk } from '../dingtalk/dingtalk.ts'
+import { dingtalkCalendarList, dingtalkList } from '../dingtalk/calendar-list.ts'
 import { OperationError } from '../error.ts'
-import { feishuCalendarCodes, feishuDocumentCodes } from '../feishu/codes.ts'
+import { feishuCalendarCodes } from '../feishu/codes.ts'
+import { type Document, documentStatus, feishuDocumentStatus } from '../feishu/document-status.ts'
 import { feishu } from '../feishu/feishu.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
 
@@ -99,34 +100,6 @@ const endless = () =>
     zh: '飞书的日历列表没有终点:某一页称还有更多内容,却未给出下一页。',
   })
 
-const dingtalkList = v.object({
-  response: v.object({
-    calendars: v.nullish(
-      v.array(v.object({ id: v.string(), summary: v.nullish(v.string(), ''), type: text, privilege: text })),
-      [],
-    ),
-  }),
-})
-
-/** https://help.dingtalk.io/open/development: "Query a calendar". Whole in one answer. */
-export const dingtalkCalendarList: Question<{ userId: string }> = {
-  name: 'dingtalk-calendar-list',
-  vendor: dingtalk,
-  method: 'GET',
-  path: '/v1.0/calendar/users/:userId/calendars',
-  query: [],
-  pace: { perSecond: 20 },
-  identity: ({ userId }) => ({ as: 'tenant', userId }),
-  codes: {
-    paramIllegal: {
-      kind: 'invalid_request',
-      means: { en: 'a parameter is invalid', zh: '参数不合法' },
-      hint: { en: 'Use the unionId, not the userid.', zh: '请使用 unionId(而非 userid)。' },
-    },
-  },
-  succeeded: (json) => v.is(dingtalkList, json),
-}
-
 /** The calendars in the DingTalk user's list. */
 export async function dingtalkCalendars(unionId: string, ask: Ask): Promise<Calendar[]> {
   const { response } = await answerOf(dingtalkCalendarList, dingtalkList, { userId: unionId }, ask)
@@ -137,34 +110,6 @@ export async function dingtalkCalendars(unionId: string, ask: Ask): Promise<Cale
     role: privilege,
     isDeleted: false,
   }))
-}
-
-const documentStatus = v.object({ data: v.object({ is_subscribe: v.boolean() }) })
-
-/** A document, and as whom to ask: the user, or without one the app. */
-export type Document = {
-  file_token: string
-  file_type: string
-  event_type: string | undefined
-  open_id: string | undefined
-  tenant_key: string | undefined
-}
-
-/** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/drive-v1/file/get_subscribe */
-export const feishuDocumentStatus: Question<Document> = {
-  name: 'feishu-document-status',
-  vendor: feishu,
-  method: 'GET',
-  path: '/open-apis/drive/v1/files/:file_token/get_subscribe',
-  query: ['file_type', 'event_type'],
-  pace: { perMinute: 10 },
-  identity: ({ open_id, tenant_key }) => ({
-    as: open_id === undefined ? 'tenant' : 'user',
-    userId: open_id,
-    tenantKey: tenant_key,
-  }),
-  codes: feishuDocumentCodes,
-  succeeded: (json) => v.is(documentStatus, json),
 }
 
 /** Whether the document's events are subscribed. The page has two ways to say no: `is_subscribe`, and a code. */

@@ -53,6 +53,7 @@ export const feishuCodes = {
   1390001: [400, 'param is invalid'],
   1390002: [400, 'approval code not found'],
   1390007: [400, 'subscription existed'],
+  1390016: [400, 'approval is deleted'],
   1395001: [400, 'There have been some errors. Please try again later'],
   1064230: [400, 'locked for data migration'],
   1069601: [500, 'fail'],

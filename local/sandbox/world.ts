@@ -59,7 +59,7 @@ const feishuCalendar = object(
   { summary: text, owner: text, deleted: flag },
 )
 
-const approval = object({ code: text, subscribed: flag }, { tenantKey: text })
+const approval = object({ code: text, subscribed: flag }, { tenantKey: text, deleted: flag })
 
 /** The kinds of cloud document that `file_type` may name (contract: feishu-drive-unsubscribe). */
 export const documentTypes = ['doc', 'docx', 'sheet', 'bitable', 'file', 'folder', 'slides'] as const

@@ -155,15 +155,15 @@ test('exports every outcome of a period with who asked for it', async () => {
       .slice(1)
       .sort(),
   ).toEqual([
-    `'=open,${APPROVAL},A,open,,,,2026-10-15T08:00:00Z,,hr.offboarding,event-1,0,2026-10-15T08:00:00Z,`,
-    `again,${DRIVE},a docx,changed,,,,2026-10-01T09:00:00.000Z,,hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
-    `again,${DRIVE},b docx,parked,forbidden,1069603,,2026-10-01T09:00:00.000Z,"Make the app a manager, ""please""",hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
-    `called,${DRIVE},c docx,failed,forbidden,,,2026-10-10T08:00:01.000Z,,http,request-1,0,2026-10-10T08:00:00.000Z,'=caller`,
-    `long,${DRIVE},a docx,changed,,,,2026-10-31T09:00:00.000Z,,hr.offboarding,event-1,0,2026-09-15T08:00:00Z,`,
-    `wrong,,,rejected,invalid_request,,,2026-10-20T10:00:00.000Z,x is not a known field,hr.offboarding,event-3,0,2026-10-20T10:00:00.000Z,`,
+    `'=open,${APPROVAL},A,open,,,,2026-10-15T08:00:00Z,,hr.offboarding,event-1,0,2026-10-15T08:00:00Z,,`,
+    `again,${DRIVE},a docx,changed,,,,2026-10-01T09:00:00.000Z,,hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr,`,
+    `again,${DRIVE},b docx,parked,forbidden,1069603,,2026-10-01T09:00:00.000Z,"Make the app a manager, ""please""",hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr,`,
+    `called,${DRIVE},c docx,failed,forbidden,,,2026-10-10T08:00:01.000Z,,http,request-1,0,2026-10-10T08:00:00.000Z,'=caller,`,
+    `long,${DRIVE},a docx,changed,,,,2026-10-31T09:00:00.000Z,,hr.offboarding,event-1,0,2026-09-15T08:00:00Z,,`,
+    `wrong,,,rejected,invalid_request,,,2026-10-20T10:00:00.000Z,x is not a known field,hr.offboarding,event-3,0,2026-10-20T10:00:00.000Z,,`,
   ])
   expect(lines[0]).toMatch(
-    /^offboardingId,operation,target,outcome,kind,code,requestId,time,hint,source,eventId,redrive,sentAt,sentBy\r$/,
+    /^offboardingId,operation,target,outcome,kind,code,requestId,time,hint,source,eventId,redrive,sentAt,sentBy,expected\r$/,
   )
 })
 

@@ -47,7 +47,7 @@ describe('beside a local stack', () => {
       // The sandbox stays as the other tests expect it, in whatever order they run.
       '--dry-run',
     )
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^6 targets of a dry run: 6 planned/m)])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^6 targets of a dry run: 6 would change/m)])
     expect(stdout).toMatch(/fldcnSandbox01 folder file\.created_in_folder_v1/)
     const id = /^Sent (offboarding-\d{14}-[0-9a-f]{6}) as/.exec(stderr)?.[1] ?? ''
     const { stdout: json } = await run('report', id, '--json')

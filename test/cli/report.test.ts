@@ -121,6 +121,43 @@ test('a dry run alone is shown as one', async () => {
   expect(await summary()).toEqual([0, '1 target of a dry run: 1 planned'])
 })
 
+test('a dry run is summed up by what a real run would do, and exits as that would', async () => {
+  const kinds = ['change', 'change', 'unchanged', 'unchecked', 'gone', 'parked'] as const
+  const sending = await plan(
+    kinds.map((_, index) => file(`file-${index}`)),
+    { dryRun: true },
+  )
+  const end = (index: number, more = {}) =>
+    stack.end(sending, file(`file-${index}`), { outcome: 'planned', expected: kinds[index], ...more })
+  for (const index of [0, 1, 2]) await end(index)
+  await end(3, { hint: 'Nobody answered.' })
+  await Promise.all([
+    end(4, { kind: 'not_found' }),
+    stack.end(sending, file('file-5'), { outcome: 'planned', expected: 'unchanged' }),
+  ])
+  const gone = '1 would be gone: unknown to the vendor, check the id'
+  expect(await summary()).toEqual([3, `6 targets of a dry run: 2 would change, 2 unchanged, 1 unchecked. ${gone}`])
+  expect((await report(id, '--gone-is-fine')).code).toBe(0)
+
+  const again = await plan([file('file-5')], { dryRun: true, eventId: 'event-2' })
+  await stack.end(again, file('file-5'), {
+    outcome: 'planned',
+    expected: 'parked',
+    kind: 'forbidden',
+    hint: 'Share it.',
+  })
+  const { code, stdout } = await report(id)
+  expect(code).toBe(1)
+  expect(stdout).toContain('would be parked: feishu-drive-unsubscribe file-5 docx\n  forbidden: Share it.')
+  expect(stdout).toContain('unchecked: feishu-drive-unsubscribe file-3 docx\n  Nobody answered.')
+  expect(JSON.parse((await report(id, '--json')).stdout)).toMatchObject({
+    counts: { planned: 6 },
+    expected: { change: 2, unchanged: 1, parked: 1, gone: 1, unchecked: 1 },
+  })
+  expect((await report(id, '--csv')).stdout).toMatch(/,parked\r?\n/)
+  expect((await report(id, '--markdown')).stdout).toContain('would be parked')
+})
+
 test('what has not ended is exit code 1: open targets, and operations that have not planned', async () => {
   const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
   await stack.end(sending, file('a'))
@@ -227,10 +264,10 @@ describe('formats', () => {
 
   test('--csv, of which nothing is a formula', async () => {
     const { lines } = await report(id, '--csv')
-    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history\r')
+    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history,expected\r')
     expect(lines[1]).toContain('"Make the app a manager of | the `document` <b>now</b>, ""please"""')
     expect(lines[3]).toMatch(
-      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z\r?$/,
+      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z,\r?$/,
     )
     await plan([...'＝＋－＠'].map((sign) => file(sign)))
     const targets = (await report(id, '--csv')).lines.map((line) => line.split(',')[2] ?? '')
@@ -459,7 +496,17 @@ const rowOf = (name: string, outcome = 'changed'): Row => ({
   operation: DRIVE,
   input: file(name),
   history: [],
-  ...{ outcome, kind: null, code: null, requestId: null, hint: null, time: '', eventId: 'e', redrive: 0 },
+  ...{
+    outcome,
+    expected: null,
+    kind: null,
+    code: null,
+    requestId: null,
+    hint: null,
+    time: '',
+    eventId: 'e',
+    redrive: 0,
+  },
 })
 const reportOf = (rows: Row[]): Report => ({
   ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], rows },
@@ -472,7 +519,7 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
     columns: 200,
     write: (text: string) => written.push(text),
   } as unknown as Io['stderr']
-  const progress = new Progress(stream, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
+  const progress = new Progress(stream, { paceOf: () => ({ perMinute: 10 }), speed: 1 })
   const rows = Array.from({ length: 40 }, (_, index) => rowOf(`file-${index}`, index < 10 ? 'changed' : 'open'))
   const untilMs = Date.now() + 300_000
   const waits = new Map<string, Wait>([[DRIVE, { untilMs }]])

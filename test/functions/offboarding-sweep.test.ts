@@ -183,7 +183,7 @@ test('passes on what it cannot read as it is', async () => {
 test('leaves no letter of a dry run', async () => {
   await strand(ITEM.replace('"dryRun":false', '"dryRun":true'))
   await sweep()
-  expect(harness.outcomes()).toMatchObject([{ outcome: 'parked' }])
+  expect(harness.outcomes()).toMatchObject([{ outcome: 'planned', expected: 'unchecked', kind: 'internal' }])
   expect(await harness.deadLetters()).toEqual([])
 })
 

@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, type Resource, type Template } from '../../infra/compile.ts'
+import { dingtalkCalendarList } from '../../lib/dingtalk/calendar-list.ts'
 import { dingtalkUser, dingtalkUserByMobile, dingtalkUserByUnionId } from '../../lib/people/dingtalk-people.ts'
 import { feishuEmployees, feishuUser, feishuUserIds } from '../../lib/people/feishu-people.ts'
-import { dingtalkCalendarList, feishuCalendarList } from '../../lib/people/vendor-lists.ts'
+import { feishuCalendarList } from '../../lib/people/vendor-lists.ts'
 
 /** What offboarding-resolution asks. */
 const questions = [
@@ -77,19 +78,19 @@ const [FEISHU, DINGTALK] = ['feishu', 'dingtalk'].map(
 
 describe('may be used by', () => {
   it.each([
-    ['feishu-calendar-unsubscribe', [FEISHU]],
-    ['feishu-calendar-acl-subscribe', [FEISHU]],
-    ['feishu-approval-unsubscribe', []],
-    ['feishu-drive-unsubscribe', [FEISHU]],
-    ['dingtalk-calendar-unsubscribe', [DINGTALK]],
-  ])('%s for offboardings, its own buckets and %j', (operation, users) => {
+    ['feishu-calendar-unsubscribe', 'feishu-user-info', [FEISHU]],
+    ['feishu-calendar-acl-subscribe', 'feishu-calendar', [FEISHU]],
+    ['feishu-approval-unsubscribe', 'feishu-approval', []],
+    ['feishu-drive-unsubscribe', 'feishu-document-status', [FEISHU]],
+    ['dingtalk-calendar-unsubscribe', 'dingtalk-calendar-list', [DINGTALK]],
+  ])('%s for offboardings, its own buckets, those of its question %s, and %j', (operation, question, users) => {
     expect(statementsOf(operation)).toEqual([
       {
         Sid: 'UseLedger',
         Effect: 'Allow',
         Action: ITEM_ACTIONS,
         Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
-        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, ...users),
+        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, `bucket#${question}#*`, ...users),
       },
       {
         Sid: 'FindOpenTargets',

@@ -45,7 +45,7 @@ test('exits 0 when every item finished; a dry run changes nothing; a taken port 
   const { code, stdout, stderr } = await start('--once', '--dry-run', '--event', event, '--port', String(port))
   taken.close()
   expect(code, stderr).toBe(0)
-  expect(stdout).toContain('1 target of a dry run: 1 planned')
+  expect(stdout).toContain('1 target of a dry run: 1 would change')
 })
 
 test('an invalid event is reported as rejected, with the reason', async () => {

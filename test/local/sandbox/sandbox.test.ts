@@ -105,7 +105,7 @@ test('unknown paths: plain text from Feishu, HTTP 200 from DingTalk; ids cannot 
   await start()
   for (const [method, path] of [
     ['POST', '/open-apis/nothing'],
-    ['GET', unsubscription],
+    ['DELETE', unsubscription],
   ] as const) {
     const reply = await call(method, path)
     expect([reply.status, reply.headers.get('content-type'), reply.text]).toEqual([

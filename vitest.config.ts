@@ -9,17 +9,17 @@ process.env.NODE_COMPILE_CACHE ??= path.resolve('node_modules/.cache/compiled')
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const ALL = 'test/**/*.test.ts'
-/** Simulations and property runs of more than two seconds. */
+/** What takes more than two seconds of computing: simulations, property runs, whole stacks, osls. */
 const LONG = 'test/**/*.long.test.ts'
 /** What runs with more in the suite `long`. */
 const SIZED = ['test/functions/user-token-renewal.test.ts']
 /** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
-  'test/infra/{compile,observability,template}.test.ts',
+  'test/infra/{compile,kept,observability,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs,openapi}.test.ts',
-  'test/functions/{contract,flow,user-token-renewal}.test.ts',
+  'test/functions/{contract,redaction,user-token-renewal}.test.ts',
   'test/lib/tokens/user-token.test.ts',
   'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',
@@ -62,6 +62,7 @@ export default defineConfig({
           name: 'long',
           include: [LONG, ...SIZED],
           testTimeout: 300_000,
+          hookTimeout: 300_000,
           provide: { size: { users: 10_000, due: 300 } },
         },
       },

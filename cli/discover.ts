@@ -1,18 +1,13 @@
 /** `offboarding discover`: a leaver's subscriptions, as far as the vendors list them, as an event to review and send. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
+import { mergeParts } from '../lib/event-part.ts'
+import { feishuDocumentStatus } from '../lib/feishu/document-status.ts'
 import type { EventPart } from '../lib/operation-docs.ts'
+import { collect, documentFindings, type EventFile, type Finding, type Leaver } from '../lib/people/collect.ts'
 import { failed, repeatable, UsageError, vendorId, withOptions } from './command.ts'
-import {
-  dingtalkFindings,
-  documentFindings,
-  type EventFile,
-  type Finding,
-  feishuFindings,
-} from './discovery/findings.ts'
 import { paced, patient } from './discovery/pace.ts'
-import { feishuDocumentStatus } from './discovery/vendor-lists.ts'
-import { assertEvent, fileOf, mergeParts, newOffboardingId } from './event/event-detail.ts'
+import { assertEvent, fileOf, newOffboardingId } from './event/event-detail.ts'
 import { assertWritable, writeEventFile } from './event/event-file.ts'
 import { type Io, log } from './io.ts'
 import {
@@ -103,7 +98,7 @@ async function discover(io: Io, options: Options): Promise<number> {
     ...[...new Set(options.file)].map((file) => fileOf(file)),
     ...[...new Set(userFile)].map((file) => ({ ...fileOf(file, 'user-file'), ...(openId && { openId }) })),
   ]
-  const leaver: Leaver = { unionId, openId, custodianId: custodianOpenId, tenantKey: options.tenantKey, files }
+  const leaver: Leaver = { unionId, openId, custodianId: custodianOpenId, tenantKey: options.tenantKey }
   if (unionId === undefined && openId === undefined && files.length === 0)
     throw new UsageError('expected --dingtalk-union-id, --feishu-open-id or --file')
   if (openId === undefined && custodianOpenId !== undefined)
@@ -122,7 +117,7 @@ async function discover(io: Io, options: Options): Promise<number> {
     useConnection(connection)
     const aws = new SecretsManagerClient(connection.settings('secretsmanager'))
     await aws.config.credentials().catch(failed('secretsmanager:GetSecretValue'))
-    const findings = await findAll(io, leaver, connection, signal)
+    const findings = await findAll(io, leaver, files, connection, signal)
     const isWhole = !findings.some(({ isUntold }) => isUntold)
     const targets = findings.flatMap(({ target }) => (target ? [target] : []))
     const missing = isWhole ? '' : ' Some things could not be determined: see the lines that begin with "?".'
@@ -154,22 +149,19 @@ async function discover(io: Io, options: Options): Promise<number> {
   }
 }
 
-type Leaver = {
-  unionId: string | undefined
-  openId: string | undefined
-  custodianId: string | undefined
-  tenantKey: string | undefined
-  files: EventFile[]
-}
-
 /** `event.json`, and for the second of several `event-2.json`. */
 const partOf = (file: string, index: number) => (index === 0 ? file : file.replace(/(\.[^./]*)?$/, `-${index + 1}$1`))
 
 /** Shows what the vendors answer, as they answer, and returns it. */
-async function findAll(io: Io, leaver: Leaver, { speed }: Connection, signal: AbortSignal): Promise<Finding[]> {
-  const { unionId, openId, custodianId, tenantKey, files } = leaver
+async function findAll(
+  io: Io,
+  leaver: Leaver,
+  files: EventFile[],
+  { speed }: Connection,
+  signal: AbortSignal,
+): Promise<Finding[]> {
   const all: Finding[] = []
-  const show = async (title: string, findings: AsyncIterable<Finding> | Finding[]) => {
+  const show = async (title: string, findings: AsyncIterable<Finding>) => {
     io.stdout.write(`${title}\n`)
     for await (const finding of findings) {
       io.stdout.write(`  ${finding.isUntold ? '?' : finding.target ? '+' : '-'} ${finding.told}\n`)
@@ -177,18 +169,12 @@ async function findAll(io: Io, leaver: Leaver, { speed }: Connection, signal: Ab
     }
     io.stdout.write('\n')
   }
-  const ask = patient(io, signal)
-  if (unionId !== undefined) await show(`DingTalk calendars of ${unionId}`, dingtalkFindings(unionId, ask))
-  if (openId !== undefined) {
-    await show(`Feishu calendars of ${openId}`, feishuFindings(openId, custodianId, ask))
-    const told = 'Feishu has no API to check this subscription, so the event always ends it'
-    await show(`Feishu calendar change events of ${openId}`, [{ told, target: { feishu: { openId, calendar: true } } }])
-  }
+  for (const { title, findings } of collect(leaver, patient(io, signal))) await show(title, findings)
   if (files.length > 0) {
     const { perMinute = 1 } = feishuDocumentStatus.pace
     if (files.length > perMinute)
       log(io, `${files.length} documents to check; Feishu allows ${perMinute} checks a minute.`)
-    await show('Feishu documents', documentFindings(files, tenantKey, paced(io, { perMinute, speed }, signal)))
+    await show('Feishu documents', documentFindings(files, leaver.tenantKey, paced(io, { perMinute, speed }, signal)))
   }
   io.stdout.write(`+ in the event   - not in it   ? could not be determined
 No vendor lists the approvals and documents that a person is subscribed to: add them from your own register.\n`)

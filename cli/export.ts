@@ -118,7 +118,7 @@ function linesOf(id: string | null, records: Records, dryRun: boolean): Line[] {
 
 const CSV_HEAD = [
   ...['offboardingId', 'operation', 'target', 'outcome', 'kind', 'code', 'requestId', 'time', 'hint'],
-  ...['source', 'eventId', 'redrive', 'sentAt', 'sentBy'],
+  ...['source', 'eventId', 'redrive', 'sentAt', 'sentBy', 'expected'],
 ]
 
 const cellsOf = (line: Line): string[] => [
@@ -136,6 +136,7 @@ const cellsOf = (line: Line): string[] => [
   String(line.redrive),
   line.sentAt,
   line.sentBy ?? '',
+  line.expected ?? '',
 ]
 
 /** A part of an array, which `first` begins. */

@@ -54,6 +54,8 @@ type Listed = {
   /** Targets that the vendor does not know, when it last ended. */
   gone: number
   rejected: { eventId: string; kind: string; hint: string } | null
+  /** The leaver is still to be found; `hint` says what the last try failed for. */
+  resolving: { kind: string | null; hint: string | null } | null
 }
 
 async function list(io: Io, { state, dryRun = false, all = false, json = false }: Options): Promise<void> {
@@ -77,8 +79,10 @@ async function* listed(state: State, dryRun: boolean, most: number): AsyncGenera
   for await (const one of listByState(state, { newestFirst, ...pages }))
     if ('dryRun' in one) {
       if (one.dryRun !== dryRun) continue
-      const { offboardingId, since, gone = 0 } = one
-      const known = { state, since, isDryRun: dryRun, gone: state === 'open' ? 0 : gone, rejected: null }
+      const { offboardingId, since, gone = 0, resolving: leaver } = one
+      const text = (value: string | undefined) => (value ? printable(value, 1_000) : null)
+      const resolving = leaver ? { kind: text(leaver.kind), hint: text(leaver.hint) } : null
+      const known = { state, since, isDryRun: dryRun, gone: state === 'open' ? 0 : gone, rejected: null, resolving }
       yield { offboardingId: printable(offboardingId, 256), ...known }
     } else if (!dryRun && Date.parse(one.finishedAt) > Date.now() - REJECTION_MS && !(await isSuperseded(one))) {
       const { offboardingId, eventId, finishedAt: since, kind } = one
@@ -90,6 +94,7 @@ async function* listed(state: State, dryRun: boolean, most: number): AsyncGenera
         isDryRun: false,
         gone: 0,
         rejected: { eventId: printable(eventId), kind, hint },
+        resolving: null,
       }
     }
 }
@@ -118,10 +123,13 @@ const formatList = (some: Listed[]): string =>
     { rule: true },
   )
 
-const formatWhy = ({ state, gone, rejected }: Listed): string =>
+const formatWhy = ({ state, gone, rejected, resolving }: Listed): string =>
   rejected
     ? `rejected event: ${rejected.hint}`
     : [
+        ...(resolving
+          ? [['finding the leaver', resolving.kind, resolving.hint].filter((text) => text !== null).join(': ')]
+          : []),
         ...(state === 'attention' ? ['something is parked or failed'] : []),
         ...(gone > 0 ? [`${gone} gone: check ${gone === 1 ? 'the id' : 'the ids'}`] : []),
       ].join('; ')

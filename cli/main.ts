@@ -12,6 +12,7 @@ const COMMANDS: Record<string, () => Promise<(io: Io) => Command | Promise<Comma
   list: async () => (await import('./list.ts')).listCommand,
   report: async () => (await import('./report.ts')).reportCommand,
   export: async () => (await import('./export.ts')).exportCommand,
+  register: async () => (await import('./register.ts')).registerCommand,
   letters: async () => (await import('./letters.ts')).lettersCommand,
   users: async () => (await import('./users.ts')).usersCommand,
   smoke: async () => (await import('./smoke.ts')).smokeCommand,

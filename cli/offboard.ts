@@ -2,11 +2,12 @@
 import { Command, Option } from 'commander'
 import { loadOperations } from '../infra/operations.ts'
 import { OperationError } from '../lib/error.ts'
+import { mergeParts } from '../lib/event-part.ts'
 import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
 import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
 import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
-import { assertEvent, mergeParts, newOffboardingId } from './event/event-detail.ts'
+import { assertEvent, newOffboardingId } from './event/event-detail.ts'
 import { type Io, log } from './io.ts'
 import { follow, sendEvent } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
@@ -52,7 +53,10 @@ export async function offboardCommand(io: Io): Promise<Command> {
         'Checks an offboarding event, sends it, shows the outcome of every target, and ends with the report.',
       )
       .argument('[event.json]', "file with the event's detail, as in local/events/offboarding.json; or give targets")
-      .option('--dry-run', "check everything, change no subscription; may renew and store a user's token")
+      .option(
+        '--dry-run',
+        "ask the vendors what would become of every target, change no subscription; may renew and store a user's token",
+      )
       .addOption(
         new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding').conflicts([
           'dryRun',
@@ -67,7 +71,7 @@ export async function offboardCommand(io: Io): Promise<Command> {
 Exit code 0: everything ended well. 1: something is parked or was rejected, or
 the command failed. 2: wrong options or event, nothing was sent. 3: everything
 ended, but the vendor does not know an id (gone): check it. 130: interrupted;
-the work goes on.
+the work goes on. Of a dry run the same, for what would become of it.
 
 Examples:
   npx offboarding offboard local/events/offboarding.json --dry-run

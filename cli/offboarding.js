@@ -4,10 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import module from 'node:module'
 import { fileURLToPath } from 'node:url'
-
-const NEEDED = 24
-const modules = fileURLToPath(new URL('../node_modules/', import.meta.url))
-const ownNode = `${modules}node/bin/node${process.platform === 'win32' ? '.exe' : ''}`
+import { modules, NEEDED, ownNode } from './own-node.js'
 
 if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
   module.enableCompileCache(`${modules}.cache/offboarding/code`)
@@ -25,6 +22,8 @@ if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
     process.kill(process.pid, signal)
   })
 } else {
-  process.stderr.write(`offboarding: needs Node.js ${NEEDED} or later, found ${process.versions.node}: run "npm ci"\n`)
+  process.stderr.write(
+    `offboarding: needs Node.js ${NEEDED} or later, found ${process.versions.node}: install it, or run "npm ci"\n`,
+  )
   process.exitCode = 1
 }

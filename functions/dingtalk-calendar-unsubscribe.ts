@@ -3,9 +3,11 @@
  * https://help.dingtalk.io/open/development/unsubscribe-from-a-public-calendar
  */
 import * as v from 'valibot'
+import { dingtalkCalendarList, dingtalkList } from '../lib/dingtalk/calendar-list.ts'
 import { dingtalk } from '../lib/dingtalk/dingtalk.ts'
+import type { Text } from '../lib/error.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
-import type { Operation } from '../lib/operation.ts'
+import type { Operation, Reading } from '../lib/operation.ts'
 import type { OperationDocs } from '../lib/operation-docs.ts'
 import { id, nameId } from '../lib/schema.ts'
 
@@ -45,6 +47,20 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   succeeded: ({ result }) => result === true,
   targets: ({ dingtalk }) =>
     (dingtalk?.calendarIds ?? []).map((calendarId) => ({ userId: dingtalk?.unionId ?? '', calendarId })),
+  question: { ...dingtalkCalendarList, expect },
+}
+
+function expect(json: Record<string, unknown>, { calendarId }: v.InferOutput<typeof input>): Reading {
+  const { calendars } = v.parse(dingtalkList, json).response
+  const calendar = calendars.find(({ id }) => id === calendarId)
+  if (!calendar) return { unsure: NOT_LISTED }
+  return calendar.type === 'subscribed' ? 'change' : { code: 'invalidParameter' }
+}
+
+/** What the call answers then is not documented. */
+const NOT_LISTED: Text = {
+  en: "The calendar is not in the person's list: they follow it no more, or the id is wrong. Check it.",
+  zh: '该日历不在此人的日历列表中：此人已不再订阅，或 ID 有误。请核对。',
 }
 
 export const docs: OperationDocs<v.InferOutput<typeof input>> = {
@@ -80,4 +96,4 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   },
 }
 
-export const handler = lambda(operation)
+export const handler = /* @__PURE__ */ lambda(operation)

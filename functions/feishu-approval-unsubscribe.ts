@@ -8,13 +8,35 @@ import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
 import type { OperationDocs } from '../lib/operation-docs.ts'
 import { id, nameId } from '../lib/schema.ts'
+import type { CodeTable } from '../lib/vendor/vendor.ts'
 
 const input = v.strictObject({
   approval_code: id,
   tenant_key: v.optional(nameId),
 })
 
-export const operation: Operation<v.InferOutput<typeof input>> = {
+/** Of the operation and of its question. */
+const definitionCodes: CodeTable = {
+  1390001: { kind: 'invalid_request', means: { en: 'a parameter is invalid', zh: '参数错误' } },
+  1390002: {
+    kind: 'not_found',
+    means: { en: 'the approval code does not exist', zh: '找不到审批定义 Code' },
+    unregistered: {
+      en: 'The register has never seen this approval: check the code.',
+      zh: '登记表中从未有过该审批定义：请检查 Code。',
+    },
+  },
+  // Sent with HTTP 400 though it is transient.
+  1395001: { kind: 'unavailable', means: { en: 'a fault at the vendor', zh: '厂商内部错误' } },
+}
+
+const definition = v.object({ data: v.object({ status: v.nullish(v.string(), 'UNKNOWN') }) })
+
+type Approval = v.InferOutput<typeof input>
+
+const identity = ({ tenant_key }: Approval) => ({ as: 'tenant', tenantKey: tenant_key }) as const
+
+export const operation: Operation<Approval> = {
   name: 'feishu-approval-unsubscribe',
   vendor: feishu,
   method: 'POST',
@@ -22,17 +44,31 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
   query: [],
   pace: { perMinute: 100 },
   input,
-  identity: ({ tenant_key }) => ({ as: 'tenant', tenantKey: tenant_key }),
+  identity,
   codes: {
-    1390001: { kind: 'invalid_request', means: { en: 'a parameter is invalid', zh: '参数错误' } },
-    1390002: { kind: 'not_found', means: { en: 'the approval code does not exist', zh: '找不到审批定义 Code' } },
+    ...definitionCodes,
     1390007: { outcome: 'unchanged', means: { en: 'was already unsubscribed', zh: '已取消订阅,无需重复操作' } },
-    // Sent with HTTP 400 though it is transient.
-    1395001: { kind: 'unavailable', means: { en: 'a fault at the vendor', zh: '厂商内部错误' } },
   },
   succeeded: () => true,
   targets: ({ feishu }) =>
     (feishu?.approvalCodes ?? []).map((approval_code) => ({ approval_code, tenant_key: feishu?.tenantKey })),
+  // Whether it is subscribed no call checks.
+  // https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/approval-v4/approval/get
+  question: {
+    name: 'feishu-approval',
+    vendor: feishu,
+    method: 'GET',
+    path: '/open-apis/approval/v4/approvals/:approval_code',
+    query: [],
+    pace: { perMinute: 100 },
+    identity,
+    codes: {
+      ...definitionCodes,
+      1390016: { kind: 'not_found', means: { en: 'the approval definition is deleted', zh: '审批定义已删除' } },
+    },
+    succeeded: (json) => v.is(definition, json),
+    expect: (json) => (v.parse(definition, json).data.status === 'DELETED' ? { code: '1390016' } : 'change'),
+  },
 }
 
 export const docs: OperationDocs<v.InferOutput<typeof input>> = {
@@ -57,4 +93,4 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   },
 }
 
-export const handler = lambda(operation)
+export const handler = /* @__PURE__ */ lambda(operation)

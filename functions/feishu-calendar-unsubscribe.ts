@@ -30,11 +30,17 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
     195100: {
       kind: 'not_found',
       means: { en: 'the user has left or is not in the tenant', zh: '用户已离职或不在该租户内' },
+      unregistered: {
+        en: 'The register has never seen this person: check the open_id.',
+        zh: '登记表中从未有过该人员：请检查 open_id。',
+      },
     },
   },
   succeeded: () => true,
   targets: ({ feishu }) =>
     feishu?.calendar && feishu.openId ? [{ open_id: feishu.openId, tenant_key: feishu.tenantKey }] : [],
+  // No call checks the subscription.
+  question: { name: 'feishu-user-info', pace: { perSecond: 50, perMinute: 1_000 } },
 }
 
 export const docs: OperationDocs<v.InferOutput<typeof input>> = {
@@ -58,4 +64,4 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   },
 }
 
-export const handler = lambda(operation)
+export const handler = /* @__PURE__ */ lambda(operation)

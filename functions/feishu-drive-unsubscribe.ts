@@ -4,7 +4,8 @@
  */
 import * as v from 'valibot'
 import { feishuDocumentCodes } from '../lib/feishu/codes.ts'
-import { eventTypeFits, FILE_TYPES, FOLDER_EVENT_TYPE, fileToken, readFile } from '../lib/feishu/drive-file.ts'
+import { documentStatus, feishuDocumentStatus } from '../lib/feishu/document-status.ts'
+import { eventTypeFits, FILE_TYPES, fileToken, readFile } from '../lib/feishu/drive-file.ts'
 import { feishu } from '../lib/feishu/feishu.ts'
 import { lambda } from '../lib/handlers/lambda.ts'
 import type { Operation } from '../lib/operation.ts'
@@ -59,6 +60,10 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
       open_id: openId ?? undefined,
       tenant_key: feishu?.tenantKey,
     })),
+  question: {
+    ...feishuDocumentStatus,
+    expect: (json) => (v.parse(documentStatus, json).data.is_subscribe ? 'change' : 'unchanged'),
+  },
 }
 
 export const docs: OperationDocs<v.InferOutput<typeof input>> = {
@@ -67,8 +72,8 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
     file_token: { en: "The document's token.", zh: '云文档 token。' },
     file_type: { en: "The document's type.", zh: '云文档类型。' },
     event_type: {
-      en: `Required for a folder: ${FOLDER_EVENT_TYPE}. Any other type may not have one.`,
-      zh: `文件夹必填：${FOLDER_EVENT_TYPE}；其他类型不得填写。`,
+      en: 'Required for a folder: file.created_in_folder_v1. Any other type may not have one.',
+      zh: '文件夹必填：file.created_in_folder_v1；其他类型不得填写。',
     },
   },
   samples: {
@@ -90,7 +95,7 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
       {
         name: 'file',
         value: 'TOKEN:TYPE …',
-        help: `end the events of a document; TYPE as in ${FILE_TYPES.join(', ')}`,
+        help: 'end the events of a document; TYPE as in doc, docx, sheet, bitable, file, folder, slides',
         part: (text) => {
           const file = readFile(text)
           return file && { feishu: { files: [file] } }
@@ -101,4 +106,4 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   },
 }
 
-export const handler = lambda(operation)
+export const handler = /* @__PURE__ */ lambda(operation)

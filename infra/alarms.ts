@@ -14,7 +14,9 @@ import {
   type Osls,
   oslsId,
   policy,
+  REGISTER,
   RENEWAL,
+  RESOLUTION,
   type Resource,
   ref,
   SWEEP,
@@ -22,6 +24,7 @@ import {
   sub,
   upperFirst,
 } from './cloudformation.ts'
+import { registerRules } from './register-rules.ts'
 
 /** Of the lines of every function that renews tokens: one metric, under the operation that those lines name. */
 const TOKENS = 'user-token'
@@ -49,9 +52,11 @@ type Alarm = { Metric: object; section: string; Description: string } & Record<s
  * Alarms with the topic they reach. `section` is the heading in the runbook that each links to: the same in every language.
  */
 export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Resource> }> {
-  const { stage, service, operations, vendors, checked } = await settings(osls)
+  const { stage, service, operations, vendors, registerEvent, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
+  /** Of the stack's own bus; those of schedules are of the account's. */
+  const busRules = { ...operations, [RESOLUTION]: {}, ...registerRules({ registerEvent }) }
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -82,7 +87,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Namespace: 'AWS/Events',
     MetricName,
     Dimensions: [
-      ...(Object.hasOwn(operations, key) ? [{ Name: 'EventBusName', Value: ref('EventBus') }] : []),
+      ...(Object.hasOwn(busRules, key) ? [{ Name: 'EventBusName', Value: ref('EventBus') }] : []),
       { Name: 'RuleName', Value: `${stage}-${key}` },
     ],
   })
@@ -188,6 +193,33 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
             'An answer that does not come in the time that a function has is given up and tried again.',
         }),
       })),
+      UnresolvedLeaversAlarm: alarm('unresolved-leavers', {
+        Metric: sweepMetric('OldestWaitingSeconds', { Operation: RESOLUTION }),
+        Threshold: UNRESOLVED_S,
+        Period: TWO_SWEEPS_S,
+        section: 'unresolved-leavers',
+        Description:
+          'For an hour somebody who leaves could not be found, because a vendor or its configuration fails: nothing of theirs has ' +
+          'been ended yet. "npx offboarding report ID" names the cause. After 24 hours the event is rejected.',
+      }),
+      ResolutionFailedDestinationAlarm: alarm(`${RESOLUTION}-failed-destination`, {
+        Metric: functionMetric(RESOLUTION, 'DestinationDeliveryFailures'),
+        Period: 300,
+        Statistic: 'Sum',
+        section: 'dropped-events',
+        Description:
+          `Lambda could not put an event that ${RESOLUTION} failed on into the queue of undelivered events: the event is ` +
+          'lost. Replay it from the archive.',
+      }),
+      [`${idOf(REGISTER)}FailedDestinationAlarm`]: alarm(`${REGISTER}-failed-destination`, {
+        Metric: functionMetric(REGISTER, 'DestinationDeliveryFailures'),
+        Period: 300,
+        Statistic: 'Sum',
+        section: 'register',
+        Description:
+          `Lambda could not put an event that ${REGISTER} failed on into the queue of undelivered events: the event is lost, and ` +
+          'the register may lack a subscription. Import what was registered at that time again.',
+      }),
       ...collect(functions, (key, { name }) => ({
         [`${idOf(key)}ErrorsAlarm`]: alarm(`${key}-errors`, {
           Metric: functionMetric(key, 'Errors'),
@@ -222,7 +254,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       })),
       // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
       ...collect(RULE_METRICS, (MetricName, { name, Description }) =>
-        collect(functions, (key) => ({
+        collect({ ...functions, ...busRules }, (key) => ({
           [`${idOf(key)}${MetricName}Alarm`]: alarm(`${key}-${name}`, {
             Metric: ruleMetric(key, MetricName),
             Period: 300,
@@ -281,7 +313,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       ...collect(operations, (operation) =>
         collect(LINE_METRICS, (MetricName, metric) => lineFilter(operation, MetricName, metric)),
       ),
-      ...collect({ ...operations, [RENEWAL]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
+      ...collect({ ...operations, [RENEWAL]: {}, [RESOLUTION]: {} }, (key) => lineFilter(key, 'Unstored', UNSTORED)),
       UnstoredTokensAlarm: alarm('unstored-tokens', {
         Metric: lineMetric(TOKENS, 'Unstored'),
         Statistic: 'Sum',
@@ -322,6 +354,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
 }
 
 const SLOW_MS = 5_000
+const UNRESOLVED_S = 60 * 60
 /** So that a period has a sweep in it. */
 const TWO_SWEEPS_S = 2 * 15 * 60
 

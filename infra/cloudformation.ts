@@ -8,14 +8,18 @@
 /** What osls hands to a function that `${file(…):NAME}` names. */
 export type Osls = { resolveVariable: (name: string) => Promise<unknown> }
 
-/** An operation's block in serverless.yml. */
-export type Block = { route: string; vendor: string; actsAs: 'user' | 'app' }
+/** An operation's block in serverless.yml. `question`: the name of what a dry run asks, where it asks something. */
+export type Block = { route: string; vendor: string; actsAs: 'user' | 'app'; question?: string }
 
 /** custom.checked */
 export type Checked = {
   source: string
+  vendors: string[]
   authorizers: Record<string, object>
   routeAuthorizer: object
+  /** Requests a second to a route, and how many at once. */
+  rateLimit: number
+  burstLimit: number
   vpc: { subnetIds: string[]; securityGroupIds: string[] } | null
   bus: string
   putEventsAccounts: string[]
@@ -23,7 +27,13 @@ export type Checked = {
   renewWithinDays: number
   maxTargetsPerEvent: number
   secretsKmsKeyArn: string
-  /** What becomes of ledger and audit log when the stage is removed. */
+  /** Null: roles have none. */
+  permissionsBoundaryArn: string | null
+  /** Batches of each queue at once. */
+  maximumConcurrency: number
+  /** Of each operation's function; null: none is reserved. */
+  reservedConcurrency: number | null
+  /** What becomes of all that must not be lost when the stage is removed. */
   removal: { DeletionPolicy: string; UpdateReplacePolicy: string }
   logRetentionDays: number
   runbookUrl: string
@@ -39,6 +49,8 @@ export type Settings = {
   /** A vendor's environment variables. */
   vendors: Record<string, Record<string, string>>
   offboardingEvent: { source: string[]; 'detail-type': string[] }
+  leavingEvent: { source: string[]; 'detail-type': string[] }
+  registerEvent: { source: string[]; 'detail-type': string[] }
   checked: Checked
 }
 
@@ -84,6 +96,10 @@ export const collect = <Value, Made extends object>(
 /** The functions that are no operations: scheduled, without route and queue. */
 export const RENEWAL = 'user-token-renewal'
 export const SWEEP = 'offboarding-sweep'
+/** The one that takes leavers as HR knows them: without route, with a queue of events. */
+export const RESOLUTION = 'offboarding-resolution'
+/** The one that keeps the register: without route and queue, with rules on the bus. */
+export const REGISTER = 'subscription-register'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

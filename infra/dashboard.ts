@@ -10,6 +10,7 @@ import {
   type Osls,
   oslsId,
   RENEWAL,
+  RESOLUTION,
   ref,
   SWEEP,
   settings,
@@ -150,7 +151,7 @@ export async function dashboard(osls: Osls) {
         'Oldest waiting target, seconds',
         0,
         13,
-        names.map((name) => [
+        [...names, RESOLUTION].map((name) => [
           ...[
             'SubscriptionOffboarding',
             'OldestWaitingSeconds',

@@ -4,6 +4,7 @@
  * lib/aws/dynamodb.ts is what the functions ask it with.
  */
 import { allow, arnOf, type Osls, ref, settings, sub } from './cloudformation.ts'
+import { forKeys } from './conditions.ts'
 
 /** The table, for serverless.yml. */
 export async function ledger(osls: Osls) {
@@ -50,22 +51,43 @@ const key = (hash: string, range: string) => [
 const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
 const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
 
-/** Limits a statement to items whose partition keys are like one of these. */
-export const forKeys = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
-
-/** Statements of an operation's role: all offboardings, its own buckets and, if it acts as users, their renewals. */
-export const useLedger = (operation: string, actsAs: 'user' | 'app') => [
+/**
+ * Statements of an operation's role: all offboardings, its own buckets and those of its question, and the renewals of those users whose
+ * secrets it may use.
+ */
+export const useLedger = (operation: string, question: string | undefined, userSecrets: (string | undefined)[]) => [
   allow(
     'UseLedger',
     ITEM_ACTIONS,
     arnOf('Ledger'),
-    forKeys('offboarding#*', `bucket#${operation}#*`, ...(actsAs === 'user' ? ['user#*'] : [])),
+    forKeys(
+      'offboarding#*',
+      `bucket#${operation}#*`,
+      ...(question === undefined ? [] : [`bucket#${question}#*`]),
+      ...userSecrets.map(keysOfUsers),
+    ),
   ),
   findOpenTargets(),
+  // Only for what the vendor does not know.
+  allow('ReadRegister', 'dynamodb:Query', arnOf('Ledger'), forKeys(`register#${operation}#*`)),
 ]
+
+/** Renewals are kept by the name of the user's secret. */
+const keysOfUsers = (prefix: string | undefined) => `user#${prefix}*`
 
 const findOpenTargets = () =>
   allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
+
+/** Statements of the role that resolves leavers: offboardings, the ids of people, renewals, and the buckets of its questions. */
+export const resolveLedger = (questions: string[]) => [
+  allow(
+    'UseLedger',
+    ITEM_ACTIONS,
+    arnOf('Ledger'),
+    forKeys('offboarding#*', 'person#*', 'user#*', ...questions.map((name) => `bucket#${name}#*`)),
+  ),
+  findOpenTargets(),
+]
 
 /** Statements of a role that ends what was left undone: offboardings, and those that are open. */
 export const sweepLedger = () => [
@@ -74,5 +96,12 @@ export const sweepLedger = () => [
   allow('FindOpenOffboardings', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('open')),
 ]
 
+/** Statements of a role that keeps the register, and announces events that are rejected, which name no offboarding. */
+export const keepRegister = () => [
+  allow('KeepRegister', ['dynamodb:UpdateItem', 'dynamodb:Query'], arnOf('Ledger'), forKeys('register#*')),
+  allow('RecordRejections', 'dynamodb:UpdateItem', arnOf('Ledger'), forKeys('offboarding#')),
+]
+
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */
-export const keepRenewals = () => allow('KeepRenewals', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys('user#*'))
+export const keepRenewals = (userSecrets: (string | undefined)[]) =>
+  allow('KeepRenewals', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys(...userSecrets.map(keysOfUsers)))

@@ -57,6 +57,10 @@ export function completeOperation(
   for (const field of CONTRACT_FIELDS) need(operation[field], `${file}: operation.${field} is missing`)
   need(operation.pace.perSecond ?? operation.pace.perMinute, `${file}: operation.pace is missing`)
   need(operation.vendor.name === block.vendor, `${ofBlock}.vendor must be ${operation.vendor.name}, as in ${file}`)
+  const { question } = operation
+  need(block.question === question?.name, `${ofBlock}.question must be ${question?.name ?? 'left out'}, as in ${file}`)
+  if (question)
+    need(question.pace?.perSecond ?? question.pace?.perMinute, `${file}: operation.question.pace is missing`)
   const { entries } = operation.input as Operation['operation']['input']
   for (const [, field = ''] of (block.route ?? '').matchAll(/\{(\w+)\}/g))
     need(Object.hasOwn(entries, field), `${ofBlock}.route has {${field}}, which operation.input in ${file} has not`)

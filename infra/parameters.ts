@@ -45,6 +45,8 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
   )
   const audience = await list('jwtAudience', /^\S+$/, 'audiences')
   if (auth === 'jwt' && audience.length === 0) refuse('--param="auth=jwt" needs --param="jwtAudience=…"')
+  const scopes = await list('jwtScopes', /^\S+$/, 'scopes')
+  if (auth === 'iam' && scopes.length > 0) refuse('--param="jwtScopes=…" needs --param="auth=jwt"')
 
   const subnetIds = await list('vpcSubnetIds', /^subnet-\w+$/, 'subnet ids')
   const securityGroupIds = await list('vpcSecurityGroupIds', /^sg-\w+$/, 'security group ids')
@@ -52,26 +54,39 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
     refuse('--param="vpcSubnetIds=…" and --param="vpcSecurityGroupIds=…" are needed together')
   }
 
-  for (const name of [
-    'feishuAppSecretId',
-    'feishuUserSecretPrefix',
-    'dingtalkAppSecretId',
-    'dingtalkUserSecretPrefix',
-  ]) {
-    // They become part of policies, so no wildcard and nothing empty: an empty prefix would be every secret.
-    await matching(name, /^[\w/+=.@-]+$/, 'the name of a secret (letters, digits and /_+=.@-)')
-  }
-  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl']) {
+  await checkSecretNames(matching, refuse)
+  for (const name of ['feishuBaseUrl', 'feishuOauthTokenUrl', 'dingtalkBaseUrl', 'dingtalkOapiBaseUrl']) {
     await matching(name, /^(https:\/\/[^\s/]|http:\/\/(127\.0\.0\.1|localhost)[:/])/, 'an https URL')
   }
 
+  const maximumConcurrency = Number(
+    await matching('maximumConcurrency', /^([2-9]|[1-9]\d\d?|1000)$/, 'a number from 2 to 1000'),
+  )
+  // A batch that the function has no place for is received in vain, and SQS takes it off the queue after 1,000 receives.
+  const reserved = await matching('reservedConcurrency', /^$|^[1-9]\d*$/, 'a number of concurrent executions')
+  if (reserved && Number(reserved) <= 2 * maximumConcurrency) {
+    refuse(
+      `--param="reservedConcurrency=…" must be more than twice maximumConcurrency (${maximumConcurrency}), got "${reserved}"`,
+    )
+  }
+
+  const vendors = await list('vendors', /^(feishu|dingtalk)$/, 'feishu and dingtalk')
+  if (vendors.length === 0) refuse('--param="vendors=…" must name feishu, dingtalk or both')
+
   return {
-    source: await matching('source', /^(?!aws\.)\S{1,256}$/, 'a name without spaces that does not begin with "aws."'),
+    vendors: [...new Set(vendors)],
+    source: await matching(
+      'source',
+      /^(?!aws\.|subscription-offboarding$)\S{1,256}$/,
+      'a name without spaces that does not begin with "aws." and is not "subscription-offboarding", the source of outcome events',
+    ),
     authorizers:
       auth === 'jwt'
         ? { jwt: { type: 'jwt', identitySource: '$request.header.Authorization', issuerUrl, audience } }
         : {},
-    routeAuthorizer: auth === 'jwt' ? { name: 'jwt' } : { type: 'aws_iam' },
+    routeAuthorizer: auth === 'jwt' ? { name: 'jwt', ...(scopes.length > 0 && { scopes }) } : { type: 'aws_iam' },
+    rateLimit: await number('rateLimit', 'a number of requests a second'),
+    burstLimit: await number('burstLimit', 'a number of requests'),
     vpc: subnetIds.length > 0 ? { subnetIds, securityGroupIds } : null,
     // The archive has the bus' name, and an archive's may have 48 characters.
     bus: await matching('bus', /^(?!default$)[\w.-]{1,48}$/, 'a new name of up to 48 letters, digits and .-_'),
@@ -84,6 +99,14 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
       /^$|^arn:[\w-]+:kms:[\w-]+:\d{12}:key\/[\w-]+$/,
       'the ARN of a key',
     ),
+    permissionsBoundaryArn:
+      (await matching(
+        'permissionsBoundaryArn',
+        /^$|^arn:[\w-]+:iam::(\d{12}|aws):policy\/[\w+=,.@/-]+$/,
+        'the ARN of a policy',
+      )) || null,
+    maximumConcurrency,
+    reservedConcurrency: reserved ? Number(reserved) : null,
     removal: (await matching('onRemoval', /^(delete|keep)$/, '"delete" or "keep"')) === 'keep' ? KEEP : DELETE,
     logRetentionDays: Number(
       await matching(
@@ -96,6 +119,30 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
     alarmEmail: await matching('alarmEmail', /^$|^\S+@\S+$/, 'an e-mail address'),
     oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
   }
+}
+
+/** They become part of policies: no wildcard, nothing empty, and no name of one kind that a policy for another kind allows. */
+async function checkSecretNames(
+  matching: (name: string, pattern: RegExp, wanted: string) => Promise<string>,
+  refuse: (message: string) => never,
+): Promise<void> {
+  const NAME = /^[\w/+=.@-]+$/
+  const names = new Map<string, string>()
+  for (const param of ['feishuAppSecretId', 'dingtalkAppSecretId'])
+    names.set(param, await matching(param, NAME, 'the name of a secret (letters, digits and /_+=.@-)'))
+  for (const param of ['feishuUserSecretPrefix', 'dingtalkUserSecretPrefix'])
+    names.set(
+      param,
+      await matching(
+        param,
+        /^[\w/+=.@-]+\/$/,
+        'the beginning of names of secrets (letters, digits and /_+=.@-) up to a "/"',
+      ),
+    )
+  for (const [param, name] of names)
+    for (const [other, begin] of names)
+      if (param !== other && (name === begin || (begin.endsWith('/') && name.startsWith(begin))))
+        refuse(`--param="${param}=…" must not begin with ${other} ("${begin}"), got "${name}"`)
 }
 
 const DELETE = { DeletionPolicy: 'Delete', UpdateReplacePolicy: 'Delete' }

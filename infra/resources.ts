@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
 /** What serverless.yml derives instead of writing it once per operation: functions, queues, roles. */
+import { acceptOtherAccounts, reportOutcomes } from './bus-access.ts'
 import {
   allow,
   arn,
@@ -12,6 +13,7 @@ import {
   oslsId,
   policy,
   RENEWAL,
+  RESOLUTION,
   type Resource,
   ref,
   type Settings,
@@ -21,8 +23,9 @@ import {
   sub,
 } from './cloudformation.ts'
 import { keepRenewals, sweepLedger, useLedger } from './ledger.ts'
+import { registerRules } from './register-rules.ts'
 
-const FOURTEEN_DAYS = 14 * 24 * 60 * 60
+export const FOURTEEN_DAYS = 14 * 24 * 60 * 60
 
 /** One function per operation, with its three entrances: HTTP, EventBridge, SQS. */
 export async function functions(osls: Osls) {
@@ -31,7 +34,12 @@ export async function functions(osls: Osls) {
     const [method = '', path = ''] = route.split(' ')
     const queue = `${idOf(operation)}Queue`
     const retryQueue = `${idOf(operation)}RetryQueue`
-    const workOn = (id: string) => ({ arn: arnOf(id), batchSize: 10, functionResponseType: 'ReportBatchItemFailures' })
+    const workOn = (id: string) => ({
+      arn: arnOf(id),
+      batchSize: 10,
+      functionResponseType: 'ReportBatchItemFailures',
+      maximumConcurrency: checked.maximumConcurrency,
+    })
     return {
       [operation]: {
         name: `${stage}-${operation}`,
@@ -58,8 +66,9 @@ export async function functions(osls: Osls) {
           },
           { sqs: workOn(queue) },
           // Those that wait for the same moment come in one batch.
-          { sqs: { ...workOn(retryQueue), maximumBatchingWindow: 5, maximumConcurrency: RETRY_CONCURRENCY } },
+          { sqs: { ...workOn(retryQueue), maximumBatchingWindow: 5 } },
         ],
+        ...(checked.reservedConcurrency && { reservedConcurrency: checked.reservedConcurrency }),
         // … and Lambda retries what the function threw on. Either way an event that is given up lands in one queue.
         maximumRetryAttempts: 2,
         maximumEventAge: 6 * 60 * 60,
@@ -69,11 +78,8 @@ export async function functions(osls: Osls) {
   })
 }
 
-/** Repeats at once. They share the pace of their bucket with the work queue, so more would only wait for each other. */
-const RETRY_CONCURRENCY = 5
-
 /** The operations that each plan every event, as a comma list. */
-const namesOf = (operations: Settings['operations']): string => Object.keys(operations).join(',')
+export const namesOf = (operations: Settings['operations']): string => Object.keys(operations).join(',')
 
 /** Work queue, retry queue and role of each operation. */
 export async function perOperation(osls: Osls) {
@@ -127,7 +133,7 @@ const retryQueue = (QueueName: string): Resource => ({
   Properties: queueOfOperation(QueueName, 'StrandedRetriesQueue'),
 })
 
-const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
+export const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {
     Queues: [ref(queue)],
@@ -143,11 +149,16 @@ const queuePolicy = (queue: string, ...statements: Statement[]): Resource => ({
 })
 
 /** An account's roles are the same in all regions, so the region is part of the name. */
-const role = (name: string, statements: Parameters<typeof policy>, { service, stage }: Settings): Resource => ({
+export const role = (
+  name: string,
+  statements: Parameters<typeof policy>,
+  { service, stage, checked }: Settings,
+): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
     RoleName: sub(`${stage}-${name}-\${AWS::Region}`),
+    ...(checked.permissionsBoundaryArn && { PermissionsBoundary: checked.permissionsBoundaryArn }),
     AssumeRolePolicyDocument: policy({
       Effect: 'Allow',
       Principal: { Service: 'lambda.amazonaws.com' },
@@ -158,9 +169,13 @@ const role = (name: string, statements: Parameters<typeof policy>, { service, st
   },
 })
 
-const secretArn = (name: string | undefined) => arn('secretsmanager', `secret:${name}`)
+export const secretArn = (name: string | undefined) => arn('secretsmanager', `secret:${name}`)
 
-function operationStatements(operation: string, { vendor, actsAs }: Block, { stage, vendors, checked }: Settings) {
+function operationStatements(
+  operation: string,
+  { vendor, actsAs, question }: Block,
+  { stage, vendors, checked }: Settings,
+) {
   const environment = vendors[vendor] ?? {}
   const appSecret = environment[`${vendor.toUpperCase()}_APP_SECRET_ID`]
   const userSecrets = actsAs === 'user' && environment[`${vendor.toUpperCase()}_USER_SECRET_PREFIX`]
@@ -178,8 +193,8 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
       [arnOf(`${idOf(operation)}Queue`), arnOf(`${idOf(operation)}RetryQueue`)],
     ),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
-    allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
-    ...useLedger(operation, actsAs),
+    reportOutcomes('Finished', 'Parked', 'Rejected', 'Held', 'Completed'),
+    ...useLedger(operation, question, userSecrets ? [userSecrets] : []),
     // Secrets Manager appends six random characters to a name; a bare * would also match longer names
     allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
     userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),
@@ -188,12 +203,12 @@ function operationStatements(operation: string, { vendor, actsAs }: Block, { sta
   ]
 }
 
-const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Checked) =>
+export const useSecretsKey = (actions: Statement['Action'], { secretsKmsKeyArn }: Checked) =>
   allow('UseSecretsKey', actions, secretsKmsKeyArn, {
     StringEquals: { 'kms:ViaService': sub('secretsmanager.${AWS::Region}.${AWS::URLSuffix}') },
   })
 
-const RENEW_USER_TOKENS = [
+export const RENEW_USER_TOKENS = [
   'secretsmanager:GetSecretValue',
   'secretsmanager:PutSecretValue',
   'secretsmanager:UpdateSecretVersionStage',
@@ -218,9 +233,11 @@ export async function userTokenRenewal(osls: Osls) {
       events: [
         { schedule: { name: `${stage}-${RENEWAL}`, rate: [await osls.resolveVariable('param:renewalSchedule')] } },
       ],
-      // A run that its time did not suffice for is run again, and continues.
+      // A run that its time did not suffice for is run again, and continues. One that is given up is a letter: the next
+      // comes a day later, and a token may be lost by then.
       maximumRetryAttempts: 2,
       maximumEventAge: 6 * 60 * 60,
+      destinations: { onFailure: { type: 'sqs', arn: arnOf('UndeliveredEventsQueue') } },
     },
   }
 }
@@ -249,7 +266,8 @@ export async function userTokenRenewalRole(osls: Osls) {
             RENEW_USER_TOKENS,
             named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
           ),
-          keepRenewals(),
+          keepRenewals(named('USER_SECRET_PREFIX')),
+          allow('GiveUp', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue')),
           checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
         ],
         all,
@@ -275,7 +293,7 @@ export async function offboardingSweep(osls: Osls) {
         STRANDED_QUEUE_URLS: { 'Fn::Join': [',', STRANDED_QUEUES.map(ref)] },
       },
       events: [{ schedule: { name: `${stage}-${SWEEP}`, rate: ['rate(15 minutes)'] } }],
-      // The next run does what this one could not.
+      // The next run does what this one could not, a quarter of an hour later: a letter of each would only be noise.
       maximumRetryAttempts: 0,
       maximumEventAge: 10 * 60,
     },
@@ -315,7 +333,7 @@ export async function offboardingSweepRole(osls: Osls) {
           ...sweepLedger(),
           allow('TakeStranded', ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], STRANDED_QUEUES.map(arnOf)),
           allow('GiveUp', 'sqs:SendMessage', arnOf('DeadLetterQueue')),
-          allow('ReportOutcomes', 'events:PutEvents', arnOf('EventBus')),
+          reportOutcomes('Finished', 'Parked', 'Completed'),
         ],
         all,
       ),
@@ -325,7 +343,7 @@ export async function offboardingSweepRole(osls: Osls) {
 }
 
 /** What every function needs, operation or not: its own log and, in a VPC, its network interfaces. */
-const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
+export const baseStatements = (functionName: string, { vpc }: Checked): Parameters<typeof policy> => [
   allow(
     'WriteOwnLog',
     ['logs:CreateLogStream', 'logs:PutLogEvents'],
@@ -354,10 +372,12 @@ const NETWORK_INTERFACES = [
 
 /** Who may send what to the shared queues and to the bus. */
 export async function eventAccess(osls: Osls) {
-  const { stage, operations, offboardingEvent, checked } = await settings(osls)
-  const { bus, putEventsAccounts } = checked
+  const all = await settings(osls)
+  const { stage, operations, registerEvent, checked } = all
   const rules = [
-    ...Object.keys(operations).map((operation) => `${bus}/${stage}-${operation}`),
+    ...[...Object.keys(operations), RESOLUTION, ...Object.keys(registerRules({ registerEvent }))].map(
+      (name) => `${checked.bus}/${stage}-${name}`,
+    ),
     // Schedules are rules of the account's own bus, which their ARNs leave out.
     ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
   ].map((rule) => arn('events', `rule/${rule}`))
@@ -372,26 +392,7 @@ export async function eventAccess(osls: Osls) {
         }),
         Principal: { Service: 'events.amazonaws.com' },
       }),
-      ...(putEventsAccounts.length > 0 && {
-        EventBusPolicy: {
-          Type: 'AWS::Events::EventBusPolicy',
-          Properties: {
-            EventBusName: ref('EventBus'),
-            StatementId: 'OffboardingEventsOfOtherAccounts',
-            Statement: {
-              ...allow('OffboardingEventsOfOtherAccounts', 'events:PutEvents', arnOf('EventBus'), {
-                'ForAllValues:StringEquals': {
-                  'events:source': offboardingEvent.source,
-                  'events:detail-type': offboardingEvent['detail-type'],
-                },
-              }),
-              Principal: {
-                AWS: putEventsAccounts.map((account) => sub(`arn:\${AWS::Partition}:iam::${account}:root`)),
-              },
-            },
-          },
-        },
-      }),
+      ...acceptOtherAccounts(all),
     },
   }
 }

@@ -3,7 +3,11 @@ module.exports = Object.assign(
   {},
   require('./parameters.ts'),
   require('./resources.ts'),
+  require('./resolution.ts'),
   require('./ledger.ts'),
+  require('./register.ts'),
+  require('./throttling.ts'),
+  require('./kept.ts'),
   require('./alarms.ts'),
   require('./dashboard.ts'),
 )

@@ -5,7 +5,9 @@
  * may have, and no error can be spread into it.
  */
 import type { OperationError } from './error.ts'
+import type { Expected } from './operation.ts'
 import type { Input } from './schema.ts'
+import type { Expectation } from './vendor/rehearse.ts'
 
 /** What a line may hold. There is no field for a token, a secret, a name or a body. */
 export type AuditLine = {
@@ -15,6 +17,8 @@ export type AuditLine = {
     | 'rejected'
     | 'completed'
     | 'planned'
+    | 'resolving'
+    | 'resolved'
     | 'deferred'
     | 'held'
     | 'released'
@@ -23,12 +27,18 @@ export type AuditLine = {
     | 'renewed'
     | 'unrenewable'
     | 'unstored'
+    | 'registered'
+    | 'unregistered'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
   eventId?: string | null
   input?: Input | null
+  /** Whose subscription it is, by the vendor's id. */
+  person?: string
   outcome?: string
+  /** Of a dry run: what a real run would do. */
+  expected?: Expected | undefined
   /** Of a sending that has ended, and how many of its targets ended with each outcome. */
   completionId?: string
   counts?: Record<string, number>
@@ -79,6 +89,13 @@ export const errorFields = ({ kind, scope, hint, upstream, attempts }: Operation
   ...(upstream && { code: upstream.code, requestId: upstream.requestId }),
   hint: hint.en,
   attempts,
+})
+
+/** The part of a line, or of an outcome event, that a dry run fills. */
+export const expectationFields = ({ expected, error, hint }: Expectation) => ({
+  expected,
+  ...(error && { kind: error.kind, scope: error.scope }),
+  ...(hint && { hint: hint.en }),
 })
 
 /** Name and frames of an unexpected error. */

@@ -42,5 +42,8 @@ export const SHARED_FIELDS: Record<string, Text> = {
     en: 'The user who acts, and whose own token is used: open_id.',
     zh: '以其身份并使用其本人令牌的用户：open_id。',
   },
-  tenant_key: { en: 'The tenant, for store apps only.', zh: '租户，仅商店应用需要。' },
+  tenant_key: {
+    en: 'The tenant: store apps need it, self-built apps refuse it.',
+    zh: '租户：商店应用必填，企业自建应用不得填写。',
+  },
 }

@@ -41,6 +41,23 @@ const ISSUES: Record<string, Text> = {
     en: 'selects nothing: name at least one target',
     zh: '未选择任何对象：请至少指定一个目标',
   },
+  no_way_to_find: {
+    en: 'names nobody: give an e-mail address, a mobile, an employee number or an id',
+    zh: '未指明任何人：请提供邮箱、手机号、工号或 id',
+  },
+  email: { en: 'must be an e-mail address', zh: '必须为邮箱地址' },
+  mobile: {
+    en: 'must be a number with its country code, as in +8613800000000; one of mainland China may stand without',
+    zh: '必须为带国家代码的号码，如 +8613800000000；中国大陆号码可省略国家代码',
+  },
+  employee_number: {
+    en: 'may not begin or end with a space, nor hold control characters',
+    zh: '首尾不得为空白，且不得包含控制字符',
+  },
+  other_person: {
+    en: 'must be the person whose subscription the input names',
+    zh: '必须为 input 所指订阅的所属人员',
+  },
   calendar_needs_open_id: { en: 'is required when calendar is true', zh: '当 calendar 为 true 时必填' },
   empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空：参数应放在路径与查询中' },
 }

@@ -1,4 +1,5 @@
 /** The compiled template brought to life on one machine: the bundles of `dist/` behind emulated AWS services. */
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
@@ -48,8 +49,8 @@ export type Stack = {
   readonly secretsManager: SecretsManager
   readonly dynamoDb: DynamoDb
   readonly functions: ReadonlyMap<string, LambdaFunction>
-  /** Variables that point an AWS SDK client at these services. */
-  readonly awsEnv: Record<string, string>
+  /** Variables that point an AWS SDK client at these services, with the token that its Secrets Manager asks for. */
+  readonly awsEnv: Record<string, string> & { AWS_SESSION_TOKEN: string }
   /** Invokes the target of a schedule now. */
   runSchedule(name: string): Promise<unknown>
   /** Resolves when no event is being delivered and every queue with a consumer is empty. */
@@ -75,7 +76,9 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   const queues = await startQueues({ region: REGION, account: ACCOUNT })
   opened.push(queues)
   const wiring = readTemplate(options.template, { queueUrl: queues.queueUrl, region: REGION, account: ACCOUNT })
-  const secretsManager = await startSecretsManager({ region: REGION, secrets: options.secrets ?? {} })
+  // Whatever else runs on this machine may not read the secrets, which can be real ones.
+  const sessionToken = randomBytes(32).toString('base64url')
+  const secretsManager = await startSecretsManager({ region: REGION, secrets: options.secrets ?? {}, sessionToken })
   opened.push(secretsManager)
   const dynamoDb = await startDynamoDb({ tables: wiring.tables })
   opened.push(dynamoDb)
@@ -90,6 +93,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_SESSION_TOKEN: sessionToken,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.url,
     AWS_ENDPOINT_URL_SQS: queues.url,
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,

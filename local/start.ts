@@ -6,6 +6,7 @@ import { follow, sendEvent } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
 import { getExitCode } from '../cli/progress/summary.ts'
 import { LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
+import { keepSessionToken } from '../cli/stack/session.ts'
 import { compileTemplate } from '../infra/compile.ts'
 import { readTemplate } from '../infra/wiring.ts'
 import { createPage } from './page/server.ts'
@@ -72,7 +73,7 @@ function readNumber(options: Options, name: 'speed' | 'port', min: number, max: 
 }
 
 /** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
-const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL']
+const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL', 'DINGTALK_OAPI_BASE_URL']
 
 async function startWith(options: Options, io: Io): Promise<number> {
   const say = (line: string): void => log(io, line)
@@ -98,6 +99,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
         FEISHU_BASE_URL: sandbox.url,
         FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
         DINGTALK_BASE_URL: sandbox.url,
+        DINGTALK_OAPI_BASE_URL: sandbox.url,
         LIMIT_SPEED: String(speed),
       }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
@@ -129,13 +131,14 @@ async function startWith(options: Options, io: Io): Promise<number> {
   const description = () => describeStack(stack, { speed: sandbox ? speed : 1, env })
   const connection = localConnection(description())
   const stopWatching = page.watch(connection)
+  const forgetToken = keepSessionToken(stack.apiUrl, stack.awsEnv.AWS_SESSION_TOKEN)
 
   try {
     let exitCode = 0
     if (!options.once) say(`Watch it, and try the API, at ${stack.apiUrl}`)
     if (sendsEvent) {
       eventId = await sendEvent(connection, detail)
-      say(`Sent event ${eventId} to ${stack.wiring.rules.length} functions.`)
+      say(`Sent event ${eventId} to ${Object.keys(connection.names.operations).length} functions.`)
       const offboardingId = typeof detail.offboardingId === 'string' ? detail.offboardingId : null
       const report = await follow(io, connection, { offboardingId, eventId, signal: stopping.signal })
       io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
@@ -153,6 +156,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     }
     return exitCode
   } finally {
+    forgetToken()
     stopWatching()
     await stack.close()
     await sandbox?.close()

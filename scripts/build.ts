@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { type BuildOptions, build, type Plugin } from 'esbuild'
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
 import { runCommand } from '../cli/command.ts'
 
 const HELP = `Bundles each function to dist/, with what it loads. The commands that need the bundles do so themselves.
@@ -32,6 +32,20 @@ const MODULES: Record<string, string> = {
 /** 0.2: files that the agent names and never reaches: HTTP/2, which lib/request.ts turns off; fetch; the parser without SIMD. */
 const UNREACHED = /\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/
 
+/** Of a function its handler alone: what documents and commands read of it is not deployed. */
+const handlerOnly: Plugin = {
+  name: 'handler-only',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /functions\/[\w-]+\.ts$/ }, ({ path, kind }) =>
+      kind === 'entry-point' ? { path, namespace: 'function' } : undefined,
+    )
+    onLoad({ filter: /./, namespace: 'function' }, ({ path }) => ({
+      contents: `export { handler } from ${JSON.stringify(path)}`,
+      resolveDir: root,
+    }))
+  },
+}
+
 const slim: Plugin = {
   name: 'slim',
   setup({ onResolve, onLoad }) {
@@ -51,6 +65,8 @@ export const bundle: BuildOptions = {
   format: 'esm',
   outExtension: { '.js': '.mjs' },
   target: 'node24',
+  // Chinese texts take 7 KB less than as escapes.
+  charset: 'utf8',
   // 1.3: ES modules where a package has them, of which esbuild drops what is not used.
   mainFields: ['module', 'main'],
   // 0.5: what is imported when first needed, queue and bus, in a file of its own.
@@ -63,7 +79,7 @@ export const bundle: BuildOptions = {
     // Of the User-Agent.
     PACKAGE_VERSION: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
   },
-  plugins: [slim],
+  plugins: [handlerOnly, slim],
   sourcemap: true,
   // Frames need names and lines, not the text of the sources.
   sourcesContent: false,
@@ -75,16 +91,25 @@ export const bundle: BuildOptions = {
 /** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and the files that it loads; `inject` goes first. */
 export async function bundleAll(entryPoints: string[], outdir: string, inject: string[] = []): Promise<void> {
   await Promise.all(
-    entryPoints.map((entry) =>
-      build({
+    entryPoints.map(async (entry) => {
+      const { metafile } = await build({
         ...bundle,
         inject,
         absWorkingDir: root,
         entryPoints: [{ in: entry, out: 'index' }],
         outdir: path.join(outdir, path.basename(entry).replace(/\.m?[jt]s$/, '')),
-      }),
-    ),
+        metafile: true,
+      })
+      for (const file of listUnloaded(metafile)) for (const end of ['', '.map']) rmSync(`${root}${file}${end}`)
+    }),
   )
+}
+
+/** The files that esbuild makes for an `import()` in code that it then drops as unused. */
+function listUnloaded({ outputs }: Metafile): string[] {
+  const loaded = new Set(Object.keys(outputs).filter((file) => path.basename(file) === 'index.mjs'))
+  for (const file of loaded) for (const { path } of outputs[file]?.imports ?? []) loaded.add(path)
+  return Object.keys(outputs).filter((file) => !file.endsWith('.map') && !loaded.has(file))
 }
 
 /** Every file in `functions/` is one function; its name is the function's. */

@@ -1,4 +1,4 @@
-/** The Python tools of requirements-dev.txt, installed into `.venv`. */
+/** Python tools, each list of requirements installed into an environment of its own. */
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -6,29 +6,38 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 
 const root = path.join(import.meta.dirname, '..')
-const venv = path.join(root, '.venv')
-const bin = path.join(venv, process.platform === 'win32' ? 'Scripts' : 'bin')
 const run = promisify(execFile)
 
+/** Only files whose checksum is in the requirements; wheels, because an archive of sources would run what builds it. */
+const LOCKED = ['--quiet', '--no-deps', '--require-hashes', '--only-binary', ':all:']
+
+type Environment = { folder: string; file: string }
+const TOOLS: Environment = { folder: '.venv', file: 'requirements-dev.txt' }
+/** The template scanner, whose pins are not those of the other tools. */
+export const SCANNER: Environment = { folder: '.venv-scan', file: 'requirements-scan.txt' }
+
 /** A tool of the environment, for instance `python`. */
-export const venvTool = (name: string) => path.join(bin, name)
+export const venvTool = (name: string, { folder } = TOOLS) =>
+  path.join(root, folder, process.platform === 'win32' ? 'Scripts' : 'bin', name)
 
 /**
- * Makes `.venv`, or makes it anew when requirements-dev.txt has changed.
+ * Makes the environment, or makes it anew when its requirements have changed.
  * Throws, with what to install, where there is no Python that can.
  */
-export async function preparePython(): Promise<void> {
-  const requirements = path.join(root, 'requirements-dev.txt')
+export async function preparePython(environment = TOOLS): Promise<void> {
+  const venv = path.join(root, environment.folder)
+  const requirements = path.join(root, environment.file)
   const made = markOf(venv, requirements)
   if (made.isCurrent()) return
   const python = findPython()
   rmSync(venv, { recursive: true, force: true })
   try {
     await run(python, ['-m', 'venv', venv])
-    await run(venvTool('python'), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--requirement', requirements])
+    const install = ['install', ...LOCKED, '--no-compile', '--requirement', requirements]
+    await run(venvTool('python', environment), ['-m', 'pip', ...install])
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
-    throw new Error(`Python is there, but .venv could not be made.\n${stderr || message}`)
+    throw new Error(`Python is there, but ${environment.folder} could not be made.\n${stderr || message}`)
   }
   made.write()
 }

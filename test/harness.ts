@@ -29,6 +29,8 @@ const VARIABLES = {
   LEDGER_RETENTION_DAYS: '400',
   MAX_TARGETS_PER_EVENT: '2000',
   OPERATIONS: operationNames.join(','),
+  VENDORS: 'feishu,dingtalk',
+  EVENT_SOURCE: 'hr.offboarding',
 }
 
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
@@ -107,11 +109,13 @@ export async function startHarness({
     FEISHU_BASE_URL: sandbox.url,
     FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
     DINGTALK_BASE_URL: sandbox.url,
+    DINGTALK_OAPI_BASE_URL: sandbox.url,
     LIMIT_SPEED: String(speed),
     ...(started && {
       AWS_ENDPOINT_URL_SQS: started.url,
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
       RETRY_QUEUE_URL: started.queueUrl(`${name}-retry`),
+      RESOLUTION_QUEUE_URL: started.queueUrl(`${name}-retry`),
       DEAD_LETTER_QUEUE_URL: started.queueUrl('dead-letter.fifo'),
       STRANDED_QUEUE_URLS: [started.queueUrl('stranded.fifo'), started.queueUrl('stranded')].join(','),
     }),

@@ -1,7 +1,8 @@
 /** Asking a vendor for as long as it takes, from a terminal. */
 import { OperationError } from '../../lib/error.ts'
+import type { Ask } from '../../lib/people/ask.ts'
+import { execute } from '../../lib/vendor/execute.ts'
 import { type Io, log } from '../io.ts'
-import type { Ask } from './vendor-lists.ts'
 
 const CALL_MS = 60_000
 /** What is waited within a call, where Ctrl-C has to wait too. */
@@ -12,12 +13,13 @@ const WAITS = 5
 /** Makes a call and waits as the vendor asks. Stops between calls alone: a token that is being renewed must be stored. */
 export const patient =
   (io: Io, signal: AbortSignal): Ask =>
-  async (once) => {
+  async (question, input) => {
     for (let waits = 0; ; waits++) {
       signal.throwIfAborted()
       const deadlineMs = Date.now() + CALL_MS
       try {
-        return await once({ dryRun: false, remainingMs: () => deadlineMs - Date.now(), patienceMs: PATIENCE_MS })
+        const remainingMs = () => deadlineMs - Date.now()
+        return await execute(question, input, { remainingMs, patienceMs: PATIENCE_MS })
       } catch (error) {
         if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
         const waitMs = error.retryAfterMs ?? 1_000
@@ -31,7 +33,7 @@ export const patient =
 export function paced(io: Io, { perMinute, speed }: { perMinute: number; speed: number }, signal: AbortSignal): Ask {
   const ask = patient(io, signal)
   const endedAtMs: number[] = []
-  return async (once) => {
+  return async (question, input) => {
     const nextAtMs = (endedAtMs.at(-perMinute) ?? 0) + 60_000 / speed
     // A timer may fire a moment early.
     for (let waitMs = nextAtMs - Date.now(); waitMs > 0; waitMs = nextAtMs - Date.now()) {
@@ -42,7 +44,7 @@ export function paced(io: Io, { perMinute, speed }: { perMinute: number; speed: 
       await io.sleep(waitMs, signal)
     }
     try {
-      return await ask(once)
+      return await ask(question, input)
     } finally {
       endedAtMs.push(Date.now())
     }

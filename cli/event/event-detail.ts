@@ -2,7 +2,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFile } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
-import type { EventPart } from '../../lib/operation-docs.ts'
 import { issuesOf, printable } from '../../lib/schema.ts'
 import { UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
@@ -19,20 +18,6 @@ export function fileOf(option: string, name = 'file') {
   if (file === undefined) throw new UsageError(`--${name} must be TOKEN:TYPE, as in doxcnXXXX:docx`)
   return file
 }
-
-/** The event's detail that asks for all that its parts ask for: lists are joined, of anything else the last counts. */
-export function mergeParts(parts: EventPart[]): EventPart {
-  const whole: EventPart = {}
-  for (const [field, value] of parts.flatMap(Object.entries)) {
-    const known = whole[field]
-    if (Array.isArray(known) && Array.isArray(value)) whole[field] = [...known, ...value]
-    else whole[field] = isPart(known) && isPart(value) ? mergeParts([known, value]) : value
-  }
-  return whole
-}
-
-const isPart = (value: unknown): value is EventPart =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Lists every wrong field on standard error, then throws `UsageError`. */
 export function assertEvent(detail: unknown, source: string, io: Io): void {

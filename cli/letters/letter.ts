@@ -1,7 +1,8 @@
 /** A letter: a message that was set aside, read as what it is, why it was, and what sending it again means. */
 import type { Message } from '@aws-sdk/client-sqs'
 import * as v from 'valibot'
-import { bucketOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
+import { groupOf, type WorkItem, workItem } from '../../lib/handlers/work-item.ts'
+import { LEAVING, leaving } from '../../lib/leaving-event.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { type Input, issuesOf, printable } from '../../lib/schema.ts'
@@ -35,7 +36,7 @@ type BusEvent = { id?: unknown; source?: unknown; 'detail-type'?: unknown; detai
 /** What sending a letter again comes to, or why it cannot be. Letters that hold the same event have the same `key`. */
 export type Redrive =
   | { queue: string; item: WorkItem; group: string }
-  | { event: { detail: unknown; key: string } }
+  | { event: { type: string; detail: unknown; key: string } }
   | { refused: string }
 
 /** SQS deletes after so long, which is what the template asks for. */
@@ -91,7 +92,7 @@ function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 're
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
     hint: isSchedule(contentOf(message))
-      ? 'A scheduled run did not start. Fix the cause, then discard this: the next run does its work.'
+      ? 'A scheduled run did not start, or failed. Fix the cause, then discard this: the next run does its work.'
       : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }
@@ -131,6 +132,12 @@ export function contentOf(message: Message): Content {
   return { text: body }
 }
 
+/** The events of the stack, by their type. */
+const SCHEMAS = new Map<string, v.GenericSchema>([
+  [OFFBOARDING, offboarding],
+  [LEAVING, leaving],
+])
+
 /** What sending it again comes to. */
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
   const content = contentOf(message)
@@ -143,14 +150,15 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
     const issues = issuesOf(schema, content.item)
     if (issues.length > 0) return { refused: `is no valid item: ${issues.map(([field, { en }]) => `${field} ${en}`)}` }
     const item = v.parse(schema, content.item)
-    return { queue, item, group: bucketOf(operation, item.input) }
+    return { queue, item, group: groupOf(operation, item) }
   }
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event
-  if (source !== names.source || type !== OFFBOARDING) return { refused: 'is no offboarding event of this stack' }
-  if (issuesOf(offboarding, detail).length > 0)
+  const schema = SCHEMAS.get(text(type) ?? '')
+  if (source !== names.source || !schema) return { refused: 'is no offboarding event of this stack' }
+  if (issuesOf(schema, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }
-  return { event: { detail, key: JSON.stringify([id, detail]) } }
+  return { event: { type: String(type), detail, key: JSON.stringify([id, detail]) } }
 }
 
 function parsed(body: string): unknown {

@@ -152,7 +152,8 @@ async function* send(
       signal.throwIfAborted()
       for (const { queue } of same) queue.assertHeld()
       try {
-        await sendEvent(connection, same[0]?.way.event.detail)
+        const [one] = same
+        if (one) await sendEvent(connection, one.way.event.detail, one.way.event.type)
       } catch (error) {
         if (!(error instanceof CommandError)) throw error
         for (const { letter } of same) failures.add(letter, `could not be sent: ${error.message}`)

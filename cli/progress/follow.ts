@@ -1,5 +1,6 @@
 /** Sends an offboarding event, follows what becomes of it, and says how it ended. */
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+import { limitOf } from '../../lib/handlers/work-item.ts'
 import { readRecords } from '../../lib/ledger/records.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
 import { CommandError, failed } from '../command.ts'
@@ -7,6 +8,7 @@ import type { Io } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
 import { Progress } from './progress.ts'
+import { isUnresolved } from './rows.ts'
 import { type Report, summarize } from './summary.ts'
 import { loadOperations, readWaits } from './waits.ts'
 
@@ -18,11 +20,15 @@ const UNKNOWN_MS = 30_000
 const POLL_MS = { local: { least: 250, perTarget: 1 }, deployed: { least: 5_000, perTarget: 10 } }
 
 /** Puts the event on the stack's bus; returns the event's id. */
-export async function sendEvent({ names, settings }: Connection, detail: unknown): Promise<string> {
+export async function sendEvent(
+  { names, settings }: Connection,
+  detail: unknown,
+  type: string = OFFBOARDING,
+): Promise<string> {
   const entry = {
     EventBusName: names.bus,
     Source: names.source,
-    DetailType: OFFBOARDING,
+    DetailType: type,
     Detail: JSON.stringify(detail),
   }
   const client = new EventBridgeClient(settings('eventbridge'))
@@ -55,19 +61,24 @@ export async function follow(
   const where = connection.isLocal ? 'local' : 'deployed'
   const operations = await loadOperations(connection)
   const names = [...operations.keys()]
-  const paces = Object.fromEntries([...operations].map(([name, { pace }]) => [name, pace]))
-  const progress = new Progress(io.stderr, { paces, speed: connection.speed })
+  const paceOf = (name: string, dryRun: boolean) => {
+    const operation = operations.get(name)
+    return operation && limitOf(operation, { dryRun }).pace
+  }
+  const progress = new Progress(io.stderr, { paceOf, speed: connection.speed })
   const read = async (history: boolean) => {
     const records = await readRecords(offboardingId, { history })
     return { records, report: summarize(offboardingId ?? '-', records, { operations: names, eventId, dryRun }) }
   }
-  const startedAtMs = Date.now()
+  // From when there is something to plan.
+  let startedAtMs = Date.now()
   try {
     for (;;) {
       const { records, report } = await read(false)
       if (report) progress.show(report, await readWaits(records, report, operations, connection.speed))
       const unplanned = report?.unplanned ?? names
       const isOpen = report?.rows.some(({ outcome }) => outcome === 'open')
+      if (report?.rows.some(isUnresolved)) startedAtMs = Date.now()
       if (report && unplanned.length === 0 && !isOpen) return (await read(true)).report ?? report
       const waitedMs = Date.now() - startedAtMs
       if (!report && eventId === undefined && waitedMs > UNKNOWN_MS)

@@ -2,11 +2,21 @@
 import type { Io } from '../io.ts'
 import { formatTime } from '../table.ts'
 import { formatHold, type Wait } from './hold.ts'
-import { CHECK_ID, formatCounts, formatTarget, groupByOperation, isGone, needsOperator, type Row } from './rows.ts'
-import type { Report } from './summary.ts'
+import {
+  CHECK_ID,
+  formatCounts,
+  formatOutcome,
+  formatTarget,
+  groupByOperation,
+  isGone,
+  isUnresolved,
+  needsOperator,
+  type Row,
+} from './rows.ts'
+import { formatPerson, type Report } from './summary.ts'
 
-/** The vendor's limit by operation, as in `Operation.pace`. */
-export type Paces = Record<string, { perSecond?: number; perMinute?: number }>
+/** The vendor's limit on what an operation calls, in real runs or in dry runs; undefined for an operation that is not known. */
+export type PaceOf = (operation: string, isDryRun: boolean) => { perSecond?: number; perMinute?: number } | undefined
 
 /** By operation, the wait of its open items. */
 type Waits = ReadonlyMap<string, Wait>
@@ -14,14 +24,14 @@ type Waits = ReadonlyMap<string, Wait>
 /** Live progress on `stream`: a bar that is redrawn where the stream is a terminal, else a line for each thing. */
 export class Progress {
   readonly #stream: Io['stderr']
-  readonly #paces: Paces
+  readonly #paceOf: PaceOf
   readonly #speed: number
   /** What lines were written about. */
   readonly #logged = new Set<string>()
 
-  constructor(stream: Io['stderr'], { paces, speed }: { paces: Paces; speed: number }) {
+  constructor(stream: Io['stderr'], { paceOf, speed }: { paceOf: PaceOf; speed: number }) {
     this.#stream = stream
-    this.#paces = paces
+    this.#paceOf = paceOf
     this.#speed = speed
   }
 
@@ -39,7 +49,7 @@ export class Progress {
     const text = [
       `[${'█'.repeat(filled).padEnd(12, '·')}] ${ended.length}/${rows.length}`,
       formatCounts(ended.filter(needsOperator)),
-      open.size > 0 ? `about ${formatDuration(isDryRun ? 0 : this.#leftMs(open, waits))} left` : '',
+      open.size > 0 ? `about ${formatDuration(this.#leftMs(open, waits, isDryRun))} left` : '',
       ...[...waits].map(
         ([operation, { untilMs, hold }]) =>
           `${hold ? `held (${hold.kind})` : 'waits'} until ${formatClock(untilMs)}: ${operation}`,
@@ -56,10 +66,10 @@ export class Progress {
   }
 
   /** From the vendors' limits alone: operations go on side by side, each a limit's worth of items in each window. */
-  #leftMs(open: Map<string, number>, waits: Waits): number {
+  #leftMs(open: Map<string, number>, waits: Waits, isDryRun: boolean): number {
     const each = [...open].map(([operation, items]) => {
       const { perSecond = Number.POSITIVE_INFINITY, perMinute = Number.POSITIVE_INFINITY } =
-        this.#paces[operation] ?? {}
+        this.#paceOf(operation, isDryRun) ?? {}
       const waitMs = Math.max(0, (waits.get(operation)?.untilMs ?? 0) - Date.now())
       const windowsMs = Math.max((items / perSecond) * 1_000, Math.floor((items - 1) / perMinute) * 60_000)
       return waitMs + windowsMs / this.#speed
@@ -75,10 +85,20 @@ export class Progress {
 }
 
 /** What was planned, what has ended, and what waits until when: each line with what it is about. */
-function linesOf({ rows, unplanned }: Report, waits: Waits): [subject: string, line: string][] {
+function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: string, line: string][] {
   const planned = groupByOperation(rows).filter(([operation]) => !unplanned.includes(operation))
   const open = countOpen(rows)
   return [
+    ...people.map((person): [string, string] => {
+      const line = formatPerson(person)
+      return [line, `${person.state === 'found' ? 'found     ' : 'not found '} ${line}`]
+    }),
+    ...rows
+      .filter(isUnresolved)
+      .map(({ eventId, kind, code, hint }): [string, string] => [
+        `resolving ${eventId} ${kind} ${code}`,
+        `resolving  the leaver${kind ? `: ${[kind, code].filter(Boolean).join(' ')}: ${hint}` : ''}`,
+      ]),
     ...planned.map(([operation, some]): [string, string] => [
       `planned ${operation}`,
       `planned    ${operation}: ${formatItems(some.length)}`,
@@ -87,7 +107,7 @@ function linesOf({ rows, unplanned }: Report, waits: Waits): [subject: string, l
       .filter(({ outcome }) => outcome !== 'open')
       .map((row): [string, string] => {
         const subject = row.operation === null ? 'the event' : `${row.operation} ${formatTarget(row)}`
-        return [subject, `${row.outcome.padEnd(10)} ${subject}${isGone(row) ? `: ${CHECK_ID.en}` : ''}`]
+        return [subject, `${formatOutcome(row).padEnd(10)} ${subject}${isGone(row) ? `: ${CHECK_ID.en}` : ''}`]
       }),
     ...[...waits].flatMap(([operation, { hold }]): [string, string][] =>
       hold

@@ -3,16 +3,19 @@ import { formatCsv } from '../csv.ts'
 import { formatTable, formatTime } from '../table.ts'
 import { formatHold, type Wait } from './hold.ts'
 import {
+  countExpected,
   countOutcomes,
   type Entry,
   formatCounts,
+  formatOutcome,
   formatTarget,
   groupByOperation,
+  hasReason,
   isGone,
-  needsOperator,
+  isUnresolved,
   type Row,
 } from './rows.ts'
-import type { Report } from './summary.ts'
+import { formatPerson, type Report } from './summary.ts'
 
 /** A report, and those of its rows that are to be shown. */
 type Format = (report: Report, shown: Row[]) => string
@@ -28,7 +31,7 @@ function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
       return [
         operation ?? '-',
         formatTarget(row),
-        outcome === 'open' && kind ? `open (${kind})` : outcome,
+        outcome === 'open' && kind ? `open (${kind})` : formatOutcome(row),
         code ?? '-',
         formatTime(time),
         requestId ?? '-',
@@ -40,7 +43,7 @@ function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
 
 /** `parked 2026-11-27T10:00:00Z, changed 2026-11-27T11:00:00Z` */
 const formatHistory = (history: Entry[]): string =>
-  history.map(({ outcome, time }) => `${outcome} ${formatTime(time)}`).join(', ')
+  history.map((entry) => `${formatOutcome(entry)} ${formatTime(entry.time)}`).join(', ')
 
 /** `39 targets: 37 changed, 1 parked`; what is gone; what an operation has not planned; dry runs that are not shown. */
 function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
@@ -49,7 +52,11 @@ function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
   const known = formatCounts(rows.filter((row) => !isGone(row)))
   return [
     `${targets}${isDryRun ? ' of a dry run' : ''}${known || gone === 0 ? `: ${known || 'none'}` : ''}`,
-    ...(gone > 0 ? [`${gone} gone: unknown to the vendor, check ${gone === 1 ? 'the id' : 'the ids'}`] : []),
+    ...(gone > 0
+      ? [
+          `${gone} ${isDryRun ? 'would be gone' : 'gone'}: unknown to the vendor, check ${gone === 1 ? 'the id' : 'the ids'}`,
+        ]
+      : []),
     ...(unplanned.length > 0 ? [`Not planned yet: ${unplanned.join(', ')}`] : []),
     ...(hasDryRuns ? ['Its dry runs: --dry-run'] : []),
   ].join('. ')
@@ -82,18 +89,20 @@ const formatText: Format = (report, shown) => {
     '',
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
+    ...report.people.map(formatPerson),
     ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
-    ...shown.filter(isToCheck).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
+    ...shown.filter(hasReason).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
   ].join('\n')
 }
 
-const isToCheck = (row: Row): boolean => needsOperator(row) || isGone(row)
-
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
-const formatSubject = (row: Row): string => `${row.outcome}: ${row.operation ?? 'event'} ${formatTarget(row)}`
+const formatSubject = (row: Row): string =>
+  isUnresolved(row)
+    ? 'open: the leaver is being found'
+    : `${formatOutcome(row)}: ${row.operation ?? 'event'} ${formatTarget(row)}`
 const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
-const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits }, targets) => {
+const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits, people }, targets) => {
   const { open: _, gone: __, ...counts } = countOutcomes(rows)
   const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
   const only = (outcome: string) =>
@@ -105,6 +114,7 @@ const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits },
       offboardingId,
       isDryRun,
       counts,
+      ...(isDryRun && { expected: countExpected(rows) }),
       operations: Object.fromEntries(operations),
       gone: only('gone'),
       notFinished: only('open'),
@@ -116,6 +126,7 @@ const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits },
             : [[operation, { since: new Date(sinceMs), nextTryAt: new Date(untilMs), ...why }]],
         ),
       ),
+      people,
       targets,
     },
     null,
@@ -134,6 +145,7 @@ const CSV_HEAD = [
   'time',
   'hint',
   'history',
+  'expected',
 ]
 
 const formatSpreadsheet: Format = ({ offboardingId, waits }, shown) =>
@@ -150,6 +162,7 @@ const formatSpreadsheet: Format = ({ offboardingId, waits }, shown) =>
       row.time,
       row.hint ?? (row.outcome === 'open' ? formatWaiting(waits?.get(row.operation ?? '')) : ''),
       formatHistory(row.history),
+      row.expected ?? '',
     ]),
   ]).trimEnd()
 
@@ -159,8 +172,9 @@ const formatMarkdown: Format = (report, shown) => {
   const line = (cells: string[]) => `| ${cells.map(plain).join(' | ')} |`
   const list = [
     ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
+    ...report.people.map((person) => `- ${plain(formatPerson(person))}`),
     ...holdsOf(report).map(({ subject, reason }) => `- **${plain(subject)}** ${plain(reason)}`),
-    ...shown.filter(isToCheck).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
+    ...shown.filter(hasReason).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
   ]
   const { head, rows } = tableOf(shown)
   return [

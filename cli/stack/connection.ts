@@ -4,6 +4,7 @@ import type { Wiring } from '../../infra/wiring.ts'
 import { CommandError, UsageError } from '../command.ts'
 import type { Io } from '../io.ts'
 import { compileStage, type DeploymentOptions, deploymentOptions } from './deployment.ts'
+import { readSessionToken } from './session.ts'
 
 /** The options that name a stack. */
 export const connectionOptions = () => [
@@ -55,7 +56,7 @@ type ClientSettings = {
   region: string
   maxAttempts: number
   endpoint?: string
-  credentials?: { accessKeyId: string; secretAccessKey: string }
+  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
 }
 
 const MAX_ATTEMPTS = 6
@@ -64,7 +65,8 @@ const MAX_ATTEMPTS = 6
 export async function connect(io: Io, { local, ...deployment }: ConnectionOptions): Promise<Connection> {
   if (deployment.stage === undefined) {
     if (deployment.region ?? deployment.param) throw new UsageError('--region and --param need --stage')
-    return localConnection(await readDescription(local ?? LOCAL_URL))
+    const url = local ?? LOCAL_URL
+    return localConnection(await readDescription(url), readSessionToken(url))
   }
   const { region, wiring } = await compileStage(io, deployment)
   return {
@@ -89,6 +91,7 @@ export function useConnection({ variables, region, settings }: Connection): void
     process.env.AWS_ENDPOINT_URL_DYNAMODB = settings('dynamodb').endpoint
     process.env.AWS_ACCESS_KEY_ID = credentials.accessKeyId
     process.env.AWS_SECRET_ACCESS_KEY = credentials.secretAccessKey
+    if (credentials.sessionToken) process.env.AWS_SESSION_TOKEN = credentials.sessionToken
   }
   Object.assign(process.env, variables, { AWS_REGION: region })
 }
@@ -101,7 +104,10 @@ export function commandLine(words: string[], { stage, region, param = [], local 
   return `npx offboarding ${quoted.join(' ')}`
 }
 
-export const localConnection = ({ names, region, endpoints, variables, speed }: StackDescription): Connection => ({
+export const localConnection = (
+  { names, region, endpoints, variables, speed }: StackDescription,
+  sessionToken?: string,
+): Connection => ({
   names,
   region,
   variables,
@@ -111,7 +117,7 @@ export const localConnection = ({ names, region, endpoints, variables, speed }: 
     region,
     endpoint: endpoints[service],
     maxAttempts: MAX_ATTEMPTS,
-    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local', ...(sessionToken && { sessionToken }) },
   }),
 })
 

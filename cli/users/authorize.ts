@@ -4,7 +4,8 @@ import { Command, Option } from 'commander'
 import * as v from 'valibot'
 import { OperationError, type Text } from '../../lib/error.ts'
 import { clear } from '../../lib/ledger/renewals.ts'
-import { openId as openIdSchema, printable } from '../../lib/schema.ts'
+import { quote } from '../../lib/redact.ts'
+import { openId as openIdSchema } from '../../lib/schema.ts'
 import { isRenewable, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, UsageError, vendorId, wholeNumber, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
@@ -187,7 +188,7 @@ function codeOf({ query }: Redirect, { codeParameter }: Consent): string {
   const error = query.get('error')
   if (error === 'access_denied') throw refused({ en: 'The user declined to grant access.', zh: '用户拒绝了授权。' })
   if (error !== null) {
-    const reason = printable(error)
+    const reason = quote(error)
     throw refused({ en: `The vendor ended the consent: ${reason}.`, zh: `厂商终止了授权:${reason}。` })
   }
   const code = query.get(codeParameter)
@@ -207,8 +208,8 @@ const wrongPerson = (wanted: string, found: string): OperationError =>
   new OperationError(
     'forbidden',
     {
-      en: `Access was granted by ${printable(found)}, not by ${wanted}.`,
-      zh: `授权的用户为 ${printable(found)},而非 ${wanted}。`,
+      en: `Access was granted by ${quote(found)}, not by ${wanted}.`,
+      zh: `授权的用户为 ${quote(found)},而非 ${wanted}。`,
     },
     {
       hint: {

@@ -1,7 +1,8 @@
-/** EventBridge: outcome events. */
+/** EventBridge: outcome events, and what is sent on. */
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
 import type { Kind, Scope } from '../error.ts'
+import type { Expected } from '../operation.ts'
 import type { Input } from '../schema.ts'
 import { sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
@@ -13,10 +14,14 @@ const getClient = () => {
   return client
 }
 
-const DETAIL_TYPES = {
+/** `source` and `detail-type` of all that is published. A role allows no other (infra/bus-access.ts). */
+export const OUTCOME_SOURCE = 'subscription-offboarding'
+export const OUTCOME_TYPES = {
   finished: 'Subscription Offboarding Finished',
   parked: 'Subscription Offboarding Parked',
   rejected: 'Subscription Offboarding Rejected',
+  completed: 'Subscription Offboarding Completed',
+  held: 'Subscription Offboarding Held',
 } as const
 
 /** `detail` of an outcome event. What could not be read from a bad event or item is null. */
@@ -25,6 +30,8 @@ export type OutcomeDetail = {
   operation: string | null
   input: Input | null
   outcome: 'changed' | 'unchanged' | 'gone' | 'planned' | 'parked' | 'rejected'
+  /** Of `planned`: what a real run would do. The fields below say why. */
+  expected?: Expected | undefined
   kind?: Kind | undefined
   scope?: Scope | undefined
   code?: string | null | undefined
@@ -41,14 +48,14 @@ export const publish = (details: OutcomeDetail[]): Promise<void> =>
   putEvents(
     details.map((detail) => ({
       DetailType:
-        DETAIL_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
+        OUTCOME_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
       detail,
     })),
   )
 
 /** Publishes that a sending has ended; throws when it was refused to the end. */
 export const publishCompletion = (detail: { completionId: string }): Promise<void> =>
-  putEvents([{ DetailType: 'Subscription Offboarding Completed', detail }])
+  putEvents([{ DetailType: OUTCOME_TYPES.completed, detail }])
 
 /** `detail` of a `Held` event: why nothing of a bucket is sent, and since when. Times in ISO 8601. */
 export type HeldDetail = {
@@ -66,21 +73,43 @@ export type HeldDetail = {
 
 /** Publishes that a bucket is held; throws when it was refused to the end. */
 export const publishHeld = (detail: HeldDetail): Promise<void> =>
-  putEvents([{ DetailType: 'Subscription Offboarding Held', detail }])
+  putEvents([{ DetailType: OUTCOME_TYPES.held, detail }])
 
 async function putEvents(events: { DetailType: string; detail: object }[]): Promise<void> {
-  if (events.length === 0) return
+  if (events.length > 0) await putEntries(events, OUTCOME_SOURCE)
+}
+
+/**
+ * Puts events on the bus as their sender does, with the source `EVENT_SOURCE`; returns their ids in order. Throws when one was refused
+ * to the end: those before it are sent.
+ */
+export async function putOnBus(DetailType: string, details: object[]): Promise<string[]> {
+  const source = environment('EVENT_SOURCE')
+  const ids: string[] = []
+  // One at a time: together they could be larger than one request may be.
+  for (const detail of details) ids.push(...(await putEntries([{ DetailType, detail }], source)))
+  return ids
+}
+
+/** Returns the events' ids, in order. */
+async function putEntries(events: { DetailType: string; detail: object }[], Source: string): Promise<string[]> {
   const EventBusName = environment('EVENT_BUS_NAME')
+  const ids = new Map<object, string>()
   await sendBatchWithRetry(events, async (left) => {
     const command = new PutEventsCommand({
       Entries: left.map(({ DetailType, detail }) => ({
         EventBusName,
-        Source: 'subscription-offboarding',
+        Source,
         DetailType,
         Detail: JSON.stringify(detail),
       })),
     })
     const { Entries = [] } = await getClient().send(command, callOptions(TIMEOUT_MS))
-    return left.flatMap((_, index) => (Entries[index]?.EventId ? [] : [index]))
+    return left.flatMap((event, index) => {
+      const id = Entries[index]?.EventId
+      if (id) ids.set(event, id)
+      return id ? [] : [index]
+    })
   })
+  return events.map((event) => ids.get(event) ?? '')
 }

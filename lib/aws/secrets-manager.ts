@@ -31,7 +31,7 @@ const cache = new Map<string, { schema: object; secret: Promise<unknown>; readAt
 export const secretText = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
 
 /**
- * Reads the secret `id` and hands its value to `use`. The value is cached for five minutes. When `use` ends as
+ * Reads the app's secret `id` and hands its value to `use`. The value is cached for five minutes. When `use` ends as
  * `misconfigured` on a cached secret, the secret is read again, once: a rotated credential takes effect without a deploy.
  * A secret that is missing, unreadable, not JSON or of another shape is `misconfigured`, naming the id and the field,
  * never a value.
@@ -53,7 +53,7 @@ export async function withSecret<Secret, Result>(
 
 /** Reads once for all who ask meanwhile; a read that failed is forgotten. */
 function read<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>): Promise<Secret> {
-  const secret = fetchSecret(id).then((text) => parseSecret(id, schema, text))
+  const secret = fetchSecret(id).then((text) => parseSecret(id, schema, text, { isApp: true }))
   const entry = { schema, secret, readAtMs: Date.now() }
   cache.set(id, entry)
   secret.catch(() => cache.get(id) === entry && cache.delete(id))
@@ -154,8 +154,13 @@ export async function tagSecret(id: string, tags: Record<string, string>): Promi
   }
 }
 
-/** The text as JSON of the schema's shape. */
-export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>, text: string): Secret {
+/** The text as JSON of the schema's shape, its secrets known to redaction. `isApp`: they are an app's. */
+export function parseSecret<Secret>(
+  id: string,
+  schema: v.GenericSchema<unknown, Secret>,
+  text: string,
+  { isApp = false } = {},
+): Secret {
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -164,7 +169,7 @@ export function parseSecret<Secret>(id: string, schema: v.GenericSchema<unknown,
   }
   const result = v.safeParse(schema, json)
   if (result.success) {
-    registerSecrets(result.output as object)
+    registerSecrets(result.output as object, { isApp })
     return result.output
   }
   const field = v.getDotPath(result.issues[0])

@@ -19,8 +19,11 @@ export const getClient = () => {
   return client
 }
 
-/** The queues of a function, by the variables that name them: FIFO for untried items, standard for those that stepped aside. */
-export type OwnQueue = 'WORK_QUEUE_URL' | 'RETRY_QUEUE_URL'
+/**
+ * The queues of a function, by the variables that name them: of an operation FIFO for untried items, standard for those that stepped
+ * aside; of the resolution its standard queue.
+ */
+export type OwnQueue = 'WORK_QUEUE_URL' | 'RETRY_QUEUE_URL' | 'RESOLUTION_QUEUE_URL'
 
 /** `group` is the rate-limit bucket; a message whose `deduplicationId` was seen within five minutes adds nothing. */
 export type Message = { body: string; group: string; deduplicationId: string }
@@ -35,6 +38,9 @@ export const sendWork = (messages: Message[]): Promise<void> =>
       MessageDeduplicationId: deduplicationId,
     })),
   )
+
+/** Sends an event to be resolved; throws like `sendWork`. */
+export const sendLeaving = (body: string): Promise<void> => sendAll('RESOLUTION_QUEUE_URL', [{ MessageBody: body }])
 
 /** SQS's longest delay of a message. */
 const MAX_DELAY_MS = 15 * 60_000

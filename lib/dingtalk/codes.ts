@@ -68,6 +68,10 @@ const banned: Meaning = {
 const itemGone: Meaning = {
   kind: 'not_found',
   means: { en: 'the calendar, or what it names, does not exist', zh: '日历或其中的对象不存在' },
+  unregistered: {
+    en: 'The register has never seen this calendar: check its id and the unionId.',
+    zh: '登记表中从未有过该日历：请检查日历 ID 与 unionId。',
+  },
 }
 
 const invalidParameter: Meaning = {

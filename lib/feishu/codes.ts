@@ -89,7 +89,7 @@ export const feishuCodes: CodeTable = {
 
 const limited = (en: string, zh: string): Meaning => ({ kind: 'rate_limited', means: { en, zh } })
 
-/** All calendar calls. Sources: the contract pages named in the function files and in `cli/discovery/vendor-lists.ts`. */
+/** All calendar calls. Sources: the contract pages named in the function files and in `lib/people/vendor-lists.ts`. */
 export const feishuCalendarCodes: CodeTable = {
   190002: {
     kind: 'invalid_request',
@@ -151,6 +151,10 @@ export const feishuDocumentCodes: CodeTable = {
     hint: {
       en: "Check the token; one out of a /wiki/ URL is the wiki node's, not the document's. If it is right, nothing is left to stop.",
       zh: '请检查 token：/wiki/ 网址中的是知识库节点的 token，而非文档的。若 token 无误，则已没有需要停止的订阅。',
+    },
+    unregistered: {
+      en: 'The register has never seen this document: check the token.',
+      zh: '登记表中从未有过该文档：请检查 token。',
     },
   },
   1069605: { outcome: 'unchanged', means: { en: 'the document was not subscribed', zh: '没有订阅该文档' } },

@@ -33,11 +33,33 @@ type StoreApp = Extract<App, { type: 'store' }>
 const withApp = <Result>(use: (app: App) => Promise<Result>) =>
   withSecret(environment('FEISHU_APP_SECRET_ID'), appSecret, use)
 
-/** A token for the identity: the stored token of its user, or the app's token for its tenant. */
-export const feishuCredential = (identity: Identity, budget: TokenBudget): Promise<Credential> =>
-  identity.as === 'tenant'
+/**
+ * A token for the identity: the stored token of its user, or the app's token for its tenant. A tenant that is named to a
+ * self-built app, which has one, is an `invalid_request`: the vendor would be asked all the same, beyond the pace of its tenant,
+ * as each name has a bucket of its own.
+ */
+export async function feishuCredential(identity: Identity, budget: TokenBudget): Promise<Credential> {
+  if (identity.tenantKey !== undefined) await withApp(async (app) => app.type === 'self_built' && refuseTenant())
+  return identity.as === 'tenant'
     ? tenantCredential(identity, budget)
     : userCredential(feishuUser(identity.userId ?? ''), budget)
+}
+
+function refuseTenant(): never {
+  throw new OperationError(
+    'invalid_request',
+    {
+      en: 'tenant_key is for store apps; this app is self-built.',
+      zh: 'tenant_key 仅用于商店应用，当前应用为企业自建应用。',
+    },
+    {
+      hint: {
+        en: 'Leave tenant_key out (in an event: feishu.tenantKey) and send it again.',
+        zh: '请去掉 tenant_key（事件中为 feishu.tenantKey）后重新发送。',
+      },
+    },
+  )
+}
 
 /** The command that has this user grant access. */
 export const authorizeFeishuUser = (openId: string) => `npm run authorize -- --vendor feishu --open-id ${openId}`

@@ -1,28 +1,16 @@
 /** The EventBridge trigger: turns one leaver into work items. Nothing slow happens here. */
-import type { EventBridgeEvent } from 'aws-lambda'
 import { audit, errorFields, framesOf } from '../audit.ts'
-import { publish } from '../aws/eventbridge.ts'
-import { bodyOf, type Message, sendDeadLetter, sendWork } from '../aws/sqs.ts'
+import { bodyOf, type Message, sendWork } from '../aws/sqs.ts'
 import { environment, environmentNumber } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import {
-  type Origin,
-  openSending,
-  queueTargets,
-  recordPlanned,
-  type Sending,
-  type Target,
-} from '../ledger/offboardings.ts'
-import { recordRejection } from '../ledger/rejections.ts'
+import { openSending, queueTargets, recordPlanned, type Sending, type Target } from '../ledger/offboardings.ts'
 import { type Offboarding, offboarding, withinTargets } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
-import { parse, printable } from '../schema.ts'
+import { parse } from '../schema.ts'
 import { finishSendings } from './completed.ts'
-import { letterOf } from './letter.ts'
-import { bucketOf, type WorkItem } from './work-item.ts'
-
-export type OffboardingEvent = EventBridgeEvent<string, unknown>
+import { type BusEvent, originOf, reject } from './reject.ts'
+import { bucketOf, groupOf, type WorkItem } from './work-item.ts'
 
 /** Kept back from planning for queueing its work, with a write of the ledger that is under way. */
 const QUEUEING_MS = 15_000
@@ -42,7 +30,7 @@ export const LEDGER_GROUP = 'ledger'
  */
 export async function plan(
   operation: Operation,
-  event: OffboardingEvent,
+  event: BusEvent,
   remainingMs: () => number,
 ): Promise<{ planned: number }> {
   let detail: Offboarding
@@ -50,7 +38,7 @@ export async function plan(
     detail = withinTargets(parse(offboarding, event.detail), environmentNumber('MAX_TARGETS_PER_EVENT'))
   } catch (error) {
     if (!(error instanceof OperationError)) throw error
-    await reject(operation, event, error)
+    await reject(operation.name, event, error)
     return { planned: 0 }
   }
   const sending = sendingOf(event, detail)
@@ -78,11 +66,7 @@ export async function plan(
 }
 
 /** Writes the ledger's entries of an event whose work is queued already. */
-export async function enterLate(
-  operation: Operation,
-  event: OffboardingEvent,
-  remainingMs: () => number,
-): Promise<void> {
+export async function enterLate(operation: Operation, event: BusEvent, remainingMs: () => number): Promise<void> {
   const detail = parse(offboarding, event.detail)
   const sending = sendingOf(event, detail)
   await enter(event, listTargets(operation, event, detail), sending, {
@@ -92,17 +76,15 @@ export async function enterLate(
   await endPlanning(operation, sending)
 }
 
-const sendingOf = (event: OffboardingEvent, { offboardingId, dryRun }: Offboarding): Sending => ({
+const sendingOf = (event: BusEvent, { offboardingId, dryRun }: Offboarding): Sending => ({
   offboardingId,
   eventId: event.id,
   redrive: 0,
   dryRun,
 })
 
-const originOf = ({ source, time }: OffboardingEvent): Origin => ({ source, sentAt: time })
-
 /** The event's targets of the operation, each once. */
-function listTargets(operation: Operation, event: OffboardingEvent, detail: Offboarding): Target[] {
+function listTargets(operation: Operation, event: BusEvent, detail: Offboarding): Target[] {
   const distinct = new Map(operation.targets(detail).map((input) => [fingerprint(input), input]))
   return [...distinct.values()].map((input) => ({ ...sendingOf(event, detail), operation: operation.name, input }))
 }
@@ -110,14 +92,14 @@ function listTargets(operation: Operation, event: OffboardingEvent, detail: Offb
 function messageOf(operation: Operation, { redrive, ...item }: Target, plannedAt: string): Message {
   return {
     body: bodyOf({ ...item, plannedAt } satisfies WorkItem),
-    group: bucketOf(operation, item.input),
+    group: groupOf(operation, item),
     deduplicationId: fingerprint(item.eventId, item.operation, item.input),
   }
 }
 
 /** `queuedAt` is now: the event may be an old one that is replayed, and its time is whatever its sender says. */
 async function enter(
-  event: OffboardingEvent,
+  event: BusEvent,
   targets: Target[],
   sending: Sending,
   { queuedAt, enteringMs }: { queuedAt: string; enteringMs: () => number },
@@ -150,31 +132,4 @@ async function attempt(operation: Operation, step: () => Promise<void>): Promise
     })
     return false
   }
-}
-
-/**
- * Every function's rule matches every offboarding event, so that each of them rejects an invalid one. Their dead letters
- * collapse into one by deduplication id. The function that writes the rejection into the ledger announces it; see
- * `recordRejection`.
- */
-async function reject(operation: Operation, event: OffboardingEvent, error: OperationError): Promise<void> {
-  const { kind, message: hint } = error
-  const deduplicationId = fingerprint(event.id, 'rejected')
-  const reason = { kind, hint }
-  await sendDeadLetter({ body: letterOf(event, reason), group: deduplicationId, deduplicationId }, reason)
-
-  const { offboardingId } = { ...(event.detail as { offboardingId?: unknown } | null) }
-  const rejection = {
-    offboardingId: typeof offboardingId === 'string' ? printable(offboardingId, 256) : null,
-    eventId: event.id,
-    outcome: 'rejected' as const,
-    kind,
-    hint,
-    attempts: 0,
-    finishedAt: new Date().toISOString(),
-  }
-  await recordRejection(rejection, originOf(event), async () => {
-    await publish([{ ...rejection, operation: null, input: null }])
-    audit({ message: 'rejected', operation: operation.name, ...rejection })
-  })
 }

@@ -3,7 +3,7 @@ import { audit } from '../audit.ts'
 import { type OutcomeDetail, publish } from '../aws/eventbridge.ts'
 import type { OperationError } from '../error.ts'
 import { readTarget, recordAnnounced, recordOutcome, type Target } from '../ledger/offboardings.ts'
-import { named, parked } from './queue-record.ts'
+import { givenUp, named } from './queue-record.ts'
 
 /**
  * Parks the target and announces it. Returns what stands: where it has an outcome already, that one is announced, unless
@@ -20,6 +20,6 @@ export async function giveUp(target: Target, error: OperationError): Promise<Out
 }
 
 function record(target: Target, error: OperationError) {
-  const { offboardingId: _, operation: __, input: ___, eventId: ____, ...outcome } = parked(target, error)
+  const { offboardingId: _, operation: __, input: ___, eventId: ____, ...outcome } = givenUp(target, error)
   return recordOutcome(target, outcome)
 }

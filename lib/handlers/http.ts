@@ -1,13 +1,14 @@
 /** The HTTP entrance: do it now, answer the caller. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import * as v from 'valibot'
-import { audit, errorFields, framesOf } from '../audit.ts'
-import { toOperationError } from '../error.ts'
+import { audit, errorFields, expectationFields, framesOf } from '../audit.ts'
+import { type Text, toOperationError } from '../error.ts'
 import type { CallOutcome } from '../ledger/calls.ts'
 import type { Operation } from '../operation.ts'
 import { type Input, id, invalidField, parse, printable } from '../schema.ts'
 import { execute, type Result } from '../vendor/execute.ts'
-import { json } from './problem.ts'
+import type { Rehearsal } from '../vendor/rehearse.ts'
+import { json, languageOf } from './problem.ts'
 
 /** A caller is kept waiting for a rate limit no longer than this; above it the answer says when to come back. */
 const PATIENCE_MS = 5_000
@@ -54,15 +55,16 @@ export async function answer(
     request = read(operation, event)
     const { input, dryRun, offboardingId } = request
     const recordingMs = offboardingId === undefined ? 0 : Math.min(RECORDING_MS, remainingMs() / 10)
-    const result = await execute(operation, input, {
-      dryRun,
-      remainingMs: () => remainingMs() - recordingMs,
-      patienceMs: PATIENCE_MS,
-    })
+    const limits = { remainingMs: () => remainingMs() - recordingMs, patienceMs: PATIENCE_MS }
+    // The module of dry runs is loaded by them alone.
+    const result = dryRun
+      ? await (await import('../vendor/rehearse.ts')).rehearse(operation, input, limits)
+      : await execute(operation, input, limits)
     const { outcome, upstream, attempts } = result
-    audit({ message: 'finished', ...line(), outcome, ...upstream, attempts })
-    await record({ outcome, ...upstream, attempts })
-    return json(200, done(operation, result))
+    const told = { outcome, ...('expected' in result && expectationFields(result)), ...upstream, attempts }
+    audit({ message: 'finished', ...line(), ...told })
+    await record(told)
+    return json(200, done(operation, result, languageOf(event)))
   } catch (thrown) {
     const error = toOperationError(thrown)
     audit({ message: 'failed', ...line(), ...errorFields(error), ...(error !== thrown && { stack: framesOf(thrown) }) })
@@ -71,12 +73,16 @@ export async function answer(
   }
 }
 
-const done = ({ name }: Operation, { outcome, upstream, request }: Result) => ({
-  operation: name,
-  outcome,
-  upstream,
-  ...(outcome === 'planned' && { request }),
-})
+const done = ({ name }: Operation, result: Result | Rehearsal, language: keyof Text) => {
+  const { outcome, upstream, request } = result
+  if (!('expected' in result)) return { operation: name, outcome, upstream }
+  const { expected, error, hint } = result
+  const why = {
+    ...(error && { kind: error.kind, scope: error.scope, detail: error.detail[language] }),
+    ...(hint && { hint: hint[language] }),
+  }
+  return { operation: name, outcome, expected, ...why, upstream, request }
+}
 
 type Request = { input: Input; dryRun: boolean; offboardingId: string | undefined }
 

@@ -5,11 +5,11 @@ import { OperationError, toOperationError } from '../error.ts'
 import { OFFBOARDING } from '../offboarding-event.ts'
 import type { Operation } from '../operation.ts'
 import type { Input } from '../schema.ts'
-import type { OffboardingEvent } from './event.ts'
 import { answer } from './http.ts'
 import { languageOf, problem } from './problem.ts'
+import type { BusEvent } from './reject.ts'
 
-type Event = APIGatewayProxyEventV2 | OffboardingEvent | SQSEvent
+type Event = APIGatewayProxyEventV2 | BusEvent | SQSEvent
 
 /** Kept back from the function's time for the answer, or for outcome events, dead letters and deferrals. */
 const HTTP_RESERVE_MS = 1_000

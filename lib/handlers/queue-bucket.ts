@@ -32,20 +32,19 @@ export async function workBucket(
   given: Work[],
   conditions: Conditions,
 ): Promise<Worked> {
-  const works = withoutCopies(given)
-  const [dryRuns, real] = partition(inTurn(works), ({ target }) => target.dryRun)
+  const works = inTurn(withoutCopies(given))
   const worked: Worked = {
     done: [],
     failed: [],
-    untried: real,
+    untried: works,
     left: [],
     waitMs: 0,
     bucket: EMPTY,
     begun: new Set(),
   }
   // The first calls are reserved while the targets are read, though some may turn out to have ended.
-  const isTime = real.length > 0 && conditions.remainingMs() >= ITEM_MS
-  const reserving = isTime ? reserveFor(operation, name, real, conditions, worked) : undefined
+  const isTime = conditions.remainingMs() >= ITEM_MS
+  const reserving = isTime ? reserveFor(operation, name, works, conditions, worked) : undefined
   reserving?.catch(() => {})
   try {
     const known = await Promise.all(works.map(async (work) => ({ work, ...(await readTarget(work.target)) })))
@@ -59,9 +58,7 @@ export async function workBucket(
         ended.add(work)
         worked.done.push({ ...work, detail: { ...named(work.target), ...outcome }, ms: 0 })
       }
-    const isOpen = (work: Work) => !ended.has(work)
-    worked.untried = real.filter(isOpen)
-    await attempt(operation, name, dryRuns.filter(isOpen), conditions, worked)
+    worked.untried = works.filter((work) => !ended.has(work))
     const faulted = known.filter(({ lastScope }) => lastScope === 'bucket' || lastScope === 'us')
     const records = new Set(faulted.map(({ work }) => work.record))
     await workInPace(operation, name, records, conditions, worked, first)
@@ -111,7 +108,10 @@ async function workInPace(
   worked: Worked,
   first: Awaited<ReturnType<typeof reserveFor>> | undefined,
 ): Promise<void> {
-  const { isRepeat, remainingMs } = conditions
+  const { isRepeat, isDryRun, remainingMs } = conditions
+  // An operator has nothing to do for a question.
+  const announce = async (settled: Parameters<typeof announceHold>[2]) =>
+    isDryRun || announceHold(operation, name, settled)
   let reserved = first
   let slowestMs = 0
   while (worked.untried.length > 0 && remainingMs() >= Math.max(ITEM_MS, 2 * slowestMs)) {
@@ -126,7 +126,7 @@ async function workInPace(
     worked.done.push(...given.map(lost))
     if (granted.length === 0) {
       // The next probe of a quota is hours away.
-      if (!isRepeat && !(await announceHold(operation, name, { bucket }))) waitToAnnounce(worked)
+      if (!isRepeat && !(await announce({ bucket }))) waitToAnnounce(worked)
       return
     }
     if (now.length === 0) continue
@@ -149,7 +149,7 @@ async function workInPace(
         known.ended.delete(one)
       }
       worked.bucket = settled.bucket
-      isAnnounced = await announceHold(operation, name, settled)
+      isAnnounced = await announce(settled)
     }
     const { hold } = worked.bucket
     if (hold) worked.waitMs = hold.untilMs - awsNowMs()

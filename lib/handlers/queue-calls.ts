@@ -29,8 +29,8 @@ export type Worked = {
   begun: Set<string>
 }
 
-/** `isRepeat`: the items have failed before and stepped aside. */
-export type Conditions = { isRepeat: boolean; remainingMs: () => number }
+/** `isRepeat`: the items have failed before and stepped aside. `isDryRun`: the calls are those of a question. */
+export type Conditions = { isRepeat: boolean; isDryRun: boolean; remainingMs: () => number }
 
 /** Calls made at once. `answered` and `ended` as in `Report`; `ms`: how long the slowest took. */
 type Wave = { done: Done[]; failed: Failed[]; answered: boolean; ended: boolean; beganAtMs: number; ms: number }

@@ -11,7 +11,7 @@
  * An item is parked half an hour after its first failure where the vendor has answered another one since, else after a day, and
  * for its bucket's sake when it has waited, and that has been held, for a day; a code can have its own patience.
  */
-import { errorFields } from '../audit.ts'
+import { audit, errorFields, framesOf } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { sendRetries } from '../aws/sqs.ts'
@@ -20,12 +20,13 @@ import type { Bucket, Hold, Pace } from '../ledger/bucket.ts'
 import { isTryingOthers, MAX_WAIT_MS } from '../ledger/hold.ts'
 import { recordAside, recordFailure, type Target } from '../ledger/offboardings.ts'
 import { areUntriedWaiting } from '../ledger/pace.ts'
+import { wasRegistered } from '../ledger/register.ts'
 import type { Operation } from '../operation.ts'
 import { type Failed, isCommon, type Worked } from './queue-calls.ts'
-import { type Done, type Left, outlived, parked, type Work } from './queue-record.ts'
+import { type Done, givenUp, type Left, outlived, type Work } from './queue-record.ts'
 import { awsError, awsWaitMs, DAY_MS, HOUR_MS } from './queue-waits.ts'
 
-/** An item that keeps failing while the vendor answers others is parked after this. */
+/** An item that keeps failing while the vendor answers others is parked after this. A dry run waits no longer for anything. */
 const PATIENCE_MS = HOUR_MS / 2
 /** A month's quota may come back only with the next. */
 const QUOTA_PATIENCE_MS = 13 * DAY_MS
@@ -50,7 +51,7 @@ export async function settleItems(
   const end = (work: Work, detail: OutcomeDetail) => void ended.done.push({ ...work, detail, ms: 0 })
   const leave = (work: Work, waitMs: number, error?: OperationError) => {
     if (ageMs(work) + waitMs < OUTLIVED_MS) ended.left.push({ record: work.record, waitMs, ...(error && { error }) })
-    else end(work, { ...parked(work.target, error ?? outlived()), hint: outlived().hint.en })
+    else end(work, { ...givenUp(work.target, error ?? outlived()), hint: outlived().hint.en })
   }
   const waitForBucket = (work: Work, error?: OperationError) => {
     if (hold && isOverdue(work, hold)) end(work, endWithBucket(work.target, hold))
@@ -59,8 +60,7 @@ export async function settleItems(
 
   const settle = async ({ work, error, beganAtMs }: Failed) => {
     const { queue } = error
-    const isFinal = queue === 'park' || queue === 'gone' || (queue === 'hold' && work.target.dryRun)
-    if (isFinal) return end(work, endOf(operation, work.target, error))
+    if (queue === 'park' || queue === 'gone') return end(work, await endOf(operation, work.target, error))
     // An untried one steps aside all the same, so that the next probe is another item.
     const isOutage = isRepeat && error.scope !== 'item' && hold !== undefined && !isTryingOthers(hold)
     const isOfBucket = queue === 'hold' || isOutage
@@ -68,8 +68,8 @@ export async function settleItems(
     if (isOfBucket) return waitForBucket(work, error)
     const failingMs = awsNowMs() - (firstFailedAtMs ?? beganAtMs)
     if (isAtFault(error, failingMs, bucket, work.target.dryRun)) {
-      end(work, { ...parked(work.target, error), scope: error.scope === 'bucket' ? 'item' : error.scope })
-    } else if (error.patienceMs === undefined && failingMs >= DAY_MS) end(work, parked(work.target, error))
+      end(work, { ...givenUp(work.target, error), scope: error.scope === 'bucket' ? 'item' : error.scope })
+    } else if (error.patienceMs === undefined && failingMs >= DAY_MS) end(work, givenUp(work.target, error))
     else if (isRepeat && hold && isCommon(error)) waitForBucket(work, error)
     else if (isRepeat) leave(work, repeatWaitMs(operation.pace, error, failingMs, bucket), error)
     else aside.push({ work, waitMs: repeatWaitMs(operation.pace, error, 0, bucket) })
@@ -96,9 +96,26 @@ export async function settleItems(
   return ended
 }
 
-/** What an item ends as whose failure is final. What a started subscription names must exist. */
-function endOf({ starts }: Operation, target: Target, error: OperationError): OutcomeDetail {
-  return error.queue === 'gone' && !starts ? { ...parked(target, error), outcome: 'gone' } : parked(target, error)
+/**
+ * What an item ends as whose failure is final. What a started subscription names must exist. What the vendor does not know and the
+ * register has never seen is most likely a typing mistake.
+ */
+async function endOf(operation: Operation, target: Target, error: OperationError): Promise<OutcomeDetail> {
+  if (error.queue !== 'gone' || operation.starts) return givenUp(target, error)
+  const gone = { ...givenUp(target, error), outcome: 'gone' as const }
+  const { unregistered } = error
+  if (!unregistered || (await isRegistered(operation, target))) return gone
+  return { ...gone, hint: `${gone.hint} ${unregistered.en}` }
+}
+
+/** True also where the register cannot be read: the outcome does not wait for its hint. */
+async function isRegistered(operation: Operation, { input }: Target): Promise<boolean> {
+  try {
+    return await wasRegistered(operation, input)
+  } catch (thrown) {
+    audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
+    return true
+  }
 }
 
 /** How long a message has been on its queue; SQS says since when. */
@@ -115,12 +132,14 @@ function turnWaitMs(work: Work, bucket: Bucket): number {
 }
 
 /** Whether the item has waited for its bucket, and that has been held, for as long as that has patience. */
-const isOverdue = (work: Work, { kind, sinceMs }: Hold): boolean =>
-  Math.min(ageMs(work), awsNowMs() - sinceMs) >= (kind === 'quota_exhausted' ? QUOTA_PATIENCE_MS : DAY_MS)
+function isOverdue(work: Work, { kind, sinceMs }: Hold): boolean {
+  const patienceMs = work.target.dryRun ? PATIENCE_MS : kind === 'quota_exhausted' ? QUOTA_PATIENCE_MS : DAY_MS
+  return Math.min(ageMs(work), awsNowMs() - sinceMs) >= patienceMs
+}
 
 /** What an item ends as whose bucket has been held for too long. */
 const endWithBucket = (target: Target, { kind, scope, code, requestId, hint }: Hold): OutcomeDetail => ({
-  ...parked(target, new OperationError('unavailable', { en: '', zh: '' })),
+  ...givenUp(target, new OperationError('unavailable', { en: '', zh: '' })),
   kind,
   scope,
   code,

@@ -1,13 +1,14 @@
 /** One record of a work queue: the item in it, and what that ends as. */
 import type { SQSRecord } from 'aws-lambda'
-import { audit, errorFields, framesOf } from '../audit.ts'
+import { audit, errorFields, expectationFields, framesOf } from '../audit.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { Target } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
 import { parse } from '../schema.ts'
-import { execute, type Limits } from '../vendor/execute.ts'
+import { execute, type Limits, type Result } from '../vendor/execute.ts'
+import { type Expectation, endWith, isPassing, rehearse } from '../vendor/rehearse.ts'
 import { type WorkItem, workItem } from './work-item.ts'
 
 /** A message with the target that it is about, and a short name of that, distinct enough among those of a few batches. */
@@ -27,7 +28,7 @@ export function readRecord(operation: Operation, record: SQSRecord): Work | Done
     const target = { ...item, redrive }
     return { record, target, name: fingerprint(target).slice(0, 8) }
   } catch (thrown) {
-    return { record, detail: parked(undefined, toOperationError(thrown)), ms: 0 }
+    return { record, detail: givenUp(undefined, toOperationError(thrown)), ms: 0 }
   }
 }
 
@@ -50,17 +51,39 @@ export async function workOn(
   limits: Pick<Limits, 'remainingMs' | 'onSend' | 'beforeRepeat'>,
   isQuick: boolean,
 ): Promise<OutcomeDetail | OperationError> {
-  const { perSecond } = operation.pace
+  const { dryRun, input } = target
+  // Of few calls a minute none is spent on a quick second try.
+  const patienceMs = isQuick && operation.pace.perSecond !== undefined ? PATIENCE_MS : 0
   try {
-    const { dryRun, input } = target
-    // Of few calls a minute none is spent on a quick second try.
-    const patienceMs = isQuick && perSecond !== undefined ? PATIENCE_MS : 0
-    const { outcome, upstream, attempts } = await execute(operation, input, { dryRun, patienceMs, ...limits })
+    if (dryRun) return await tryOut(operation, target, { patienceMs, ...limits })
+    const { outcome, upstream, attempts } = await execute(operation, input, { patienceMs, ...limits })
     return { ...named(target), outcome, ...upstream, attempts, finishedAt: now() }
   } catch (thrown) {
     const error = toOperationError(thrown)
-    if (error !== thrown) audit({ message: 'failed', operation: operation.name, stack: framesOf(thrown) })
+    if (error !== thrown) audit({ message: 'failed', operation: target.operation, stack: framesOf(thrown) })
     return error
+  }
+}
+
+/** What a dry run ends as, or the error with which it is to be tried again. */
+async function tryOut(operation: Operation, target: Target, limits: Limits): Promise<OutcomeDetail | OperationError> {
+  const end = (expectation: Expectation, upstream: Result['upstream'] | undefined, attempts: number) => ({
+    ...named(target),
+    outcome: 'planned' as const,
+    ...expectationFields(expectation),
+    ...upstream,
+    attempts,
+    finishedAt: now(),
+  })
+  try {
+    const { upstream, attempts, ...rehearsal } = await rehearse(operation, target.input, limits)
+    const { expected, error } = rehearsal
+    return expected === 'unchecked' && error && isPassing(error) ? error : end(rehearsal, upstream, attempts)
+  } catch (thrown) {
+    const error = toOperationError(thrown)
+    if (error !== thrown || isPassing(error)) throw thrown
+    const { code = null, requestId = null } = error.upstream ?? {}
+    return end(endWith(operation, error), error.upstream && { code, requestId }, error.attempts)
   }
 }
 
@@ -81,7 +104,7 @@ export const outlived = () =>
   )
 
 /** What an item ends as that was begun three times, the last time alone, and never ended. */
-export const lost = (work: Work): Done => ({ ...work, detail: parked(work.target, ENDED_CONTAINER), ms: 0 })
+export const lost = (work: Work): Done => ({ ...work, detail: givenUp(work.target, ENDED_CONTAINER), ms: 0 })
 
 const ENDED_CONTAINER = new OperationError(
   'internal',
@@ -95,10 +118,10 @@ const ENDED_CONTAINER = new OperationError(
   },
 )
 
-/** What a target ends as when it is given up. */
-export const parked = (target: Target | undefined, error: OperationError): OutcomeDetail => ({
+/** What a target ends as when it is given up: it is parked, and of a dry run it is not known what would become of it. */
+export const givenUp = (target: Target | undefined, error: OperationError): OutcomeDetail => ({
   ...named(target),
-  outcome: 'parked',
+  ...(target?.dryRun ? { outcome: 'planned', expected: 'unchecked' } : { outcome: 'parked' }),
   ...errorFields(error),
   finishedAt: now(),
 })

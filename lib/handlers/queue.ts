@@ -16,7 +16,7 @@ import { settleItems } from './queue-failed.ts'
 import { defer, finish } from './queue-finish.ts'
 import { type Done, type Left, readRecord, type Work } from './queue-record.ts'
 import { awsWaitMs, noteAnswer } from './queue-waits.ts'
-import { bucketOf } from './work-item.ts'
+import { bucketOf, limitOf } from './work-item.ts'
 
 /**
  * Works through a batch of one of the two queues, buckets side by side. What must be delivered again is reported as failed, its
@@ -35,26 +35,37 @@ export async function work(
   for (const read of items.map((record) => readRecord(operation, record)))
     if ('detail' in read) done.push(read)
     else works.push(read)
-  const buckets = Map.groupBy(works, ({ record, target }) => {
-    return record.attributes.MessageGroupId ?? bucketOf(operation, target.input)
-  })
   const begun = await Promise.all(
-    [...buckets].map(async ([name, some]) => {
-      const worked = await workBucket(operation, name, some, { isRepeat, remainingMs })
-      const settled = await settleItems(operation, worked, isRepeat)
+    listBuckets(operation, works).map(async ({ name, some, isDryRun }) => {
+      // A dry run's calls are those of the question.
+      const counted = { ...operation, ...limitOf(operation, { dryRun: isDryRun }) }
+      const worked = await workBucket(counted, name, some, { isRepeat, isDryRun, remainingMs })
+      const settled = await settleItems(counted, worked, isRepeat)
       done.push(...settled.done)
       left.push(...settled.left)
-      return { name, some: some.filter((one) => worked.begun.has(one.name)) }
+      return { counted, name, some: some.filter((one) => worked.begun.has(one.name)) }
     }),
   )
   left.push(...(await finish(operation, done)))
   const isLeft = new Set(left.map(({ record }) => record))
-  for (const { name, some } of begun) {
+  for (const { counted, name, some } of begun) {
     const names = some.filter(({ record }) => isLeft.has(record)).map((one) => one.name)
-    if (names.length > 0) await forgetBegun(operation.name, name, names).catch(() => {})
+    if (names.length > 0) await forgetBegun(counted.name, name, names).catch(() => {})
   }
   await defer(operation, isRepeat ? 'RETRY_QUEUE_URL' : 'WORK_QUEUE_URL', left)
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
+}
+
+/** The items by what their calls count against: real ones by their message group, dry runs by the limit of their question. */
+function listBuckets(operation: Operation, works: Work[]): { name: string; some: Work[]; isDryRun: boolean }[] {
+  const [dryRuns, real] = partition(works, ({ target }) => target.dryRun)
+  const list = (some: Work[], isDryRun: boolean, nameOf: (work: Work) => string) =>
+    [...Map.groupBy(some, nameOf)].map(([name, some]) => ({ name, some, isDryRun }))
+  const nameOf = ({ target }: Work) => bucketOf(operation, target.input)
+  return [
+    ...list(real, false, (work) => work.record.attributes.MessageGroupId ?? nameOf(work)),
+    ...list(dryRuns, true, nameOf),
+  ]
 }
 
 /** Writes the entries of the ledger that planning could not write. Returns those that must come again. */

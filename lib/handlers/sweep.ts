@@ -9,6 +9,7 @@ import {
   listSendings,
   listUnplanned,
 } from '../ledger/completion.ts'
+import { isLeaving, RESOLUTION } from '../ledger/leavings.ts'
 import type { Sending } from '../ledger/offboardings.ts'
 import { announce } from './completed.ts'
 import { giveUp } from './give-up.ts'
@@ -23,7 +24,10 @@ const PLANNING_MS = 60 * MINUTE_MS
 const RETENTION_MS = 14 * 24 * 60 * MINUTE_MS
 const AT_ONCE = 10
 
-/** What a sweep found. `queuedAt` has by operation when the oldest of its open targets was queued, ISO 8601. */
+/**
+ * What a sweep found. `queuedAt` has by operation when the oldest of its open targets was queued, and for the resolution when its
+ * oldest leaver was. ISO 8601.
+ */
 export type Swept = { counts: SweepCounts; queuedAt: Map<string, string> }
 
 /** How many completions were announced, open targets had lost their message, and sendings were not planned by every operation. */
@@ -37,7 +41,8 @@ export async function sweep(remainingMs: () => number): Promise<Swept> {
   const run = async () => {
     for await (const offboarding of { [Symbol.asyncIterator]: () => ({ next: () => open.next() }) }) {
       try {
-        for await (const sending of listSendings(offboarding)) await sweepSending(sending, swept)
+        if (isLeaving(offboarding)) noteOldest(swept, RESOLUTION, String(offboarding.queuedAt))
+        else for await (const sending of listSendings(offboarding)) await sweepSending(sending, swept)
       } catch (thrown) {
         const { offboardingId } = offboarding
         audit({
@@ -57,13 +62,18 @@ export async function sweep(remainingMs: () => number): Promise<Swept> {
 
 const SWEEP = 'offboarding-sweep'
 
-async function sweepSending(sending: Header, { counts, queuedAt: oldest }: Swept): Promise<void> {
+function noteOldest({ queuedAt: oldest }: Swept, name: string, queuedAt: string): void {
+  if (queuedAt < (oldest.get(name) ?? '~')) oldest.set(name, queuedAt)
+}
+
+async function sweepSending(sending: Header, swept: Swept): Promise<void> {
+  const { counts } = swept
   for await (const { target, queuedAt, sentAt } of listOpenTargets(sending))
     if (sentAt < before(RETENTION_MS)) {
       // Without a letter: the message was lost.
       await giveUp(target, VANISHED)
       counts.VanishedTargets++
-    } else if (queuedAt < (oldest.get(target.operation) ?? '~')) oldest.set(target.operation, queuedAt)
+    } else noteOldest(swept, target.operation, queuedAt)
   if (!sending.publishedAt && sending.sentAt < before(PLANNING_MS) && listUnplanned(sending).length > 0)
     counts.UnplannedSendings++
   const repeat = sending.completedAt !== undefined && sending.completedAt < before(CLAIM_MS)

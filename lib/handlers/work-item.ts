@@ -41,3 +41,14 @@ export const workItem = <I extends Input>(operation: Operation<I>): v.GenericSch
 /** The rate-limit bucket: items of one bucket are worked through one after another. */
 export const bucketOf = (operation: Operation, input: Input): string =>
   `${operation.vendor.name}:${input.tenant_key ?? 'default'}`
+
+/** The message group of an item: those of a group wait for each other, so that a dry run has groups of its own. */
+export const groupOf = (operation: Operation, { input, dryRun }: Pick<WorkItem, 'input' | 'dryRun'>): string =>
+  (dryRun ? 'dry-run:' : '') + bucketOf(operation, input)
+
+/** The limit that an item's calls count against, by the name in its bucket's key: in a dry run that of the question. */
+export const limitOf = (
+  { name, pace, question }: Operation,
+  { dryRun }: Pick<WorkItem, 'dryRun'>,
+): Pick<Operation, 'name' | 'pace'> =>
+  dryRun ? { name: question?.name ?? `${name}#dry-run`, pace: question?.pace ?? pace } : { name, pace }

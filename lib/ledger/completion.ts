@@ -107,6 +107,7 @@ type TargetItem = Item & {
   operation: string
   input: string
   outcome: string
+  expected?: string
   finishedAt: string
   queuedAt?: string
   movedAt?: string
@@ -144,8 +145,8 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
     if (target.outcome === 'changed') changed.add(name)
     if (target.finishedAt > (newest.get(name)?.finishedAt ?? '')) newest.set(name, target)
   }
-  const needsOperator = [...newest.values()].some(({ outcome }) => outcome === 'parked' || outcome === 'failed')
-  const gone = [...newest].filter(([name, { outcome }]) => outcome === 'gone' && !changed.has(name)).length
+  const needsOperator = [...newest.values()].some((target) => ['parked', 'failed'].includes(endOf(target)))
+  const gone = [...newest].filter(([name, target]) => endOf(target) === 'gone' && !changed.has(name)).length
   await updateItem(key, {
     set: {
       state: needsOperator ? 'attention' : 'finished',
@@ -156,6 +157,9 @@ async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> 
     when: { version: item.version as number },
   })
 }
+
+/** What it ended as; of a dry run, what it would have ended as. */
+const endOf = ({ outcome, expected = outcome }: TargetItem): string => expected
 
 /**
  * Whether a sending of the offboarding has not ended, be it that its end is claimed and not announced, or a target is open.

@@ -29,7 +29,7 @@ export type Origin = { source: string; sentAt: string; sentBy?: string | undefin
 /** Of an ended target: what its outcome event says, without what names it. */
 export type Outcome = Pick<
   OutcomeDetail,
-  'outcome' | 'kind' | 'scope' | 'code' | 'requestId' | 'hint' | 'attempts' | 'finishedAt'
+  'outcome' | 'expected' | 'kind' | 'scope' | 'code' | 'requestId' | 'hint' | 'attempts' | 'finishedAt'
 >
 
 const DONE = ['changed', 'unchanged', 'gone', 'planned']
@@ -146,7 +146,17 @@ export async function readTarget(target: Target): Promise<Known | undefined> {
   }
 }
 
-const OUTCOME_FIELDS = ['outcome', 'kind', 'scope', 'code', 'requestId', 'hint', 'attempts', 'finishedAt'] as const
+const OUTCOME_FIELDS = [
+  'outcome',
+  'expected',
+  'kind',
+  'scope',
+  'code',
+  'requestId',
+  'hint',
+  'attempts',
+  'finishedAt',
+] as const
 
 /** The outcome in the item of a target or of its history. */
 export const outcomeOf = (item: Item): Outcome =>

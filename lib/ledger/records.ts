@@ -6,6 +6,7 @@ import type { Hold, Pace } from './bucket.ts'
 import { readBucket } from './buckets.ts'
 import { type Header, supersedes } from './completion.ts'
 import { holdAt } from './hold.ts'
+import { isLeaving, type LeavingRecord } from './leavings.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
 import { reserve } from './pace.ts'
 import type { Rejection } from './rejections.ts'
@@ -34,6 +35,8 @@ export type Records = {
   targets: TargetRecord[]
   history: HistoryRecord[]
   rejections: RejectionRecord[]
+  /** Events that say who leaves as HR knows them. */
+  leavings: LeavingRecord[]
 }
 
 /**
@@ -41,12 +44,13 @@ export type Records = {
  * offboarding. `history: false` leaves out the history, which is half of the items.
  */
 export async function readRecords(offboardingId: string | null, { history = true } = {}): Promise<Records> {
-  const records: Records = { sendings: [], targets: [], history: [], rejections: [] }
+  const records: Records = { sendings: [], targets: [], history: [], rejections: [], leavings: [] }
   const partition = getPartition(offboardingId ?? '')
   // The history sorts before everything else.
-  const sort = history ? undefined : ({ between: ['rejected', 'target~'] } as { between: [string, string] })
+  const sort = history ? undefined : ({ between: ['leaving', 'target~'] } as { between: [string, string] })
   for await (const item of unexpired(queryItems({ partition, ...(sort && { sort }), consistent: true }))) {
     const [type, ...parts] = item.sk.split('#')
+    if (type === 'leaving') records.leavings.push(item as Item & LeavingRecord)
     if (type === 'sending') records.sendings.push(item as Item & Header)
     if (type === 'rejected') records.rejections.push(item as Item & RejectionRecord)
     if (type === 'target') records.targets.push(targetOf(item, parts.at(-1)))
@@ -86,7 +90,15 @@ export type State = (typeof STATES)[number]
  * An offboarding's state and since when; one for its real sendings and one for its dry runs. `since` in ISO 8601. `gone`: how many
  * of its targets the vendor did not know when it was settled.
  */
-export type Summary = { offboardingId: string; dryRun: boolean; state: State; since: string; gone?: number }
+export type Summary = {
+  offboardingId: string
+  dryRun: boolean
+  state: State
+  since: string
+  gone?: number
+  /** It is an event that is being resolved, and why it could not be yet. */
+  resolving?: { kind?: string | undefined; hint?: string | undefined }
+}
 
 /** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
 export async function* listByState(
@@ -100,7 +112,10 @@ export async function* listByState(
     forward: !newestFirst,
     ...(pageSize !== undefined && { limit: pageSize }),
   })
-  yield* unexpired(items) as AsyncGenerator<Item & (Summary | RejectionRecord)>
+  for await (const item of unexpired(items)) {
+    const { lastKind: kind, lastHint: hint } = item as Item & LeavingRecord
+    yield { ...(item as Item & (Summary | RejectionRecord)), ...(isLeaving(item) && { resolving: { kind, hint } }) }
+  }
 }
 
 /** Whether an event of the same offboarding has been planned since. */

@@ -4,7 +4,7 @@ import { audit, errorFields, framesOf, writeMetrics } from '../audit.ts'
 import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
 import { isCheckDue } from '../ledger/renewals.ts'
-import { redact } from '../redact.ts'
+import { quote } from '../redact.ts'
 import { TokenBudget } from './budget.ts'
 import { renewUser } from './renew-user.ts'
 import {
@@ -162,7 +162,7 @@ async function tagOwner(
     const owner = await ownerOf(accessToken, remainingMs)
     const isOther = owner !== userId
     await tagSecret(id, {
-      [TAGS.owner]: redact(owner),
+      [TAGS.owner]: quote(owner),
       ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }),
     })
     if (isOther) audit({ message: 'failed', operation: OPERATION, secretId: id, kind: 'misconfigured', hint: OTHER })

@@ -1,9 +1,8 @@
 /** Makes a vendor call and says what the answer means: by the vendor's code, never by the HTTP status alone. */
 import * as v from 'valibot'
 import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
-import { redact, registerSecrets } from '../redact.ts'
+import { quote, quoteId, redact, registerSecrets } from '../redact.ts'
 import { send, type VendorRequest, type VendorResponse } from '../request.ts'
-import { printable } from '../schema.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
 import type { Answer, CodeTable, Credential, Meaning, ResponseParser } from './vendor.ts'
 
@@ -71,6 +70,7 @@ export function judge(
       // Without a failure code it is no word of the API about this item.
       scope: code === null || !answer.failed ? 'bucket' : meaning.scope,
       patienceMs: meaning.patienceMs,
+      unregistered: meaning.unregistered,
     },
   )
 }
@@ -104,9 +104,9 @@ function parseAnswer(vendor: ResponseParser, response: VendorResponse, grantsTok
   return {
     ...answer,
     // Both travel in log lines, events and message attributes: what does not look like one is none.
-    code: code !== null && /^[\w.-]{1,100}$/.test(code) ? redact(code) : null,
-    requestId: requestId !== null && /^[\x21-\x7e]{1,200}$/.test(requestId) ? redact(requestId) : null,
-    message: redact(printable(message, 300)),
+    code: code && quoteId(code),
+    requestId: requestId && quoteId(requestId),
+    message: quote(message, 300),
   }
 }
 
@@ -163,9 +163,9 @@ const NOT_THE_API: Text = {
   zh: '请检查函数与厂商之间的代理以及厂商地址，然后重试。',
 }
 
-/** Names from outside that look like names, ten at most. */
+/** Names from outside that look like names and hold no secret, ten at most. */
 const names = (given: string[] = []) =>
-  [...new Set(given.filter((name) => /^[\w.:[\]-]{1,100}$/.test(name)))].slice(0, 10).map(redact)
+  [...new Set(given.filter((name) => /^[\w.:[\]-]{1,100}$/.test(name) && redact(name) === name))].slice(0, 10)
 
 /** Waits come from outside: whatever is asked becomes one between a second and fifteen minutes. */
 const MAX_WAIT_MS = 15 * 60_000

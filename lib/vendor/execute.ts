@@ -1,28 +1,28 @@
-/** Makes one vendor call. Shared by all three triggers. */
+/** Makes one vendor call. Shared by all three triggers. What a dry run does instead is in rehearse.ts. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OperationError, toOperationError } from '../error.ts'
-import { redact } from '../redact.ts'
-import { type Input, printable } from '../schema.ts'
+import { registerSecrets } from '../redact.ts'
+import type { Input } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
-import { grantAgain } from '../tokens/user-secret.ts'
 import { call } from './classify.ts'
 import { retryWaitMs, shouldRetry } from './retry.ts'
 import type { Credential, Identity, Vendor } from './vendor.ts'
 import { throttleMs, urlOf, type VendorCall } from './vendor-call.ts'
 
 export type Result = {
-  /** `changed`: done now. `unchanged`: was already so. `planned`: a dry run, the call was not made. */
-  outcome: 'changed' | 'unchanged' | 'planned'
-  request: { method: string; url: string }
+  /** `changed`: done now. `unchanged`: was already so. */
+  outcome: 'changed' | 'unchanged'
+  request: VendorRequest
   upstream: { code: string | null; requestId: string | null }
-  /** The vendor's answer; empty for a dry run. */
+  /** The vendor's answer. */
   json: Record<string, unknown>
   /** Vendor calls made for this. */
   attempts: number
 }
 
+type VendorRequest = { method: VendorCall['method']; url: string }
+
 export type Limits = {
-  dryRun: boolean
   /** Time left until the caller must have its answer. Milliseconds. */
   remainingMs: () => number
   /** The longest single wait before a retry that is worth staying for. Milliseconds. */
@@ -33,18 +33,33 @@ export type Limits = {
   beforeRepeat?: () => Promise<void>
 }
 
+/** The request that carries the operation out. */
+export const requestOf = <I extends Input>(operation: VendorCall<I>, input: I): VendorRequest => ({
+  method: operation.method,
+  url: urlOf(operation, input),
+})
+
+/** Obtains the token and makes the call, as `actAs` does. Throws `OperationError`. */
+export async function execute<I extends Input>(operation: VendorCall<I>, input: I, limits: Limits): Promise<Result> {
+  const request = requestOf(operation, input)
+  const { done, attempts } = await actAs(operation.vendor, operation.identity(input), limits, async (credential) => {
+    limits.onSend?.()
+    return callWith(operation, input, request, credential, limits.remainingMs())
+  })
+  const { code, requestId, json } = done.answer
+  return { outcome: done.outcome, request, upstream: { code, requestId }, json, attempts }
+}
+
 /**
- * Obtains the token, makes the call, retries transient errors, renews a rejected token once.
- * A dry run stops before the call; the vendor is asked whose a user's token is, by a call that only reads. No token endpoint
- * is asked more than three times. Throws `OperationError`.
+ * Obtains the token and lets `act` make its call with it, retries transient errors, renews a rejected token once. No token
+ * endpoint is asked more than three times. Returns what the call made of it; throws `OperationError`.
  */
-export async function execute<I extends Input>(
-  operation: VendorCall<I>,
-  input: I,
-  { dryRun, remainingMs, patienceMs, onSend, beforeRepeat }: Limits,
-): Promise<Result> {
-  const request = { method: operation.method, url: urlOf(operation, input) }
-  const identity = operation.identity(input)
+export async function actAs<Done>(
+  vendor: Vendor,
+  identity: Identity,
+  { remainingMs, patienceMs, beforeRepeat }: Pick<Limits, 'remainingMs' | 'patienceMs' | 'beforeRepeat'>,
+  act: (credential: Credential) => Promise<Done>,
+): Promise<{ done: Done; attempts: number }> {
   const budget = new TokenBudget(remainingMs)
   let attempts = 0
   let retries = 0
@@ -52,16 +67,11 @@ export async function execute<I extends Input>(
   for (;;) {
     let credential: Credential | undefined
     try {
-      credential = await operation.vendor.credential(identity, budget)
-      if (dryRun) {
-        await checkOwner(operation.vendor, identity, credential, remainingMs())
-        return { outcome: 'planned', request, upstream: { code: null, requestId: null }, json: {}, attempts }
-      }
+      credential = await vendor.credential(identity, budget)
+      // What is used stays known, however many others were seen meanwhile.
+      registerSecrets(credential)
       attempts++
-      onSend?.()
-      const { outcome, answer } = await callWith(operation, request, credential, remainingMs())
-      const { code, requestId, json } = answer
-      return { outcome, request, upstream: { code, requestId }, json, attempts }
+      return { done: await act(credential), attempts }
     } catch (thrown) {
       const error = explainDeparture(toOperationError(thrown), identity)
       error.attempts = attempts
@@ -85,27 +95,6 @@ export async function execute<I extends Input>(
   }
 }
 
-/** An app's token came from the vendor; a user's was stored, and may be revoked by now, or another person's. */
-async function checkOwner(
-  vendor: Vendor,
-  identity: Identity,
-  { actsAs, accessToken, authorizeCommand = '' }: Credential,
-  remainingMs: number,
-): Promise<void> {
-  if (actsAs !== 'user') return
-  const owner = await vendor.ownerOf(accessToken, remainingMs, authorizeCommand)
-  if (owner === identity.userId) return
-  const named = redact(printable(owner))
-  throw new OperationError(
-    'misconfigured',
-    {
-      en: `The tokens stored for ${identity.userId} belong to ${named}.`,
-      zh: `为 ${identity.userId} 存储的令牌属于 ${named}。`,
-    },
-    { hint: grantAgain(authorizeCommand), scope: 'user' },
-  )
-}
-
 /** Where the acting person must be active, as a custodian must, their departure is an error, not an end. */
 function explainDeparture(error: OperationError, { mustBeActive }: Identity): OperationError {
   if (!mustBeActive || error.kind !== 'not_found' || !error.final) return error
@@ -114,17 +103,25 @@ function explainDeparture(error: OperationError, { mustBeActive }: Identity): Op
 
 function callWith<I extends Input>(
   operation: VendorCall<I>,
-  request: { method: VendorCall['method']; url: string },
+  input: I,
+  { method, url }: VendorRequest,
   { accessToken, actsAs, authorizeCommand }: Credential,
   remainingMs: number,
 ) {
   if (remainingMs <= 0)
     throw new OperationError('timeout', { en: 'No time was left to call the vendor.', zh: '已无时间调用厂商接口。' })
-  const { vendor, codes, succeeded } = operation
+  const { vendor, codes, succeeded, body } = operation
+  const { tokenQuery } = vendor
+  const token = tokenQuery && `${url.includes('?') ? '&' : '?'}${tokenQuery}=${encodeURIComponent(accessToken)}`
   return call(
     {
       vendor,
-      request: { ...request, headers: vendor.headers(accessToken) },
+      request: {
+        method,
+        url: url + (token ?? ''),
+        headers: vendor.headers(accessToken),
+        ...(body && { body: body(input) }),
+      },
       codes,
       succeeded,
       actsAs,

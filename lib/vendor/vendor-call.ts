@@ -10,6 +10,8 @@ export type VendorCall<I extends Input = Input> = {
   path: string
   /** Fields of the input that travel in the query. */
   query: readonly (keyof I & string)[]
+  /** What is sent as JSON; the operations themselves send none. */
+  body?: (input: I) => unknown
   /** The vendor's limit for each API, app and tenant. */
   pace: { perSecond?: number; perMinute?: number }
   /** Who acts. */

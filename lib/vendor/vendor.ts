@@ -7,7 +7,8 @@ import type { TokenBudget } from '../tokens/budget.ts'
  * What one documented code means: a kind of failure, or the wanted state already reached, or a token to renew. `hint`
  * says what to do where the kind's own hint is not precise enough; `waitMs` is the shortest sensible wait. `final` marks the
  * vendor's last word on a grant or a person, by its documents: asked again, it would say the same. `scope` and `patienceMs`,
- * how long the queue tries again, are given where they are not the usual ones.
+ * how long the queue tries again, are given where they are not the usual ones. `unregistered` says what else to check where the register
+ * has never seen what the call was about.
  */
 export type Meaning = {
   means: Text
@@ -16,6 +17,7 @@ export type Meaning = {
   final?: true
   scope?: Scope
   patienceMs?: number
+  unregistered?: Text
 } & ({ kind: Kind } | { outcome: 'unchanged' } | { tokenRejected: true })
 
 /** One row for each documented code, by the code as the vendor sends it. */
@@ -66,6 +68,8 @@ export type ResponseParser = {
 export type Vendor = ResponseParser & {
   baseUrl: () => string
   headers: (accessToken: string) => Record<string, string>
+  /** The query parameter in which the vendor wants the access token, where headers are not enough. Such a URL is never logged. */
+  tokenQuery?: string
   credential: (identity: Identity, budget: TokenBudget) => Promise<Credential>
   /** The vendor's id of the user to whom a token belongs. Asks the vendor and changes nothing; throws `OperationError`. */
   ownerOf: (accessToken: string, remainingMs: number, authorizeCommand?: string) => Promise<string>

@@ -1,5 +1,5 @@
 /** The AWS JSON 1.1 protocol on loopback: what the real SDK clients send to Secrets Manager and EventBridge. */
-import { randomUUID } from 'node:crypto'
+import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 
@@ -48,8 +48,14 @@ export class NoAnswer extends Error {
 // biome-ignore lint/suspicious/noExplicitAny: an operation states its own input; the wire has already lost the type
 export type Operations = Record<string, (input: any) => unknown>
 
+export type AwsJsonOptions = {
+  port?: number
+  /** Callers without this session token, which the SDK takes from `AWS_SESSION_TOKEN`, are refused. */
+  sessionToken?: string
+}
+
 /** Serves the operations on loopback. An operation throws `AwsError` for the caller; any other error is a 500. */
-export async function startAwsJson(operations: Operations, options: { port?: number } = {}): Promise<AwsJsonService> {
+export async function startAwsJson(operations: Operations, options: AwsJsonOptions = {}): Promise<AwsJsonService> {
   const requests: AwsRequest[] = []
   const faults: { operation: string; fault: Fault; left: number }[] = []
 
@@ -75,6 +81,8 @@ export async function startAwsJson(operations: Operations, options: { port?: num
   const server = createServer(async (request, response) => {
     try {
       if (!isFromHere(request)) throw new AwsError('AccessDeniedException', 'Only for this machine', 403)
+      if (!hasToken(request, options.sessionToken))
+        throw new AwsError('UnrecognizedClientException', 'The security token included in the request is invalid.')
       const operation = String(request.headers['x-amz-target'] ?? '').replace(/^.*\./, '')
       answer(response, 200, await call(operation, parse(await readBody(request))))
     } catch (error) {
@@ -96,9 +104,16 @@ export async function startAwsJson(operations: Operations, options: { port?: num
   }
 }
 
+/** Whether the request carries the session token that is wanted, if one is. */
+function hasToken({ headers }: IncomingMessage, wanted: string | undefined): boolean {
+  if (wanted === undefined) return true
+  const [given, expected] = [headers['x-amz-security-token'], wanted].map((token) => Buffer.from(String(token)))
+  return given !== undefined && given.length === expected?.length && timingSafeEqual(given, expected)
+}
+
 /**
  * False for what a page of another site has a browser send: under a name that was made to resolve to this machine, or
- * from that site's own origin. The services ask nobody who they are, so that such a page
+ * from that site's own origin. Most services ask nobody who they are, so that such a page
  * could otherwise end subscriptions or read secrets.
  */
 export function isFromHere({ headers: { host = '', origin } }: IncomingMessage): boolean {

@@ -1,13 +1,12 @@
 /** AWS Secrets Manager at wire level, in memory, for the demo and the tests. */
 import type * as Api from '@aws-sdk/client-secrets-manager'
-import { AwsError, type AwsJsonService, startAwsJson } from './json-server.ts'
+import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from './json-server.ts'
 import { type Content, type Secret, SecretStore } from './secret-store.ts'
 import { describe, list } from './secrets-list.ts'
 
-export type SecretsManagerOptions = {
+export type SecretsManagerOptions = AwsJsonOptions & {
   /** Values by name: a string as it is, anything else as JSON. */
   secrets?: Record<string, unknown>
-  port?: number
   now?: () => number
   region?: string
   account?: string
@@ -24,13 +23,10 @@ export type SecretsManager = AwsJsonService & {
 
 /** Starts the service on loopback. Errors, staging labels and request tokens follow the AWS documentation. */
 export async function startSecretsManager(options: SecretsManagerOptions = {}): Promise<SecretsManager> {
-  const { region = 'ap-southeast-1', account = '000000000000', now = Date.now } = options
+  const { region = 'ap-southeast-1', account = '000000000000', now = Date.now, secrets = {}, ...served } = options
   const store = new SecretStore({ region, account, now })
-  for (const [name, value] of Object.entries(options.secrets ?? {})) store.seed(name, value)
-  const service = await startAwsJson(
-    secretsManagerOperations(store),
-    options.port === undefined ? {} : { port: options.port },
-  )
+  for (const [name, value] of Object.entries(secrets)) store.seed(name, value)
+  const service = await startAwsJson(secretsManagerOperations(store), served)
   return {
     ...service,
     secrets: store.secrets,

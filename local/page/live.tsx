@@ -58,6 +58,7 @@ function Offboarding({ id, startedAt, isDryRun, isEnded, rows, waits, ...shared 
     { title: 'needsOperator', tone: 'bad', some: rows.filter(needsOperator) },
     { title: 'held', tone: 'warn', some: held },
     { title: 'checkIds', tone: 'warn', some: rows.filter(isGone) },
+    { title: 'unchecked', tone: 'warn', some: rows.filter(({ expected }) => expected === 'unchecked') },
   ].filter(({ some }) => some.length > 0)
   const isRejected = rows.some(({ outcome }) => outcome === 'rejected')
   const state = isRejected ? 'rejected' : isEnded ? 'finished' : 'running'
@@ -173,7 +174,7 @@ function Operation({
             </thead>
             <tbody>
               {rows.map((row) => {
-                const { outcome, code, requestId } = row
+                const { outcome, expected, code, requestId } = row
                 const target = formatTarget(row)
                 return (
                   <tr key={target}>
@@ -181,7 +182,7 @@ function Operation({
                       <code>{target}</code>
                     </td>
                     <td>
-                      <span class={`pill ${outcome}`}>{say(outcome)}</span>
+                      <span class={`pill ${expected ?? outcome}`}>{say(expected ?? outcome)}</span>
                     </td>
                     <td>{code}</td>
                     <td>

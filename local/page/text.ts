@@ -57,6 +57,8 @@ export const TEXTS = {
   changed: { en: 'changed', zh: '已完成' },
   unchanged: { en: 'unchanged', zh: '原本如此' },
   gone: { en: 'gone', zh: '已不存在' },
+  change: { en: 'would change', zh: '将变更' },
+  unchecked: { en: 'could not be checked', zh: '无法检查' },
   planned: { en: 'planned', zh: '将执行' },
   parked: { en: 'parked', zh: '已搁置' },
   failed: { en: 'failed', zh: '失败' },

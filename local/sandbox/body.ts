@@ -1,13 +1,16 @@
 /** Reads what a request's body says. */
 
-/** The string fields of a JSON or form body; `undefined` when it is no object. */
-export function fieldsOf(body: string, isForm: boolean): Record<string, string> | undefined {
+/** The object of a JSON or form body; `undefined` when it is none. */
+export function readObject(body: string, isForm: boolean): Record<string, unknown> | undefined {
   if (isForm) return Object.fromEntries(new URLSearchParams(body))
   try {
     const parsed: unknown = JSON.parse(body)
-    if (typeof parsed !== 'object' || parsed === null) return undefined
-    return Object.fromEntries(Object.entries(parsed).filter(([, value]) => typeof value === 'string'))
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : undefined
   } catch {
     return undefined
   }
 }
+
+/** The fields of an object that are strings. */
+export const stringFields = (json: Record<string, unknown>): Record<string, string> =>
+  Object.fromEntries(Object.entries(json).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))

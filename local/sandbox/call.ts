@@ -6,6 +6,9 @@ import type { World } from './world.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
 
+/** DingTalk's older API, `oapi.dingtalk.com`, has a gateway of its own; its tokens are those of the newer one. */
+export type Api = Vendor | 'dingtalk-oapi'
+
 /** What the sandbox holds while it runs. `world` is a copy of the given one and changes as calls succeed. */
 export interface State {
   world: World
@@ -21,7 +24,9 @@ export interface Call {
   params: Record<string, string>
   query: URLSearchParams
   headers: Record<string, string>
-  /** The string fields of a JSON or form body; `undefined` when the body is neither. */
+  /** The object of a JSON or form body; `undefined` when the body is neither. */
+  json: Record<string, unknown> | undefined
+  /** Those of its fields that are strings. */
   fields: Record<string, string> | undefined
   isForm: boolean
   state: State
@@ -41,7 +46,7 @@ export interface Answer {
 }
 
 interface RouteFacts {
-  vendor: Vendor
+  api: Api
   method: string
   /** With `:name` for each variable segment. */
   path: string
@@ -68,7 +73,7 @@ export type Route = GuardedRoute | OpenRoute
 export interface Gateway {
   /** The caller's token, or the refusal. */
   admit(call: Call, route: GuardedRoute): AccessToken | Answer
-  throttled(refusal: Refusal, caller: AccessToken | undefined): Answer
+  throttled(refusal: Refusal, caller: AccessToken | undefined, state: State): Answer
   unrouted(pathIsKnown: boolean): Answer
   /** A documented failure by its code, or `undefined` when the code is not this vendor's. */
   failure(code: string | number, message: string | undefined): Answer | undefined

@@ -32,6 +32,18 @@ export const feishuCodes = {
   192000: [404, 'acl not found'],
   195100: [404, 'user is dismiss or not exist in the tenant'],
   198001: [400, 'the number of user IDs exceeds the limit'],
+  40001: [400, 'param error'],
+  40003: [400, 'internal error'],
+  41012: [400, 'user id invalid error'],
+  41050: [400, 'no user authority error'],
+  2220001: [400, 'param is invalid'],
+  2220009: [400, 'Filter field is invalid'],
+  2220010: [400, 'Exceeded the limit size'],
+  2220012: [400, 'The field is not support filter'],
+  2220013: [400, 'The field does not support the operator'],
+  2220014: [400, 'Invalid field value'],
+  2221004: [400, 'invalid page token'],
+  2221005: [400, 'no page request'],
   21000: [400, 'access denied by access control policy, a challenge must be completed'],
   21001: [400, 'access denied by access control policy'],
   2200: [400, 'internal error'],
@@ -41,6 +53,7 @@ export const feishuCodes = {
   1390001: [400, 'param is invalid'],
   1390002: [400, 'approval code not found'],
   1390007: [400, 'subscription existed'],
+  1390016: [400, 'approval is deleted'],
   1395001: [400, 'There have been some errors. Please try again later'],
   1064230: [400, 'locked for data migration'],
   1069601: [500, 'fail'],
@@ -151,6 +164,29 @@ export const dingtalkCodes = {
   operationTimeout: [503, 'operation timed out'],
 } as const satisfies Record<string, readonly [number, string]>
 
+/** DingTalk's older API, `oapi.dingtalk.com`: errcode → errmsg, always with HTTP 200 (its global list of codes). */
+export const dingtalkOapiCodes = {
+  [-1]: '系统繁忙',
+  33012: '无效的USERID',
+  40014: '不合法的access_token',
+  40035: '不合法的参数',
+  40104: '电话号码无效',
+  41001: '缺少access_token参数',
+  42001: 'access_token超时',
+  400002: '参数错误',
+  50002: '企业员工不在授权范围',
+  50004: '企业部门不在授权范围',
+  60003: '部门不存在',
+  60011: '没有调用该接口的权限',
+  60019: '从部门查询人员失败',
+  60020: '访问ip不在白名单之中',
+  60121: '找不到该用户',
+  90006: '您当前使用的CorpId及CorpSecret调用当前接口次数过多，请求被暂时禁用了，仅对企业自己的Accesstoken有效',
+  90014:
+    '您的套件调用企业当前接口超过了限制，该套件对此企业该接口的所有请求都被暂时禁用了，仅对企业授权给ISV的Accesstoken有效',
+} as const satisfies Record<number, string>
+
+export type DingtalkOapiCode = keyof typeof dingtalkOapiCodes
 export type FeishuCode = keyof typeof feishuCodes
 export type FeishuUserInfoCode = keyof typeof feishuUserInfoCodes
 export type FeishuOAuthCode = keyof typeof feishuOAuthCodes

@@ -29,7 +29,7 @@ const tokenRoute = (
   rules: Rules,
   issue: (app: DingtalkApp, request: Request) => Record<string, unknown>,
 ): OpenRoute => ({
-  vendor: 'dingtalk',
+  api: 'dingtalk',
   method: 'POST',
   path,
   issues: true,
@@ -119,7 +119,7 @@ function userPair(request: Request): Record<string, unknown> {
 
 /** The login page of `login.dingtalk.com`, with a user who decides at once. */
 const authorize: OpenRoute = {
-  vendor: 'dingtalk',
+  api: 'dingtalk',
   method: 'GET',
   path: '/oauth2/auth',
   handle({ query, state: { world, tokens }, now }) {

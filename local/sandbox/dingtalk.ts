@@ -117,7 +117,7 @@ const refusals: readonly Rule<DingtalkCode, Subject>[] = [
 
 /** https://help.dingtalk.io/open/development: "Unsubscribe from a calendar". */
 export const dingtalkUnsubscribe: GuardedRoute = {
-  vendor: 'dingtalk',
+  api: 'dingtalk',
   method: 'POST',
   path: '/v1.0/calendar/users/:userId/calendars/:calendarId/unsubscribe',
   as: ['app', 'corp', 'user'],
@@ -141,7 +141,7 @@ export const dingtalkUnsubscribe: GuardedRoute = {
  * `paramIllegal` is a guess; of the two permissions that the documents name, either is enough here.
  */
 export const dingtalkCalendars: GuardedRoute = {
-  vendor: 'dingtalk',
+  api: 'dingtalk',
   method: 'GET',
   path: '/v1.0/calendar/users/:userId/calendars',
   as: ['app', 'corp', 'user'],
@@ -166,7 +166,7 @@ export const dingtalkCalendars: GuardedRoute = {
 
 /** Whom a user token belongs to: "Get a user's profile from Contacts", with `me` for oneself. */
 const me: GuardedRoute = {
-  vendor: 'dingtalk',
+  api: 'dingtalk',
   method: 'GET',
   path: '/v1.0/contact/users/me',
   as: ['user'],

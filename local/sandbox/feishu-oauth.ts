@@ -11,7 +11,7 @@ const V3 = '/oauth/v3/token'
 
 /** https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code, with a user who decides at once. */
 const authorize: OpenRoute = {
-  vendor: 'feishu',
+  api: 'feishu',
   method: 'GET',
   path: '/open-apis/authen/v1/authorize',
   handle({ query, state: { world, tokens }, now }) {
@@ -156,7 +156,7 @@ function punishReuse({ call: { state }, refresh }: Request): void {
 
 /** v2 and v3 differ in address, and v3 in a stricter PKCE check: a verifier without a challenge is refused. */
 const tokenEndpoint = (path: string): OpenRoute => ({
-  vendor: 'feishu',
+  api: 'feishu',
   method: 'POST',
   path,
   issues: true,

@@ -10,7 +10,7 @@ interface Subject<T> {
   target: T | undefined
 }
 
-interface Operation<T> extends Omit<GuardedRoute, 'vendor' | 'handle'> {
+interface Operation<T> extends Omit<GuardedRoute, 'api' | 'handle'> {
   target(call: AdmittedCall): T | undefined
   refusals: readonly Rule<FeishuCode, Subject<T>>[]
   apply?(target: T, call: AdmittedCall): void
@@ -21,7 +21,7 @@ interface Operation<T> extends Omit<GuardedRoute, 'vendor' | 'handle'> {
 /** Makes a route of an operation: the first refusal that applies, else the effect and `{code: 0}`. */
 const operation = <T>({ target: find, refusals, apply, data, ...route }: Operation<T>): GuardedRoute => ({
   ...route,
-  vendor: 'feishu',
+  api: 'feishu',
   handle(call) {
     const target = find(call)
     const refusal = firstRefusal(refusals, { call, target }, feishuFailure)
@@ -118,6 +118,41 @@ export const calendarList = operation({
   },
 })
 
+/** The calendar of the path, and what the calls on one calendar refuse. */
+const calendarOfPath = {
+  target: ({ state, params }: AdmittedCall) =>
+    state.world.feishu.calendars.find(({ calendarId }) => calendarId === params.calendar_id),
+}
+
+const calendarIdRefusals: readonly Rule<FeishuCode, Subject<World['feishu']['calendars'][number]>>[] = [
+  [191001, ({ call }) => !/^[^\s@/]+@[^\s@/]+$/.test(call.params.calendar_id ?? '')],
+  [191000, ({ target }) => target === undefined],
+  [191003, ({ target }) => target?.deleted === true],
+]
+
+/** https://open.feishu.cn/document/server-docs/calendar-v4/calendar/get */
+export const calendarInfo = operation({
+  ...calendarOfPath,
+  method: 'GET',
+  path: '/open-apis/calendar/v4/calendars/:calendar_id',
+  as: ['tenant', 'user'],
+  scopes: ['calendar:calendar', 'calendar:calendar:read', 'calendar:calendar:readonly'],
+  limits: calendarLimits,
+  refusals: [
+    [190007, ({ call }) => feishuApp(call.state.world, call.caller.appId)?.withoutBot === true],
+    [195100, ({ call }) => call.caller.kind === 'user' && isDeparted(call)],
+    ...calendarIdRefusals,
+    [191002, ({ call, target }) => target?.access.includes(call.caller.userId ?? '') !== true],
+  ],
+  data: (calendar, { caller: { userId } }) => ({
+    calendar_id: calendar?.calendarId,
+    summary: calendar?.summary ?? calendar?.calendarId,
+    type: calendar?.type,
+    is_deleted: false,
+    role: calendar?.owner === userId ? 'owner' : 'reader',
+  }),
+})
+
 /** https://open.feishu.cn/document/server-docs/calendar-v4/calendar-acl/subscription */
 export const calendarAclSubscribe = operation({
   method: 'POST',
@@ -125,13 +160,10 @@ export const calendarAclSubscribe = operation({
   as: ['user'],
   scopes: ['calendar:calendar', 'calendar:calendar.acl:read', 'calendar:calendar:readonly'],
   limits: calendarLimits,
-  target: ({ state, params }) =>
-    state.world.feishu.calendars.find(({ calendarId }) => calendarId === params.calendar_id),
+  ...calendarOfPath,
   refusals: [
     ...calendarRefusals,
-    [191001, ({ call }) => !/^[^\s@/]+@[^\s@/]+$/.test(call.params.calendar_id ?? '')],
-    [191000, ({ target }) => target === undefined],
-    [191003, ({ target }) => target?.deleted === true],
+    ...calendarIdRefusals,
     // Which types suit is not on this page; the page on listing a calendar's ACL names these two.
     [191004, ({ target }) => target?.type !== 'primary' && target?.type !== 'shared'],
     [191002, ({ call, target }) => target?.access.includes(call.caller.userId ?? '') !== true],
@@ -148,20 +180,36 @@ export const calendarAclSubscribe = operation({
   },
 })
 
+/** What the calls on one approval definition have in common. */
+const approvals = {
+  as: ['tenant'],
+  limits: [{ calls: 100, seconds: 60 }],
+  target: (call: AdmittedCall) =>
+    call.state.world.feishu.approvals.find((it) => it.code === call.params.approval_code && ofTenant(call, it)),
+} as const
+
+const approvalRefusals: readonly Rule<FeishuCode, Subject<World['feishu']['approvals'][number]>>[] = [
+  [1390001, ({ call }) => !/^[\w-]{1,64}$/.test(call.params.approval_code ?? '')],
+  [1390002, ({ target }) => target === undefined],
+]
+
+/** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/approval-v4/approval/get, without form and nodes. */
+export const approvalDefinition = operation({
+  ...approvals,
+  method: 'GET',
+  path: '/open-apis/approval/v4/approvals/:approval_code',
+  scopes: ['approval:approval', 'approval:approval:readonly', 'approval:definition'],
+  refusals: [...approvalRefusals, [1390016, ({ target }) => target?.deleted === true]],
+  data: (approval) => ({ approval_name: approval?.code, status: 'ACTIVE' }),
+})
+
 /** https://open.feishu.cn/document/server-docs/approval-v4/event/event-interface/unsubscribe */
 export const approvalUnsubscribe = operation({
+  ...approvals,
   method: 'POST',
   path: '/open-apis/approval/v4/approvals/:approval_code/unsubscribe',
-  as: ['tenant'],
   scopes: ['approval:approval', 'approval:definition'],
-  limits: [{ calls: 100, seconds: 60 }],
-  target: (call) =>
-    call.state.world.feishu.approvals.find((it) => it.code === call.params.approval_code && ofTenant(call, it)),
-  refusals: [
-    [1390001, ({ call }) => !/^[\w-]{1,64}$/.test(call.params.approval_code ?? '')],
-    [1390002, ({ target }) => target === undefined],
-    [1390007, ({ target }) => target?.subscribed === false],
-  ],
+  refusals: [...approvalRefusals, [1390007, ({ target }) => target?.subscribed === false]],
   apply: (approval) => {
     approval.subscribed = false
   },
@@ -242,7 +290,7 @@ const userInfoRefusals: readonly Rule<FeishuUserInfoCode, AdmittedCall>[] = [
 
 /** Whom a user token belongs to: https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get */
 const userInfo: GuardedRoute = {
-  vendor: 'feishu',
+  api: 'feishu',
   method: 'GET',
   path: '/open-apis/authen/v1/user_info',
   as: ['user'],
@@ -257,8 +305,10 @@ const userInfo: GuardedRoute = {
 export const feishuOperations = [
   calendarUnsubscribe,
   calendarList,
+  calendarInfo,
   calendarAclSubscribe,
   approvalUnsubscribe,
+  approvalDefinition,
   driveUnsubscribe,
   driveSubscription,
   userInfo,

@@ -33,7 +33,7 @@ const tokenRoute = (
   rules: readonly Rule<FeishuCode, Request>[],
   issue: (app: FeishuApp, call: Call) => Record<string, unknown>,
 ): OpenRoute => ({
-  vendor: 'feishu',
+  api: 'feishu',
   method: 'POST',
   path: `/open-apis/auth/v3/${name}`,
   issues: true,

@@ -1,37 +1,44 @@
 /** Which route a request is for. Paths are matched as received: `..` and encoded slashes stay inside their segment. */
 
-import type { Route, Vendor } from './call.ts'
+import type { Api, Route } from './call.ts'
 import { dingtalkOperations } from './dingtalk.ts'
+import { dingtalkPeople } from './dingtalk-people.ts'
 import { dingtalkTokenRoutes } from './dingtalk-tokens.ts'
 import { feishuOAuthRoutes } from './feishu-oauth.ts'
 import { feishuOperations } from './feishu-operations.ts'
+import { feishuPeople } from './feishu-people.ts'
 import { feishuTokenRoutes } from './feishu-tokens.ts'
 
 /** Every endpoint of the sandbox. */
 export const routes: readonly Route[] = [
   ...feishuOperations,
+  ...feishuPeople,
   ...feishuTokenRoutes,
   ...feishuOAuthRoutes,
   ...dingtalkOperations,
+  ...dingtalkPeople,
   ...dingtalkTokenRoutes,
 ]
 
 /** The route of a request, or only whose it is and whether another method would have found one. */
 export type Match =
-  | { vendor: Vendor; route: Route; params: Record<string, string> }
-  | { vendor: Vendor; route?: undefined; pathIsKnown: boolean }
+  | { api: Api; route: Route; params: Record<string, string> }
+  | { api: Api; route?: undefined; pathIsKnown: boolean }
 
 /** Finds the route for a method and a raw path without its query. */
 export function match(method: string, path: string): Match {
   const candidates = routes.flatMap((route) => {
     const params = paramsOf(route.path, path)
-    return params === undefined ? [] : [{ vendor: route.vendor, route, params }]
+    return params === undefined ? [] : [{ api: route.api, route, params }]
   })
   const found = candidates.find(({ route }) => route.method === method)
-  return found ?? { vendor: vendorOf(path), pathIsKnown: candidates.length > 0 }
+  return found ?? { api: apiOf(path), pathIsKnown: candidates.length > 0 }
 }
 
-const vendorOf = (path: string): Vendor => (/^\/(v1\.0|oauth2)\//.test(path) ? 'dingtalk' : 'feishu')
+const apiOf = (path: string): Api => {
+  if (path.startsWith('/topapi/')) return 'dingtalk-oapi'
+  return /^\/(v1\.0|oauth2)\//.test(path) ? 'dingtalk' : 'feishu'
+}
 
 function paramsOf(template: string, path: string): Record<string, string> | undefined {
   const names = template.split('/')

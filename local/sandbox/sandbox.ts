@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { close, listen, readBody } from '../../cli/loopback.ts'
+import { isFromHere } from '../aws/json-server.ts'
 import type { Answer, State } from './call.ts'
 import { cases } from './cases.ts'
 import { Queue, readOrder, type Script, type Target } from './script.ts'
@@ -72,7 +73,10 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]))
     const body = String(await readBody(request))
     const path = url.split('?', 1)[0] ?? ''
-    if (path.startsWith('/_sandbox/')) return send(response, control(method, path, body))
+    if (path.startsWith('/_sandbox/')) {
+      const refusal = { status: 403, json: { error: 'Only for this machine' } }
+      return send(response, isFromHere(request) ? control(method, path, body) : refusal)
+    }
 
     const recorded: RecordedRequest = { method, path: url, headers, body, status: 0, time: now() }
     requests.push(recorded)

@@ -1,15 +1,20 @@
 /** Both vendors without a network: a request in, an answer out. */
 import { randomUUID } from 'node:crypto'
-import { fieldsOf } from './body.ts'
-import type { Answer, Call, Gateway, State, Vendor } from './call.ts'
+import { readObject, stringFields } from './body.ts'
+import type { Answer, Api, Call, Gateway, State } from './call.ts'
 import { dingtalkGateway } from './dingtalk.ts'
+import { dingtalkOapiGateway } from './dingtalk-oapi.ts'
 import { feishuGateway } from './feishu-gateway.ts'
 import { Windows } from './limits.ts'
 import { type Match, match } from './router.ts'
 import { startState } from './state.ts'
 import type { World } from './world.ts'
 
-const gateways: Record<Vendor, Gateway> = { feishu: feishuGateway, dingtalk: dingtalkGateway }
+const gateways: Record<Api, Gateway> = {
+  feishu: feishuGateway,
+  dingtalk: dingtalkGateway,
+  'dingtalk-oapi': dingtalkOapiGateway,
+}
 
 export interface VendorRequest {
   method: string
@@ -49,14 +54,14 @@ export function startVendors({ world, speed, now }: { world: World; speed: numbe
 
   /** What the vendor answers: route, token, limits, then the handler. */
   function answerOf(call: Call, found: Match): Answer {
-    const gateway = gateways[found.vendor]
+    const gateway = gateways[found.api]
     if (found.route === undefined) return gateway.unrouted(found.pathIsKnown)
     const { route } = found
     const admitted = route.as === undefined ? undefined : gateway.admit(call, route)
     if (admitted !== undefined && 'status' in admitted) return admitted
     const owner = admitted ? `${admitted.appId} ${admitted.tenantKey}` : call.fields?.client_id
     const refusal = windows.take(`${route.method} ${route.path} ${owner}`, route.limits ?? [], call.now)
-    if (refusal !== undefined) return gateway.throttled(refusal, admitted)
+    if (refusal !== undefined) return gateway.throttled(refusal, admitted, state)
     if (route.as === undefined) return route.handle(call)
     if (admitted === undefined) throw new Error('a guarded route was reached without a token')
     return route.handle({ ...call, caller: admitted })
@@ -75,20 +80,22 @@ export function startVendors({ world, speed, now }: { world: World; speed: numbe
     const called = found.route === undefined ? 'no route' : `${method} ${found.route.path}`
     calls.set(called, (calls.get(called) ?? 0) + 1)
     const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true
+    const json = readObject(body, isForm)
     const call = {
       method,
       path,
       params: found.route === undefined ? {} : found.params,
       query: new URLSearchParams(url.slice(path.length)),
       headers,
-      fields: fieldsOf(body, isForm),
+      json,
+      fields: json && stringFields(json),
       isForm,
       state,
       now: now(),
     }
     countToken(found, call)
 
-    const gateway = gateways[found.vendor]
+    const gateway = gateways[found.api]
     const id = randomUUID().replaceAll('-', '')
     const sign = (answer: Answer) => gateway.sign(answer, id)
     return {
@@ -97,7 +104,7 @@ export function startVendors({ world, speed, now }: { world: World; speed: numbe
       sign,
       normal: () => sign(answerOf({ ...call, now: now() }, found)),
       failure: (code, message) =>
-        sign(gateway.failure(code, message) ?? { status: 500, text: `${code} is no code of ${found.vendor}` }),
+        sign(gateway.failure(code, message) ?? { status: 500, text: `${code} is no code of ${found.api}` }),
     }
   }
 

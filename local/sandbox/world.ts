@@ -35,7 +35,18 @@ const feishuApp = object(
 
 const feishuUser = object(
   { openId: text, status: oneOf('present', 'frozen', 'resigned', 'deleted'), calendarSubscribed: flag },
-  { tenantKey: text, appForbidden: flag, tokens: list(userTokens) },
+  {
+    tenantKey: text,
+    unionId: text,
+    userId: text,
+    email: text,
+    enterpriseEmail: text,
+    mobile: text,
+    employeeNumber: text,
+    outOfScope: flag,
+    appForbidden: flag,
+    tokens: list(userTokens),
+  },
 )
 
 const feishuCalendar = object(
@@ -48,7 +59,7 @@ const feishuCalendar = object(
   { summary: text, owner: text, deleted: flag },
 )
 
-const approval = object({ code: text, subscribed: flag }, { tenantKey: text })
+const approval = object({ code: text, subscribed: flag }, { tenantKey: text, deleted: flag })
 
 /** The kinds of cloud document that `file_type` may name (contract: feishu-drive-unsubscribe). */
 export const documentTypes = ['doc', 'docx', 'sheet', 'bitable', 'file', 'folder', 'slides'] as const
@@ -79,7 +90,23 @@ const dingtalkApp = object(
   { suiteTicket: text, scopes: list(text), ipRefused: flag, quotaExhausted: flag },
 )
 
-const dingtalkUser = object({ unionId: text }, { corpId: text, tokens: list(userTokens) })
+const dingtalkUser = object(
+  { unionId: text },
+  {
+    corpId: text,
+    userId: text,
+    email: text,
+    orgEmail: text,
+    mobile: text,
+    employeeNumber: text,
+    departments: list(amount),
+    hasLeft: flag,
+    outOfScope: flag,
+    tokens: list(userTokens),
+  },
+)
+
+const dingtalkDepartment = object({ id: amount, parentId: amount, name: text })
 
 const dingtalkCalendar = object(
   {
@@ -107,11 +134,15 @@ const unconfirmed = object(
     feishuRefreshReuse: oneOf('refused', 'revokes-successors'),
     feishuRefreshWithoutSuccessor: oneOf('spent', 'kept'),
     feishuUnsubscribedStatus: oneOf('false', 'refused'),
+    feishuDirectoryResigned: oneOf('absent', 'listed'),
     dingtalkUnsubscribeAgain: oneOf('success', 'result-false', 'refused'),
     dingtalkExpiredUserToken: oneOf('InvalidAuthentication', 'accesstoken.expired'),
     dingtalkUnifiedTokenFailure: oneOf('documented', 'observed'),
     dingtalkRefreshReuse: oneOf('refused', 'accepted'),
     dingtalkOlderCorpToken: oneOf('valid', 'replaced'),
+    dingtalkLeftUser: oneOf(60121, 33012),
+    dingtalkOapiNumbers: oneOf('numbers', 'texts'),
+    dingtalkOapiRefusal: oneOf('errcode', 'sub_code'),
   },
 )
 
@@ -136,7 +167,7 @@ const world = object(
         users: list(dingtalkUser),
         calendars: list(dingtalkCalendar),
       },
-      { consent },
+      { consent, departments: list(dingtalkDepartment) },
     ),
   },
   { unconfirmed },
@@ -147,7 +178,9 @@ type Shaped<S> = S extends Shape<infer T> ? T : never
 /**
  * Everything the sandbox knows of. Without a `tenantKey` a person, an approval or a document is of the first tenant;
  * an app without `tenants` is installed there alone, one without `scopes` has been granted all of them. Tokens without
- * an `appId` are of the vendor's first app (DingTalk: of the first personal one). Lifetimes are in seconds.
+ * an `appId` are of the vendor's first app (DingTalk: of the first personal one). Lifetimes are in seconds. A person with
+ * `outOfScope` works there, outside the contact scope of every app. DingTalk's department 1 is the root; a person without
+ * `departments` is in it.
  */
 export type World = Shaped<typeof world>
 export type FeishuApp = Shaped<typeof feishuApp>
@@ -165,11 +198,15 @@ const defaults: Unconfirmed = {
   feishuRefreshReuse: 'refused',
   feishuRefreshWithoutSuccessor: 'spent',
   feishuUnsubscribedStatus: 'false',
+  feishuDirectoryResigned: 'absent',
   dingtalkUnsubscribeAgain: 'success',
   dingtalkExpiredUserToken: 'InvalidAuthentication',
   dingtalkUnifiedTokenFailure: 'documented',
   dingtalkRefreshReuse: 'refused',
   dingtalkOlderCorpToken: 'valid',
+  dingtalkLeftUser: 60121,
+  dingtalkOapiNumbers: 'numbers',
+  dingtalkOapiRefusal: 'errcode',
 }
 
 /** The chosen behaviour where the documents are silent, defaults filled in. */

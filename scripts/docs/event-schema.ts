@@ -1,7 +1,8 @@
 /** The JSON Schema of an offboarding event's `detail`, for whoever sends one. */
-import { mergeParts } from '../../cli/event/event-detail.ts'
+
 import { IncompleteOperation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
+import { mergeParts } from '../../lib/event-part.ts'
 import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
@@ -12,7 +13,7 @@ const FIELDS: Record<string, string> = {
   dryRun:
     'Checks input, secrets and tokens of every target and changes no subscription; may renew and store users’ tokens.',
   feishu: 'What to end, and what to watch, in Feishu or Lark.',
-  'feishu.tenantKey': 'The tenant, for store apps only.',
+  'feishu.tenantKey': 'The tenant: store apps need it, self-built apps refuse it.',
   dingtalk: 'What to end in DingTalk.',
 }
 

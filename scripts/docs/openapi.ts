@@ -23,8 +23,8 @@ import { DEFINITIONS, type JsonSchema, jsonSchemaOf } from './json-schema.ts'
 /** Texts of the parameters that every route takes. */
 const PARAMETERS: Record<string, Text> = {
   dry_run: {
-    en: 'Checks input, secret and token, and answers the request it would send. Changes no subscription; may renew and store the user’s token.',
-    zh: '检查输入、密钥与令牌，并给出将要发送的请求。不改变任何订阅；与其他调用一样，可能刷新并保存用户令牌。',
+    en: 'Checks input, secret and token, asks the vendor by calls that only read what would become of it, and answers that and the request it would send. Changes no subscription; may renew and store the user’s token.',
+    zh: '检查输入、密钥与令牌，以只读调用向厂商查询结果会如何，并给出该结果与将要发送的请求。不改变任何订阅；与其他调用一样，可能刷新并保存用户令牌。',
   },
   offboarding_id: {
     en: 'Your id of the offboarding that the call belongs to. The call is then recorded in the ledger, with its caller and outcome, and the answer takes some milliseconds longer.',
@@ -188,7 +188,12 @@ function success(operation: Operation, sample: Input) {
   const examples = [
     outcomeOf(done),
     ...(unchanged ? [outcomeOf(failureOf(operation, unchanged))] : []),
-    { operation: name, outcome: 'planned', upstream: { code: null, requestId: null }, request: { method, url } },
+    {
+      operation: name,
+      outcome: 'planned',
+      ...expectation(operation),
+      request: { method, url },
+    },
   ]
   return {
     description: 'Done, or what would be done.',
@@ -202,6 +207,15 @@ function success(operation: Operation, sample: Input) {
       },
     },
   }
+}
+
+/** What a dry run expects whose question is answered well. */
+function expectation(operation: Operation) {
+  const { question, vendor } = operation
+  if (!question) return { expected: 'unchecked', upstream: { code: null, requestId: null } }
+  if (!question.expect) return { expected: 'change', upstream: { code: null, requestId: null } }
+  const { code, requestId } = vendor.parse({}, response(operation, VENDORS[vendor.name].done))
+  return { expected: 'change', upstream: { code: vendor.name === 'feishu' ? '0' : code, requestId } }
 }
 
 /** A response for each status that one of the operation's failures has, and what API Gateway answers by itself. */
@@ -387,18 +401,28 @@ const SCHEMAS = {
           enum: ['changed', 'unchanged', 'planned'],
           description: 'Done now; was already so; would be done (dry run).',
         },
+        expected: {
+          enum: ['change', 'unchanged', 'gone', 'parked', 'unchecked'],
+          description:
+            'In a dry run only, what a real run would do: change it; find it so already; not find it; need an operator. ' +
+            '`unchecked`: the vendor did not say. `kind` and `hint` say why.',
+        },
+        kind: { enum: Object.keys(KINDS), description: 'Of the refusal or failure that a dry run met.' },
+        scope: { enum: ['item', 'user', 'bucket', 'us'], description: 'What that is about.' },
+        detail: { type: 'string', description: 'What was refused or failed.' },
+        hint: { type: 'string', description: 'What to do about it, or why the vendor did not say.' },
         upstream: object(upstream),
         request: {
           ...object({ method: { enum: ['POST', 'DELETE'] }, url: { type: 'string' } }),
           description: 'What would be sent; in a dry run only.',
         },
       },
-      ['request'],
+      ['expected', 'kind', 'scope', 'detail', 'hint', 'request'],
     ),
     if: { properties: { outcome: { const: 'planned' } } },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
-    then: { required: ['request'] },
-    else: { properties: { request: false } },
+    then: { required: ['expected', 'request'] },
+    else: { properties: { expected: false, kind: false, scope: false, detail: false, hint: false, request: false } },
   },
   Problem: {
     ...object(

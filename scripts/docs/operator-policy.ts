@@ -1,8 +1,9 @@
 /** The policy of an operator who sends events, follows them and handles dead letters in one stage. */
 
-import { forKeys } from '../../infra/ledger.ts'
+import { forEvents, forKeys } from '../../infra/conditions.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
+import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 
 const arn = (service: string, resource: string) => `arn:aws:${service}:REGION:ACCOUNT:${resource}`
 
@@ -17,9 +18,7 @@ export const operatorPolicy = () => ({
       Effect: 'Allow',
       Action: 'events:PutEvents',
       Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
-      Condition: {
-        'ForAllValues:StringEquals': { 'events:source': 'hr.offboarding', 'events:detail-type': OFFBOARDING },
-      },
+      Condition: forEvents('hr.offboarding', [OFFBOARDING, REGISTERED, ENDED]),
     },
     {
       Sid: 'ReadOffboardings',

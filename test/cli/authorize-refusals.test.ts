@@ -77,6 +77,15 @@ test('a page of HTML in place of an answer', async () => {
   expect(stderr).not.toContain('offline_access')
 })
 
+test('what the vendor repeats of a secret is not shown', async () => {
+  const secret = 'sandbox-app-secret'
+  const msg = `${Buffer.from(secret).toString('base64')} ${encodeURIComponent(`"${secret}"`)} ${secret.slice(3, 16)}`
+  sandbox.answer({ path: TOKEN }, { status: 400, body: { code: 4711, error_description: msg } }, 2)
+  const { code, stdout, stderr } = await authorize()
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/4711 \(\[redacted\] %22\[redacted\]%22 \[redacted\]\)/)])
+  for (const part of msg.split(' ')) expect(stdout + stderr).not.toContain(part)
+})
+
 test('without offline_access the access token is stored, and the reason told', async () => {
   sandbox.case('feishu-no-refresh-token', true)
   const { code, stderr } = await authorize()

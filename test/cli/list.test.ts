@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { recordCall } from '../../lib/ledger/calls.ts'
 import { endSending } from '../../lib/ledger/completion.ts'
+import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 
 import { getSummaryKey, type Outcome } from '../../lib/ledger/offboardings.ts'
 import { APPROVAL, DRIVE, type LedgerStack, settle, startLedgerStack } from './ledger-stack.ts'
@@ -154,15 +155,15 @@ test('exports every outcome of a period with who asked for it', async () => {
       .slice(1)
       .sort(),
   ).toEqual([
-    `'=open,${APPROVAL},A,open,,,,2026-10-15T08:00:00Z,,hr.offboarding,event-1,0,2026-10-15T08:00:00Z,`,
-    `again,${DRIVE},a docx,changed,,,,2026-10-01T09:00:00.000Z,,hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
-    `again,${DRIVE},b docx,parked,forbidden,1069603,,2026-10-01T09:00:00.000Z,"Make the app a manager, ""please""",hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr`,
-    `called,${DRIVE},c docx,failed,forbidden,,,2026-10-10T08:00:01.000Z,,http,request-1,0,2026-10-10T08:00:00.000Z,'=caller`,
-    `long,${DRIVE},a docx,changed,,,,2026-10-31T09:00:00.000Z,,hr.offboarding,event-1,0,2026-09-15T08:00:00Z,`,
-    `wrong,,,rejected,invalid_request,,,2026-10-20T10:00:00.000Z,x is not a known field,hr.offboarding,event-3,0,2026-10-20T10:00:00.000Z,`,
+    `'=open,${APPROVAL},A,open,,,,2026-10-15T08:00:00Z,,hr.offboarding,event-1,0,2026-10-15T08:00:00Z,,`,
+    `again,${DRIVE},a docx,changed,,,,2026-10-01T09:00:00.000Z,,hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr,`,
+    `again,${DRIVE},b docx,parked,forbidden,1069603,,2026-10-01T09:00:00.000Z,"Make the app a manager, ""please""",hr.offboarding,event-1,0,2026-10-01T08:00:00Z,arn:aws:sts::1:hr,`,
+    `called,${DRIVE},c docx,failed,forbidden,,,2026-10-10T08:00:01.000Z,,http,request-1,0,2026-10-10T08:00:00.000Z,'=caller,`,
+    `long,${DRIVE},a docx,changed,,,,2026-10-31T09:00:00.000Z,,hr.offboarding,event-1,0,2026-09-15T08:00:00Z,,`,
+    `wrong,,,rejected,invalid_request,,,2026-10-20T10:00:00.000Z,x is not a known field,hr.offboarding,event-3,0,2026-10-20T10:00:00.000Z,,`,
   ])
   expect(lines[0]).toMatch(
-    /^offboardingId,operation,target,outcome,kind,code,requestId,time,hint,source,eventId,redrive,sentAt,sentBy\r$/,
+    /^offboardingId,operation,target,outcome,kind,code,requestId,time,hint,source,eventId,redrive,sentAt,sentBy,expected\r$/,
   )
 })
 
@@ -186,4 +187,21 @@ test.each([
 ])('%j is one clear line and exit code 2', async (args, told) => {
   const { code, stderr } = await command(stack, ...args)
   expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
+})
+
+test('a leaver who is still to be found is open, with why', async () => {
+  const stack = await startLedgerStack()
+  onTestFinished(() => stack.stop())
+  const name = { offboardingId: 'new', eventId: 'leaving-1', dryRun: false }
+  await stack.write(async () => {
+    await openLeaving(name, { source: 'hr.offboarding', sentAt: new Date().toISOString() })
+    await recordTry(name, { kind: 'misconfigured', code: '99991672', hint: 'Enable the scope.\u001b' })
+  })
+  const { lines } = await command(stack, 'list')
+  expect(lines.at(-1)).toMatch(/^new +open +\S+ +finding the leaver: misconfigured: Enable the scope\.$/)
+  expect(await jsonOf(stack, 'list')).toMatchObject([
+    { offboardingId: 'new', state: 'open', resolving: { kind: 'misconfigured', hint: 'Enable the scope.' } },
+  ])
+  await stack.write(() => endLeaving(name, { stage: 'rejected' }))
+  expect(await jsonOf(stack, 'list')).toEqual([])
 })

@@ -129,7 +129,7 @@ test('--version is that of package.json', async () => {
   expect(await run(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` })
 })
 
-const GROUPS = [[[]], [['letters']], [['users']]]
+const GROUPS = [[[]], [['letters']], [['users']], [['register']]]
 const COMMANDS = [
   [['discover']],
   [['offboard']],
@@ -137,6 +137,10 @@ const COMMANDS = [
   [['report']],
   [['export']],
   [['smoke']],
+  [['register', 'add']],
+  [['register', 'remove']],
+  [['register', 'list']],
+  [['register', 'import']],
   [['letters', 'list']],
   [['letters', 'show']],
   [['letters', 'redrive']],
@@ -195,7 +199,10 @@ test.each([
 })
 
 test.each([
-  [[], 'offboarding: missing subcommand: expected discover, offboard, list, report, export, letters, users or smoke'],
+  [
+    [],
+    'offboarding: missing subcommand: expected discover, offboard, list, report, export, register, letters, users or smoke',
+  ],
   [['toString'], 'offboarding: unknown subcommand toString: expected discover, offboard'],
   [['report', 'a', '--\u001b[2J'], "offboarding report: unknown option '--[2J'"],
 ])('%j is one clear line and exit code 2', async (args, told) => {

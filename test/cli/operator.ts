@@ -132,6 +132,7 @@ export async function startLocalStack(...args: string[]) {
   return {
     local,
     sandbox,
+    ended: stack.ended,
     async stop(): Promise<void> {
       stack.interrupt()
       await stack.ended

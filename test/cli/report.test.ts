@@ -7,6 +7,7 @@ import type { Row } from '../../cli/progress/rows.ts'
 import type { Report } from '../../cli/progress/summary.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { settleCalls } from '../../lib/ledger/buckets.ts'
+import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Input } from '../../lib/schema.ts'
 import { STAGE_ARGS } from '../deployed-stage.ts'
@@ -120,6 +121,43 @@ test('a dry run alone is shown as one', async () => {
   expect(await summary()).toEqual([0, '1 target of a dry run: 1 planned'])
 })
 
+test('a dry run is summed up by what a real run would do, and exits as that would', async () => {
+  const kinds = ['change', 'change', 'unchanged', 'unchecked', 'gone', 'parked'] as const
+  const sending = await plan(
+    kinds.map((_, index) => file(`file-${index}`)),
+    { dryRun: true },
+  )
+  const end = (index: number, more = {}) =>
+    stack.end(sending, file(`file-${index}`), { outcome: 'planned', expected: kinds[index], ...more })
+  for (const index of [0, 1, 2]) await end(index)
+  await end(3, { hint: 'Nobody answered.' })
+  await Promise.all([
+    end(4, { kind: 'not_found' }),
+    stack.end(sending, file('file-5'), { outcome: 'planned', expected: 'unchanged' }),
+  ])
+  const gone = '1 would be gone: unknown to the vendor, check the id'
+  expect(await summary()).toEqual([3, `6 targets of a dry run: 2 would change, 2 unchanged, 1 unchecked. ${gone}`])
+  expect((await report(id, '--gone-is-fine')).code).toBe(0)
+
+  const again = await plan([file('file-5')], { dryRun: true, eventId: 'event-2' })
+  await stack.end(again, file('file-5'), {
+    outcome: 'planned',
+    expected: 'parked',
+    kind: 'forbidden',
+    hint: 'Share it.',
+  })
+  const { code, stdout } = await report(id)
+  expect(code).toBe(1)
+  expect(stdout).toContain('would be parked: feishu-drive-unsubscribe file-5 docx\n  forbidden: Share it.')
+  expect(stdout).toContain('unchecked: feishu-drive-unsubscribe file-3 docx\n  Nobody answered.')
+  expect(JSON.parse((await report(id, '--json')).stdout)).toMatchObject({
+    counts: { planned: 6 },
+    expected: { change: 2, unchanged: 1, parked: 1, gone: 1, unchecked: 1 },
+  })
+  expect((await report(id, '--csv')).stdout).toMatch(/,parked\r?\n/)
+  expect((await report(id, '--markdown')).stdout).toContain('would be parked')
+})
+
 test('what has not ended is exit code 1: open targets, and operations that have not planned', async () => {
   const sending = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a'), file('b')] }, { planned: [DRIVE] })
   await stack.end(sending, file('a'))
@@ -226,10 +264,10 @@ describe('formats', () => {
 
   test('--csv, of which nothing is a formula', async () => {
     const { lines } = await report(id, '--csv')
-    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history\r')
+    expect(lines[0]).toBe('offboardingId,operation,target,outcome,kind,code,requestId,time,hint,history,expected\r')
     expect(lines[1]).toContain('"Make the app a manager of | the `document` <b>now</b>, ""please"""')
     expect(lines[3]).toMatch(
-      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z\r?$/,
+      /^hr-\d+,feishu-drive-unsubscribe,"'=HYPERLINK\(""x""\) docx",changed,,0,request-1,\S+Z,,changed \S+Z,\r?$/,
     )
     await plan([...'＝＋－＠'].map((sign) => file(sign)))
     const targets = (await report(id, '--csv')).lines.map((line) => line.split(',')[2] ?? '')
@@ -458,10 +496,20 @@ const rowOf = (name: string, outcome = 'changed'): Row => ({
   operation: DRIVE,
   input: file(name),
   history: [],
-  ...{ outcome, kind: null, code: null, requestId: null, hint: null, time: '', eventId: 'e', redrive: 0 },
+  ...{
+    outcome,
+    expected: null,
+    kind: null,
+    code: null,
+    requestId: null,
+    hint: null,
+    time: '',
+    eventId: 'e',
+    redrive: 0,
+  },
 })
 const reportOf = (rows: Row[]): Report => ({
-  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], rows },
+  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], rows },
 })
 
 test('the bar of a terminal: what has ended, until when the rest waits, and how long the limits make it last', () => {
@@ -471,7 +519,7 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
     columns: 200,
     write: (text: string) => written.push(text),
   } as unknown as Io['stderr']
-  const progress = new Progress(stream, { paces: { [DRIVE]: { perMinute: 10 } }, speed: 1 })
+  const progress = new Progress(stream, { paceOf: () => ({ perMinute: 10 }), speed: 1 })
   const rows = Array.from({ length: 40 }, (_, index) => rowOf(`file-${index}`, index < 10 ? 'changed' : 'open'))
   const untilMs = Date.now() + 300_000
   const waits = new Map<string, Wait>([[DRIVE, { untilMs }]])
@@ -488,4 +536,52 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
   progress.show(reportOf(rows), waits)
   const line = `\r\u001b[K[███·········] 11/40  1 parked  about 7 min left  waits until ${until}`
   expect(written[1]).toContain(line)
+})
+
+describe('an event that says who leaves as HR knows them', () => {
+  const name = () => ({ offboardingId: id, eventId: 'leaving-1', dryRun: false })
+  const open = () =>
+    stack.write(() => openLeaving(name(), { source: 'hr.offboarding', sentAt: new Date().toISOString() }))
+
+  test('is open while the leaver is being found, with why', async () => {
+    await open()
+    await stack.write(() =>
+      recordTry(name(), { kind: 'misconfigured', code: '99991672', hint: 'Enable contact:user.id:readonly.' }),
+    )
+    const { code, stdout } = await report(id)
+    expect([code, stdout]).toEqual([1, expect.stringContaining('open (misconfigured)')])
+    expect(stdout).toContain('open: the leaver is being found\n  misconfigured: Enable contact:user.id:readonly.')
+  })
+
+  test('is not done when it was sent on, until every function has taken it; then it says who was found', async () => {
+    await open()
+    const found = {
+      feishu: { state: 'found' as const, openId: 'ou_1' },
+      dingtalk: { state: 'not_found' as const, reason: { en: 'unknown', zh: '不存在' } },
+    }
+    await stack.write(() => endLeaving(name(), { stage: 'sent', found, sentEventIds: ['event-9'], targets: 1 }))
+    const { code, stdout } = await report(id)
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`Not planned yet: ${DRIVE}, ${APPROVAL}`)])
+    await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
+    const { code: done, stdout: told } = await report(id)
+    expect([done, told]).toEqual([0, expect.stringContaining('leaver at feishu: found, openId ou_1\n')])
+    expect(told).toContain('leaver at dingtalk: not found: unknown')
+    expect(JSON.parse((await report(id, '--json')).stdout).people).toMatchObject([
+      { role: 'leaver', vendor: 'feishu', state: 'found', ids: { openId: 'ou_1' }, reason: null },
+      { role: 'leaver', vendor: 'dingtalk', state: 'not_found', ids: {}, reason: 'unknown' },
+    ])
+  })
+
+  test('is followed through finding and sending on', async () => {
+    await open()
+    const command = startCommand(['report', id, '--follow', '--local', stack.url])
+    await command.until('stderr', /resolving {2}the leaver/)
+    await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
+    const found = { feishu: { state: 'found' as const, openId: 'ou_1' } }
+    await stack.write(() => endLeaving(name(), { stage: 'sent', found, sentEventIds: ['event-9'], targets: 1 }))
+    expect(await command.ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('found      leaver at feishu: found, openId ou_1'),
+    })
+  }, 120_000)
 })

@@ -3,7 +3,16 @@ import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { STAGE as LONGEST, PARAMS } from '../deployed-stage.ts'
 import { checkParameters } from '../infra/parameters.ts'
-import { arnsOf, deployerPolicy, namesOf, naming, type Policy, permits, type RequestContext } from './policies.ts'
+import {
+  arnsOf,
+  deployerBoundaryPolicy,
+  deployerPolicy,
+  namesOf,
+  naming,
+  type Policy,
+  permits,
+  type RequestContext,
+} from './policies.ts'
 
 // The emulator cuts long names differently from AWS and asks IAM only about what osls itself calls, so what a deployer
 // may reach is compared here with the names in the template.
@@ -69,7 +78,7 @@ describe("the deployer's policy", () => {
   it('would not, with an action missing or another name', () => {
     const changed = (from: string, to: string): Policy => JSON.parse(JSON.stringify(policy).replaceAll(from, to))
     expect(notCreated(changed('s3:*Bucket"', 's3:GetBucket"'))).toHaveLength(1)
-    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 2)
+    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 3)
   })
 
   it('fits into one managed policy', () => {
@@ -136,5 +145,26 @@ describe("the deployer's policy", () => {
       'kms:CreateKey',
       'logs:*QueryDefinition*',
     ])
+  })
+
+  it('allows to reserve concurrency and to set a boundary, which with another policy every role must have', async () => {
+    const boundary = 'arn:aws:iam::000000000000:policy/boundary'
+    const denial = await deployerBoundaryPolicy(boundary)
+    expect(denial.Statement.map(({ Effect }) => Effect)).toEqual(['Deny', 'Deny', 'Deny'])
+    const [role = ''] = arnsOf('AWS::IAM::Role', namesOf(longest, stackOf(LONGEST)))
+    const [lambda = ''] = arnsOf('AWS::Lambda::Function', namesOf(longest, stackOf(LONGEST)))
+    for (const action of ['lambda:PutFunctionConcurrency', 'lambda:DeleteFunctionConcurrency'])
+      expect(permits(policy, action, lambda)).toBe(true)
+    for (const action of ['iam:CreateRole', 'iam:PutRolePolicy', 'iam:PutRolePermissionsBoundary']) {
+      expect(permits(policy, action, role)).toBe(true)
+      const denied = (boundaries: string[]) => permits(denial, action, role, { 'iam:PermissionsBoundary': boundaries })
+      expect([[], ['arn:aws:iam::000000000000:policy/wide'], [boundary]].map(denied)).toEqual([true, true, false])
+    }
+    expect(permits(denial, 'iam:DeleteRolePermissionsBoundary', role, { 'iam:PermissionsBoundary': [boundary] })).toBe(
+      true,
+    )
+    for (const action of ['iam:CreatePolicyVersion', 'iam:SetDefaultPolicyVersion'])
+      expect(permits(denial, action, boundary)).toBe(true)
+    expect(permits(denial, 'iam:DeleteRole', role)).toBe(false)
   })
 })

@@ -111,6 +111,7 @@ test('docs/codes.md holds every code of every table', async () => {
 describe.each([
   ['README.md', 'README.zh-CN.md'],
   ['docs/runbook.md', 'docs/runbook.zh-CN.md'],
+  ['docs/threat-model.md', 'docs/threat-model.zh-CN.md'],
 ])('%s is there in Chinese, whole', (english, chinese) => {
   const [en, zh] = [english, chinese].map((file) => partsOf(readFileSync(file, 'utf8'))) as [Parts, Parts]
 

@@ -6,6 +6,7 @@ import { resolve } from '../../infra/intrinsics.ts'
 
 export type Statement = {
   Sid: string
+  Effect: 'Allow' | 'Deny'
   Action: string | string[]
   Resource: string | string[]
   Condition?: Record<string, Record<string, string | string[]>>
@@ -18,6 +19,9 @@ const REGION = 'ap-southeast-1'
 const ACCOUNT = '000000000000'
 
 export const deployerPolicy = (stage: string): Promise<Policy> => read('deployer-policy.json', stage)
+/** What is denied to a deployer whose roles must have a boundary. */
+export const deployerBoundaryPolicy = async (boundary: string): Promise<Policy> =>
+  JSON.parse(JSON.stringify(await read('deployer-boundary-policy.json', '')).replaceAll('BOUNDARY', boundary))
 export const discoveryPolicy = (stage: string): Promise<Policy> => read('discovery-policy.json', stage)
 export const operatorPolicy = (stage: string): Promise<Policy> => read('operator-policy.json', stage)
 
@@ -37,17 +41,28 @@ const like = (pattern: string, value: string, flags = ''): boolean =>
     flags,
   ).test(value)
 
-/** What IAM would answer. The policy only allows, and its conditions all ask whether one value is among some. */
+/** How a condition compares the values of a key, of which there may be none, with those that it wants. */
+const OPERATORS: Record<string, (values: string[], wanted: string[]) => boolean> = {
+  StringEquals: (values, wanted) => values.some((value) => wanted.includes(value)),
+  StringNotEquals: (values, wanted) => !values.some((value) => wanted.includes(value)),
+  ArnLike: (values, wanted) => values.some((value) => wanted.some((pattern) => like(pattern, value))),
+  'ForAnyValue:StringEquals': (values, wanted) => values.some((value) => wanted.includes(value)),
+  'ForAllValues:StringEquals': (values, wanted) => values.every((value) => wanted.includes(value)),
+  'ForAllValues:StringLike': (values, wanted) =>
+    values.every((value) => wanted.some((pattern) => like(pattern, value))),
+  Null: (values, [wanted]) => (values.length === 0) === (wanted === 'true'),
+}
+
+/** What IAM would answer; of a policy that only denies, whether it does. */
 export const permits = ({ Statement }: Policy, action: string, arn: string, context: RequestContext = {}): boolean =>
   Statement.some(
     ({ Action, Resource, Condition = {} }) =>
       list(Action).some((pattern) => like(pattern, action, 'i')) &&
       list(Resource).some((pattern) => like(pattern, arn)) &&
       Object.entries(Condition).every(([operator, keys]) => {
-        if (!/^(StringEquals|ArnLike|ForAnyValue:StringEquals)$/.test(operator)) throw new Error(`unknown: ${operator}`)
-        return Object.entries(keys).every(([key, wanted]) =>
-          context[key]?.some((value) => list(wanted).some((pattern) => like(pattern, value))),
-        )
+        const holds = OPERATORS[operator]
+        if (!holds) throw new Error(`unknown: ${operator}`)
+        return Object.entries(keys).every(([key, wanted]) => holds(context[key] ?? [], list(wanted)))
       }),
   )
 

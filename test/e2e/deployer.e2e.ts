@@ -18,11 +18,11 @@ const cloud = inject('cloud')
 const NOT_USED: [RegExp, string][] = [
   [/^s3tables:|^s3files:|^elasticfilesystem:|^firehose:/, 'no tables, file systems or delivery streams'],
   [
-    /^s3:(Put|Delete|Create|Update)Bucket(Abac|Acl|AnalyticsConfiguration|CORS|Cors|Lifecycle|Logging|Metadata\w+|MetricsConfiguration|Notification|ObjectLockConfiguration|OwnershipControls|PublicAccessBlock|Replication|Versioning|Website)$/,
-    'of the bucket only encryption, policy and tags are set',
+    /^s3:(Put|Delete|Create|Update)Bucket(Abac|Acl|AnalyticsConfiguration|CORS|Cors|Lifecycle|Logging|Metadata\w+|MetricsConfiguration|Notification|ObjectLockConfiguration|OwnershipControls|Replication|Website)$|^s3:DeleteBucketPublicAccessBlock$/,
+    'of the bucket only encryption, versions, life cycle, policy, tags and the block of public access are set',
   ],
   [
-    /^s3:Put(Accelerate|Analytics|IntelligentTiering|Inventory|Lifecycle|Metrics|ObjectLock|Replication)Configuration$/,
+    /^s3:Put(Accelerate|Analytics|IntelligentTiering|Inventory|Metrics|ObjectLock|Replication)Configuration$/,
     'the same',
   ],
   [/^s3:DeleteBucketEncryption$/, 'the bucket stays encrypted'],
@@ -39,7 +39,6 @@ const NOT_USED: [RegExp, string][] = [
   [/^iam:CreateServiceLinkedRole$/, 'replicas and scaling alone have one'],
   [/^kms:(ListAliases|RevokeGrant)$/, 'the table has the key of AWS'],
   [/^iam:(Attach|Detach)RolePolicy$/, 'roles have inline policies only'],
-  [/^iam:\w+RolePermissionsBoundary$/, 'roles have no boundary'],
   [
     /^kms:(Encrypt|Decrypt|GenerateDataKey\w*|ReEncrypt\w*|CreateGrant)$/,
     'nothing the deployer writes has a key of its own',
@@ -48,7 +47,7 @@ const NOT_USED: [RegExp, string][] = [
     /^lambda:\w*(CodeSigningConfig|LayerVersion|CapacityProvider|RuntimeAlias)$/,
     'no signing, layers or capacity providers',
   ],
-  [/^lambda:(Put|Delete)Function(Concurrency|ScalingConfig|RecursionConfig)$/, 'left at what AWS sets'],
+  [/^lambda:(Put|Delete)Function(ScalingConfig|RecursionConfig)$/, 'left at what AWS sets'],
   [/^lambda:(PutRuntimeManagementConfig|PublishVersion)$/, 'left at what AWS sets; no versions'],
   [
     /^logs:((Put|Delete)IndexPolicy|(Put|Delete)DataProtectionPolicy|PutBearerTokenAuthentication|PutLogGroupDeletionProtection)$/,
@@ -78,6 +77,8 @@ const everyParameter = {
   putEventsAccounts: '111111111111',
   vpcSubnetIds: 'subnet-0123456789abcdef0',
   vpcSecurityGroupIds: 'sg-0123456789abcdef0',
+  permissionsBoundaryArn: 'arn:aws:iam::000000000000:policy/boundary',
+  reservedConcurrency: '20',
 }
 
 /** By what another service than the type's own is asked for: the type whose resources it means. */
@@ -149,7 +150,7 @@ it('reaches no other stage', async () => {
   expect(output).toContain('not authorized to perform: cloudformation:')
   const { lambda } = clientsOf(cloud, cloud.deployer)
   await expect(lambda.send(new GetFunctionCommand({ FunctionName: 'prod-nothing' }))).rejects.toMatchObject(refused)
-})
+}, 180_000)
 
 it('reaches nothing that another project calls after the stage, and its own API and key through the stack alone', async () => {
   const { lambda, sqs } = clientsOf(cloud, cloud.deployer)

@@ -1,7 +1,7 @@
 /** The three kinds of event that reach an operation's function, made by hand. */
 import { randomUUID } from 'node:crypto'
-import { mergeParts } from '../../cli/event/event-detail.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
+import { mergeParts } from '../../lib/event-part.ts'
 
 const operations = await loadOperations()
 

@@ -54,12 +54,23 @@ it('sees what is parked and sends it back once the cause is mended, and then all
   }, 60_000)
 }, 180_000)
 
-// That only offboarding events may be put is a condition on keys that the emulator does not give to IAM.
-it('reaches no other stage', async () => {
+it('puts no other events, and reaches no other stage', async () => {
   const { events } = clientsOf(cloud, operator)
-  const entry = { EventBusName: 'default', Source: 'hr.offboarding', DetailType: 'User Offboarding', Detail: '{}' }
+  const order = {
+    EventBusName: `subscription-offboarding-${STAGE}`,
+    Source: 'hr.offboarding',
+    DetailType: 'User Offboarding',
+    Detail: '{}',
+  }
   const name = expect.stringMatching(/AccessDenied/)
-  await expect(events.send(new PutEventsCommand({ Entries: [entry] }))).rejects.toMatchObject({ name })
+  for (const other of [
+    { EventBusName: 'default' },
+    { Source: 'subscription-offboarding' },
+    { DetailType: 'Subscription Offboarding Finished' },
+  ]) {
+    const Entries = [order, { ...order, ...other }]
+    await expect(events.send(new PutEventsCommand({ Entries }))).rejects.toMatchObject({ name })
+  }
   const { code, output } = await run('report', 'hr-e2e-cli', '--stage', 'prod')
   expect([code, output]).toEqual([1, expect.stringContaining('you need dynamodb:Query')])
 }, 120_000)

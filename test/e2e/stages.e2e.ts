@@ -3,8 +3,14 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DescribeTableCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { DescribeArchiveCommand } from '@aws-sdk/client-eventbridge'
 import { ListFunctionsCommand } from '@aws-sdk/client-lambda'
-import { ListQueuesCommand } from '@aws-sdk/client-sqs'
+import {
+  GetQueueAttributesCommand,
+  GetQueueUrlCommand,
+  ListQueuesCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Operation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
@@ -199,8 +205,8 @@ describe('osls remove', () => {
     await expect(dynamodb.send(new DescribeTableCommand({ TableName: TABLE }))).rejects.toThrow(/not found/i)
   })
 
-  it('keeps ledger and audit log where that is wished; the next deploy of the stage takes them back', async () => {
-    const { dynamodb } = clientsOf(cloud)
+  it('keeps what must not be lost where that is wished; the next deploy of the stage takes it back', async () => {
+    const { dynamodb, events, sqs } = clientsOf(cloud)
     const logGroups = async () => {
       const prefix = `/aws/lambda/${OTHER}-`
       const { text } = await send(cloud, {
@@ -214,21 +220,58 @@ describe('osls remove', () => {
       const { logGroups: found } = JSON.parse(text) as { logGroups: { logGroupName: string }[] }
       return found.map(({ logGroupName }) => logGroupName.slice(prefix.length)).sort()
     }
-    const all = [...operations.map(({ name }) => name), 'offboarding-sweep', 'user-token-renewal'].sort()
     const Item = { pk: { S: 'offboarding#kept' }, sk: { S: 'summary#real' } }
-    const kept = async () =>
+    const itemInLedger = async () =>
       (await dynamodb.send(new GetItemCommand({ TableName: TABLE, Key: Item, ConsistentRead: true }))).Item
+    const urlOf = async (name: string) =>
+      (await sqs.send(new GetQueueUrlCommand({ QueueName: `${OTHER}-${name}` }))).QueueUrl ?? ''
+    const queues = () =>
+      Promise.all(
+        ['dead-letter.fifo', 'undelivered-events', 'stranded.fifo', 'stranded'].map(async (name) => {
+          const AttributeNames = ['ApproximateNumberOfMessages' as const, 'CreatedTimestamp' as const]
+          const { Attributes } = await sqs.send(
+            new GetQueueAttributesCommand({ QueueUrl: await urlOf(name), AttributeNames }),
+          )
+          return { name, ...Attributes }
+        }),
+      )
+    const archivedSince = async () => {
+      const ArchiveName = `subscription-offboarding-${OTHER}`
+      return (await events.send(new DescribeArchiveCommand({ ArchiveName }))).CreationTime
+    }
+    const all = async () => [await itemInLedger(), await logGroups(), await queues(), await archivedSince()]
 
     await deploy('--param=onRemoval=keep')
     await dynamodb.send(new PutItemCommand({ TableName: TABLE, Item }))
+    const letter = { MessageBody: '{}', MessageGroupId: 'kept', MessageDeduplicationId: 'kept' }
+    await sqs.send(new SendMessageCommand({ QueueUrl: await urlOf('dead-letter.fifo'), ...letter }))
+    await sqs.send(new SendMessageCommand({ QueueUrl: await urlOf('undelivered-events'), MessageBody: '{}' }))
+    const before = await all()
+    expect(before.slice(0, 3)).toEqual([
+      Item,
+      [
+        ...operations.map(({ name }) => name),
+        'offboarding-resolution',
+        'offboarding-sweep',
+        'subscription-register',
+        'user-token-renewal',
+      ].sort(),
+      [1, 1, 0, 0].map((count) => expect.objectContaining({ ApproximateNumberOfMessages: String(count) })),
+    ])
     await remove()
-    expect([await kept(), await logGroups()]).toEqual([Item, all])
+    expect(await all()).toEqual(before)
     await deploy('--param=onRemoval=keep')
-    expect([await kept(), await logGroups()]).toEqual([Item, all])
-    expect(await outputsOf(cloud, stack)).toMatchObject({ LedgerTable: TABLE })
+    expect(await all()).toEqual(before)
+    expect(await outputsOf(cloud, stack)).toMatchObject({
+      LedgerTable: TABLE,
+      DeadLetterQueueUrl: await urlOf('dead-letter.fifo'),
+      EventBusName: `subscription-offboarding-${OTHER}`,
+    })
 
     await deploy('--param=onRemoval=delete')
     await remove()
     expect(await logGroups()).toEqual([])
-  }, 300_000)
+    await expect(queues()).rejects.toThrow(/does not exist/)
+    await expect(archivedSince()).rejects.toThrow(/does not exist/)
+  }, 600_000)
 })

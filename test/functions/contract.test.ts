@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
+import { urlOf } from '../../lib/vendor/vendor-call.ts'
 import { until } from '../clock.ts'
 import { type Harness, itemOf, offboardingEvent, sampleOf, startHarness } from '../harness.ts'
 import { seedOf } from '../seed.ts'
@@ -42,19 +43,24 @@ describe.each(operationNames)('%s', (name) => {
     expect(['changed', 'unchanged']).toContain(body.outcome)
   })
 
-  test('a dry run reads the secret and sends nothing that writes', async () => {
+  test('a dry run reads the secret, asks its question and sends nothing that writes', async () => {
     const query = { ...sampleOf(name).query, dry_run: 'true' }
     const { body } = await harness.http(name, { queryStringParameters: query })
     const [method, path] = sampleOf(name).request.split(' ')
-    expect(body).toEqual({
+    const { question } = await harness.operation(name)
+    expect(body).toMatchObject({
       operation: name,
       outcome: 'planned',
-      upstream: { code: null, requestId: null },
+      expected: 'change',
       request: { method, url: harness.sandbox.url + path },
     })
     // A user's stored token is shown to the vendor: it may have been revoked.
-    const asked = vendorCalls().map((call) => `${call.method} ${call.path}`)
-    expect(asked).toEqual('open_id' in query ? ['GET /open-apis/authen/v1/user_info'] : [])
+    const asked = vendorCalls().map(({ path }) => path.split('?', 1)[0])
+    expect(asked).toEqual([
+      ...('open_id' in query ? ['/open-apis/authen/v1/user_info'] : []),
+      ...(question?.expect ? [urlOf(question, sampleOf(name).path).slice(harness.sandbox.url.length)] : []),
+    ])
+    expect(vendorCalls().filter((call) => call.method !== 'GET')).toEqual([])
     expect(harness.secrets.count('GetSecretValue')).toBe(1)
   })
 

@@ -183,7 +183,7 @@ test('passes on what it cannot read as it is', async () => {
 test('leaves no letter of a dry run', async () => {
   await strand(ITEM.replace('"dryRun":false', '"dryRun":true'))
   await sweep()
-  expect(harness.outcomes()).toMatchObject([{ outcome: 'parked' }])
+  expect(harness.outcomes()).toMatchObject([{ outcome: 'planned', expected: 'unchecked', kind: 'internal' }])
   expect(await harness.deadLetters()).toEqual([])
 })
 
@@ -241,4 +241,15 @@ test('finds what an event began that its sender dated tomorrow', async () => {
   for (const operation of operationNames) await ledger.recordPlanned(SENDING, operation)
   harness.clock.pass(2 * MINUTE_MS)
   expect(await sweep()).toMatchObject({ Completed: 1 })
+})
+
+test('measures how long the oldest leaver has waited to be found', async () => {
+  const { openLeaving } = await import('../../lib/ledger/leavings.ts')
+  const name = { offboardingId: 'hr-2', eventId: 'leaving-1', dryRun: false }
+  await openLeaving(name, { source: 'hr.offboarding', sentAt: new Date().toISOString() })
+  harness.clock.pass(3 * MINUTE_MS)
+  await sweep()
+  expect(harness.log.filter((line) => 'OldestWaitingSeconds' in line)).toMatchObject([
+    { Operation: 'offboarding-resolution', OldestWaitingSeconds: 180 },
+  ])
 })

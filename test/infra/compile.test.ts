@@ -1,8 +1,8 @@
 /** The cache of compiled templates: what it may answer, and what it must not be believed. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { CACHE_FOLDER, compileTemplate, type Template } from '../../infra/compile.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'compile-'))
@@ -60,25 +60,3 @@ test.each(['', '{"Resources":', 'null', '{}'])('an entry that contains %j is com
   for (const entry of readdirSync(cacheFolder)) writeFileSync(path.join(cacheFolder, entry), content)
   expect(await outcome()).toBe('compiled')
 })
-test('osls compiles the template with parameters and stage, without bundles, without credentials in reach', async () => {
-  process.env.AWS_ACCESS_KEY_ID = 'planted'
-  onTestFinished(() => void delete process.env.AWS_ACCESS_KEY_ID)
-  const cwd = path.join(folder, 'service')
-  for (const name of ['functions', 'infra']) mkdirSync(path.join(cwd, name), { recursive: true })
-  const variables = { KEY: `${'$'}{env:AWS_ACCESS_KEY_ID, 'none'}`, HOST: `${'$'}{param:host, 'none'}` }
-  const config = {
-    service: 'sample',
-    provider: { name: 'aws', environment: variables },
-    package: { patterns: ['!**', 'dist/hello/**'] },
-    functions: { hello: { handler: 'dist/hello/index.handler' } },
-  }
-  writeFileSync(path.join(cwd, 'functions/hello.ts'), '')
-  writeFileSync(path.join(cwd, 'serverless.yml'), JSON.stringify(config))
-  const { Resources } = await compileTemplate({ cwd, cacheFolder, stage: 'test', params: { host: 'example.com' } })
-  expect(Resources.HelloLambdaFunction?.Properties).toMatchObject({
-    FunctionName: 'sample-test-hello',
-    Environment: { Variables: { KEY: 'none', HOST: 'example.com' } },
-  })
-  writeFileSync(path.join(cwd, 'serverless.yml'), '{}')
-  await expect(compileTemplate({ cwd, cacheFolder })).rejects.toThrow(/osls package failed/)
-}, 60_000)

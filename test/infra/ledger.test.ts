@@ -1,5 +1,15 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, type Resource, type Template } from '../../infra/compile.ts'
+import { dingtalkCalendarList } from '../../lib/dingtalk/calendar-list.ts'
+import { dingtalkUser, dingtalkUserByMobile, dingtalkUserByUnionId } from '../../lib/people/dingtalk-people.ts'
+import { feishuEmployees, feishuUser, feishuUserIds } from '../../lib/people/feishu-people.ts'
+import { feishuCalendarList } from '../../lib/people/vendor-lists.ts'
+
+/** What offboarding-resolution asks. */
+const questions = [
+  ...[feishuUserIds, feishuEmployees, feishuUser, feishuCalendarList],
+  ...[dingtalkUserByMobile, dingtalkUser, dingtalkUserByUnionId, dingtalkCalendarList],
+].map(({ name }) => name)
 
 let template: Template
 beforeAll(async () => {
@@ -58,23 +68,29 @@ const roleId = (name: string) => `${name.replace(/(^|-)(\w)/g, (_, __, letter: s
 /** None of them deletes. */
 const RENEWAL_ACTIONS = ['dynamodb:GetItem', 'dynamodb:UpdateItem']
 const ITEM_ACTIONS = [...RENEWAL_ACTIONS, 'dynamodb:PutItem', 'dynamodb:Query']
-const limitedTo = (...patterns: string[]) => ({ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns } })
+const limitedTo = (...patterns: string[]) => ({
+  'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': patterns },
+  Null: { 'dynamodb:LeadingKeys': 'false' },
+})
+const [FEISHU, DINGTALK] = ['feishu', 'dingtalk'].map(
+  (vendor) => `user#subscription-offboarding/local/${vendor}/user/*`,
+) as [string, string]
 
 describe('may be used by', () => {
   it.each([
-    ['feishu-calendar-unsubscribe', ['user#*']],
-    ['feishu-calendar-acl-subscribe', ['user#*']],
-    ['feishu-approval-unsubscribe', []],
-    ['feishu-drive-unsubscribe', ['user#*']],
-    ['dingtalk-calendar-unsubscribe', ['user#*']],
-  ])('%s for offboardings, its own buckets and %j', (operation, users) => {
+    ['feishu-calendar-unsubscribe', 'feishu-user-info', [FEISHU]],
+    ['feishu-calendar-acl-subscribe', 'feishu-calendar', [FEISHU]],
+    ['feishu-approval-unsubscribe', 'feishu-approval', []],
+    ['feishu-drive-unsubscribe', 'feishu-document-status', [FEISHU]],
+    ['dingtalk-calendar-unsubscribe', 'dingtalk-calendar-list', [DINGTALK]],
+  ])('%s for offboardings, its own buckets, those of its question %s, and %j', (operation, question, users) => {
     expect(statementsOf(operation)).toEqual([
       {
         Sid: 'UseLedger',
         Effect: 'Allow',
         Action: ITEM_ACTIONS,
         Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
-        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, ...users),
+        Condition: limitedTo('offboarding#*', `bucket#${operation}#*`, `bucket#${question}#*`, ...users),
       },
       {
         Sid: 'FindOpenTargets',
@@ -84,6 +100,20 @@ describe('may be used by', () => {
         Resource: { 'Fn::Sub': '${Ledger.Arn}/index/open' },
         Condition: limitedTo('offboarding#*'),
       },
+      {
+        Sid: 'ReadRegister',
+        Effect: 'Allow',
+        Action: 'dynamodb:Query',
+        Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
+        Condition: limitedTo(`register#${operation}#*`),
+      },
+    ])
+  })
+
+  it('subscription-register for the register, and to record what it rejects', () => {
+    expect(statementsOf('subscription-register').map(({ Action, Condition }) => [Action, Condition])).toEqual([
+      [['dynamodb:UpdateItem', 'dynamodb:Query'], limitedTo('register#*')],
+      ['dynamodb:UpdateItem', limitedTo('offboarding#')],
     ])
   })
 
@@ -94,7 +124,7 @@ describe('may be used by', () => {
         Effect: 'Allow',
         Action: RENEWAL_ACTIONS,
         Resource: { 'Fn::GetAtt': ['Ledger', 'Arn'] },
-        Condition: limitedTo('user#*'),
+        Condition: limitedTo(FEISHU, DINGTALK),
       },
     ])
   })
@@ -108,6 +138,20 @@ describe('may be used by', () => {
       ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
       // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
       ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/state' }, limitedTo('open')],
+    ])
+  })
+
+  it('offboarding-resolution for offboardings, people, renewals and the buckets of its questions', () => {
+    expect(
+      statementsOf('offboarding-resolution').map(({ Action, Resource, Condition }) => [Action, Resource, Condition]),
+    ).toEqual([
+      [
+        ITEM_ACTIONS,
+        { 'Fn::GetAtt': ['Ledger', 'Arn'] },
+        limitedTo('offboarding#*', 'person#*', 'user#*', ...questions.map((name) => `bucket#${name}#*`)),
+      ],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
     ])
   })
 

@@ -13,7 +13,13 @@ import { routes } from '../../local/sandbox/router.ts'
 
 const operations = await loadOperations()
 
-describe.each(operations)('$name', ({ name, operation }) => {
+/** The calls of real runs, and those that dry runs ask instead. */
+const calls = operations.flatMap(({ name, operation }) => [
+  { name, operation },
+  ...(operation.question?.expect ? [{ name: `${name}, asked`, operation: operation.question }] : []),
+])
+
+describe.each(calls)('$name', ({ name, operation }) => {
   test('has its call in the sandbox', () => {
     const request = `${operation.method} ${operation.path}`
     const file = operation.vendor.name === 'feishu' ? 'feishu-operations' : 'dingtalk'
@@ -38,20 +44,20 @@ describe.each(operations)('$name', ({ name, operation }) => {
     const enough = route.scopes.some((scope) => scopes.operations.includes(scope))
     expect(enough, `cli/users/consent.ts asks for none of ${route.scopes.join(', ')}, which ${name} needs`).toBe(true)
   })
+})
 
-  test('has targets in the sample event', () => {
-    const targets = operation.targets(parse(offboarding, sample))
-    expect(targets, `local/events/offboarding.json names no target of ${name}`).not.toEqual([])
-  })
+test.each(operations)('$name has targets in the sample event', ({ name, operation }) => {
+  const targets = operation.targets(parse(offboarding, sample))
+  expect(targets, `local/events/offboarding.json names no target of ${name}`).not.toEqual([])
 })
 
 describe('what is missing is one sentence that names file and field', () => {
   const whole = operations.find(({ name }) => name === 'feishu-drive-unsubscribe')
   if (!whole) throw new Error('the operation these tests take apart is gone')
-  const { name, operation, docs, route, vendor, actsAs } = whole
+  const { name, operation, docs, route, vendor, actsAs, question } = whole
   const handler = () => {}
   const text = readFileSync(`functions/${name}.ts`, 'utf8')
-  const block = { route, vendor, actsAs }
+  const block = { route, vendor, actsAs, ...(question && { question }) }
   const file = `functions/${name}.ts`
 
   test('nothing is, of the operation as it stands', () => {

@@ -2,13 +2,14 @@
 
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compileTemplate, oslsEnvironment } from '../../infra/compile.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
+import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 import { checkParameters } from './parameters.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
@@ -40,12 +41,20 @@ const operations = await loadOperations()
 const RENEWAL = 'user-token-renewal'
 const SWEEP = 'offboarding-sweep'
 const names = operationNames
-const functionNames = [...names, RENEWAL, SWEEP]
+const RESOLUTION = 'offboarding-resolution'
+const REGISTER = 'subscription-register'
+const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION, REGISTER]
 
 const withParams = [
   'auth=jwt',
-  'jwtIssuer=https://login.example.com/tenant',
+  'jwtIssuer=https://login.example.com/tenant/',
   'jwtAudience=offboarding, hr',
+  'jwtScopes=offboarding/write, hr',
+  'rateLimit=5',
+  'burstLimit=10',
+  'permissionsBoundaryArn=arn:aws:iam::333333333333:policy/teams/boundary',
+  'maximumConcurrency=20',
+  'reservedConcurrency=50',
   'vpcSubnetIds=subnet-0a1, subnet-0b2',
   'vpcSecurityGroupIds=sg-0c3',
   'putEventsAccounts=111111111111, 222222222222',
@@ -199,15 +208,30 @@ describe('packaging', () => {
     }
   })
 
-  const REFUSED_AUTH = /auth=….*"iam" or "jwt"/
-  const REFUSED_NAME = /no parameter "alarmMail"/
   it.each([
-    [['auth=none'], REFUSED_AUTH],
+    [['auth=none'], /auth=….*"iam" or "jwt"/],
     [['auth=jwt', 'jwtAudience=a'], /jwtIssuer=….*https URL/],
     [['auth=jwt', 'jwtIssuer=https://login.example.com'], /jwtAudience/],
     [['vpcSubnetIds=subnet-0a1'], /needed together/],
     [['putEventsAccounts=*'], /account ids/],
-    [['feishuUserSecretPrefix= '], /name of a secret/],
+    [['jwtScopes=a'], /jwtScopes=….* needs .*auth=jwt/],
+    [['rateLimit=0'], /rateLimit=….*a number of requests/],
+    [['burstLimit= '], /burstLimit=….*a number of requests/],
+    [['feishuUserSecretPrefix= '], /feishuUserSecretPrefix=….*up to a "\/"/],
+    [['dingtalkUserSecretPrefix=hr/user'], /dingtalkUserSecretPrefix=….*up to a "\/", got "hr\/user"/],
+    [['feishuUserSecretPrefix=hr/', 'dingtalkUserSecretPrefix=hr/'], /must not begin with dingtalkUserSecretPrefix/],
+    [
+      ['feishuUserSecretPrefix=hr/', 'dingtalkUserSecretPrefix=hr/d/'],
+      /dingtalk.* not begin with feishuUserSecretPrefix/,
+    ],
+    [['feishuUserSecretPrefix=hr/', 'dingtalkAppSecretId=hr/app'], /dingtalkAppSecretId.* not begin with feishuUser/],
+    [['feishuAppSecretId=hr/app', 'dingtalkAppSecretId=hr/app'], /must not begin with dingtalkAppSecretId/],
+    [['permissionsBoundaryArn=arn:aws:iam::333333333333:role/x'], /permissionsBoundaryArn=….*the ARN of a policy/],
+    [['maximumConcurrency=1'], /maximumConcurrency=….*from 2 to 1000/],
+    [['maximumConcurrency=1001'], /maximumConcurrency=….*from 2 to 1000/],
+    [['reservedConcurrency=10'], /reservedConcurrency=….*more than twice maximumConcurrency \(5\), got "10"/],
+    [['reservedConcurrency=some'], /reservedConcurrency=….*a number of concurrent executions/],
+    [['source=subscription-offboarding'], /the source of outcome events/],
     [['dingtalkAppSecretId=*'], /name of a secret/],
     [['feishuBaseUrl=http://open.feishu.cn'], /https URL/],
     [['onRemoval=retain'], /onRemoval=….*"delete" or "keep"/],
@@ -217,20 +241,13 @@ describe('packaging', () => {
     [['source= '], /source=….*begin with "aws\."/],
     [['source=aws.hr'], /source=….*begin with "aws\."/],
     [['renewWithinDays=soon'], /renewWithinDays=….*a number of days/],
-    [['alarmMail=ops@example.com'], REFUSED_NAME],
+    [['alarmMail=ops@example.com'], /no parameter "alarmMail"/],
   ])('refuses %j', async (given, message) => {
     await expect(checkParameters({ given })).rejects.toThrow(message)
   })
 
   it('takes what it does not refuse', async () => {
     for (const given of [[], withParams]) expect(await checkParameters({ given })).toHaveProperty('source')
-  })
-
-  it.each([
-    [['auth=none'], REFUSED_AUTH],
-    [['alarmMail=ops@example.com'], REFUSED_NAME],
-  ])('stops at what it refuses: %j', async (params, message) => {
-    await expect(compileTemplate({ params: paramsOf(params) })).rejects.toThrow(message)
   })
 })
 
@@ -297,6 +314,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     const found = one(plain, 'AWS::ApiGatewayV2::Route', (it) => it.RouteKey === route)
     expect(found.AuthorizationType).toBe('AWS_IAM')
     expect(found).not.toHaveProperty('AuthorizerId')
+    expect(found).not.toHaveProperty('AuthorizationScopes')
     const integrationId = found.Target.match(/^integrations\/<(\w+)>$/)?.[1]
     const integration = one(plain, 'AWS::ApiGatewayV2::Integration', (it) => it.id === integrationId)
     expect(integration).toMatchObject({ IntegrationUri: `<${lambda().id}.Arn>`, PayloadFormatVersion: '2.0' })
@@ -306,7 +324,11 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
   it('has its HTTP route for tokens when auth is jwt', () => {
     const found = one(full, 'AWS::ApiGatewayV2::Route', (it) => it.RouteKey === route)
     const authorizer = one(full, 'AWS::ApiGatewayV2::Authorizer', () => true)
-    expect(found).toMatchObject({ AuthorizationType: 'JWT', AuthorizerId: `<${authorizer.id}>` })
+    expect(found).toMatchObject({
+      AuthorizationType: 'JWT',
+      AuthorizerId: `<${authorizer.id}>`,
+      AuthorizationScopes: ['offboarding/write', 'hr'],
+    })
   })
 
   it('is started by every offboarding event; what cannot be delivered is kept', () => {
@@ -340,17 +362,29 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
     const mappings = ofType(plain, 'AWS::Lambda::EventSourceMapping').filter(
       (it) => it.FunctionName === `<${lambda().id}.Arn>` && it.Enabled,
     )
-    const itemByItem = { BatchSize: 10, FunctionResponseTypes: ['ReportBatchItemFailures'] }
+    const itemByItem = {
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 5 },
+    }
     expect(mappings).toMatchObject([
       { EventSourceArn: `<${queue().id}.Arn>`, ...itemByItem },
       {
         EventSourceArn: `<${retryQueue().id}.Arn>`,
         ...itemByItem,
         MaximumBatchingWindowInSeconds: 5,
-        ScalingConfig: { MaximumConcurrency: 5 },
       },
     ])
-    expect(mappings[0]).not.toHaveProperty('ScalingConfig')
+  })
+
+  it('works on as many batches at once as its parameter says, with room reserved for them', () => {
+    expect(lambda()).not.toHaveProperty('ReservedConcurrentExecutions')
+    const { id, ReservedConcurrentExecutions } = lambdaOf(full, `prod-${name}`)
+    expect(ReservedConcurrentExecutions).toBe(50)
+    const scaling = ofType(full, 'AWS::Lambda::EventSourceMapping')
+      .filter((it) => it.FunctionName === `<${id}.Arn>`)
+      .map(({ ScalingConfig }) => ScalingConfig)
+    expect(scaling).toEqual([{ MaximumConcurrency: 20 }, { MaximumConcurrency: 20 }])
   })
 
   it('has a FIFO queue whose groups are independent, encrypted, kept for 14 days', () => {
@@ -416,7 +450,20 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
         Action: 'sqs:SendMessage',
         Resource: ['<DeadLetterQueue.Arn>', '<UndeliveredEventsQueue.Arn>'],
       },
-      { Effect: 'Allow', Action: 'events:PutEvents', Resource: '<EventBus.Arn>' },
+      {
+        Effect: 'Allow',
+        Action: 'events:PutEvents',
+        Resource: '<EventBus.Arn>',
+        Condition: {
+          'ForAllValues:StringEquals': {
+            'events:source': 'subscription-offboarding',
+            'events:detail-type': ['Finished', 'Parked', 'Rejected', 'Held', 'Completed'].map(
+              (end) => `Subscription Offboarding ${end}`,
+            ),
+          },
+          Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+        },
+      },
       { Effect: 'Allow', Action: 'secretsmanager:GetSecretValue', Resource: secret(`${prefix}/app-??????`) },
     ]
     const asUser = {
@@ -540,7 +587,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
 
 /** Names: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, …/eventbridge/latest/userguide/eb-monitoring.html */
 describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
-  const isOperation = names.includes(name)
+  const isOnBus = [...names, RESOLUTION, REGISTER].includes(name)
   const countsAny = { Statistic: 'Sum', Threshold: 0, Period: 300, EvaluationPeriods: 1 }
 
   it('events that Lambda gives up, and those it cannot keep', () => {
@@ -551,8 +598,8 @@ describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
       Dimensions,
       ...countsAny,
     })
-    // Only operations have a destination.
-    if (isOperation)
+    // Scheduled functions have no destination.
+    if (isOnBus)
       expect(alarmNamed(plain, `dev-${name}-failed-destination`)).toMatchObject({
         Namespace: 'AWS/Lambda',
         MetricName: 'DestinationDeliveryFailures',
@@ -570,7 +617,7 @@ describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
       Namespace: 'AWS/Events',
       MetricName,
       // Without the bus for a rule of the account's own bus, which schedules are on.
-      Dimensions: isOperation ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
+      Dimensions: isOnBus ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
       ...countsAny,
     })
   })
@@ -632,7 +679,9 @@ describe('policies', () => {
     const roles = ofType(which === 'plain' ? plain : full, 'AWS::IAM::Role')
     expect(roles).toHaveLength(functionNames.length)
     for (const role of roles) {
-      expect(Object.keys(role).sort()).toEqual(['AssumeRolePolicyDocument', 'Path', 'Policies', 'RoleName', 'id'])
+      const { PermissionsBoundary, ...others } = role
+      expect(Object.keys(others).sort()).toEqual(['AssumeRolePolicyDocument', 'Path', 'Policies', 'RoleName', 'id'])
+      expect(PermissionsBoundary).toBe(which === 'full' ? 'arn:aws:iam::333333333333:policy/teams/boundary' : undefined)
       expect(role.AssumeRolePolicyDocument.Statement, role.id).toEqual([
         { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
       ])
@@ -658,11 +707,23 @@ describe('policies', () => {
           `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${name}`,
         ),
       ])
+      const resolution = allow(
+        `${stage}-${RESOLUTION}`,
+        'events.amazonaws.com',
+        `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${RESOLUTION}`,
+      )
       const scheduled = [RENEWAL, SWEEP].map((name) => {
         const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
         return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
       })
-      const expected = [...ofOperations, ...scheduled]
+      const ofRegister = [REGISTER, `${REGISTER}-ended`].map((rule) =>
+        allow(
+          `${stage}-${REGISTER}`,
+          'events.amazonaws.com',
+          `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${rule}`,
+        ),
+      )
+      const expected = [...ofOperations, resolution, ...scheduled, ...ofRegister]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -671,7 +732,7 @@ describe('policies', () => {
 
   it('let nobody use a queue without TLS, and only our rules send undelivered events', () => {
     const queues = ofType(plain, 'AWS::SQS::Queue')
-    expect(queues).toHaveLength(2 * names.length + 4)
+    expect(queues).toHaveLength(2 * names.length + 5)
     for (const { id } of queues) {
       const [overTls, ...others] = policyOfQueue(plain, id).toReversed()
       expect(overTls).toEqual({
@@ -694,7 +755,9 @@ describe('policies', () => {
                 Condition: {
                   ArnEquals: {
                     'aws:SourceArn': [
-                      ...names.map((name) => `subscription-offboarding-dev/dev-${name}`),
+                      ...[...names, RESOLUTION, REGISTER, `${REGISTER}-ended`].map(
+                        (name) => `subscription-offboarding-dev/dev-${name}`,
+                      ),
                       ...[RENEWAL, SWEEP].map((name) => `dev-${name}`),
                     ].map((rule) => `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${rule}`),
                   },
@@ -719,8 +782,9 @@ describe('policies', () => {
         Condition: {
           'ForAllValues:StringEquals': {
             'events:source': ['com.example.hr'],
-            'events:detail-type': ['User Offboarding'],
+            'events:detail-type': ['User Offboarding', 'User Leaving', 'Subscription Registered', 'Subscription Ended'],
           },
+          Null: { 'events:source': 'false', 'events:detail-type': 'false' },
         },
       },
     })
@@ -733,15 +797,18 @@ describe('what all operations share', () => {
     expect(full.Resources.EventBus?.Properties.Name).toBe('people')
     expect(one(plain, 'AWS::Events::Archive', () => true)).toMatchObject({
       SourceArn: '<EventBus.Arn>',
-      EventPattern: { source: ['hr.offboarding'], 'detail-type': ['User Offboarding'] },
+      EventPattern: { source: ['hr.offboarding'], 'detail-type': ['User Offboarding', 'User Leaving'] },
       RetentionDays: 90,
     })
     expect(one(full, 'AWS::Events::Archive', () => true)).toMatchObject({
       EventPattern: { source: ['com.example.hr'] },
       RetentionDays: 7,
     })
-    for (const rule of ofType(full, 'AWS::Events::Rule').filter(({ EventPattern }) => EventPattern))
-      expect(rule.EventPattern.source).toEqual(['com.example.hr'])
+    const patterns = ofType(full, 'AWS::Events::Rule').flatMap(({ EventPattern }) => EventPattern ?? [])
+    const ofOutcomes = patterns.filter((pattern) => pattern['detail-type'][0] === 'Subscription Offboarding Finished')
+    for (const pattern of patterns)
+      expect(pattern.source).toEqual([ofOutcomes.includes(pattern) ? 'subscription-offboarding' : 'com.example.hr'])
+    expect(ofOutcomes).toHaveLength(1)
   })
 
   it('is one dead-letter queue, where equal letters of different operations become one', () => {
@@ -784,12 +851,19 @@ describe('what all operations share', () => {
     }
   })
 
+  it('is an API that takes as many requests a second to each route as the fastest limit of a vendor, or as told', () => {
+    const limitOf = (template: Template) => one(template, 'AWS::ApiGatewayV2::Stage', () => true).DefaultRouteSettings
+    const perSecond = Math.max(...operations.map(({ operation: { pace } }) => pace.perSecond ?? 0))
+    expect(limitOf(plain)).toEqual({ ThrottlingRateLimit: perSecond, ThrottlingBurstLimit: perSecond })
+    expect(limitOf(full)).toEqual({ ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 })
+  })
+
   it('is one authorizer, and none with IAM', () => {
     expect(ofType(plain, 'AWS::ApiGatewayV2::Authorizer')).toEqual([])
     expect(one(full, 'AWS::ApiGatewayV2::Authorizer', () => true)).toMatchObject({
       AuthorizerType: 'JWT',
       IdentitySource: ['$request.header.Authorization'],
-      JwtConfiguration: { Issuer: 'https://login.example.com/tenant', Audience: ['offboarding', 'hr'] },
+      JwtConfiguration: { Issuer: 'https://login.example.com/tenant/', Audience: ['offboarding', 'hr'] },
     })
     expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
   })
@@ -872,7 +946,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2)
+    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 15)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -954,9 +1028,9 @@ describe(SWEEP, () => {
       State: 'ENABLED',
       Targets: [{ Arn: `<${id}.Arn>` }],
     })
-    expect(one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
-      MaximumRetryAttempts: 0,
-    })
+    const config = one(plain, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)
+    expect(config).toMatchObject({ MaximumRetryAttempts: 0 })
+    expect(config.DestinationConfig).toEqual({})
   })
 
   it('may take what is stranded, send letters and publish outcomes, and besides the ledger nothing else', () => {
@@ -991,6 +1065,39 @@ describe(SWEEP, () => {
   })
 })
 
+describe(REGISTER, () => {
+  it('hears what was registered, and what was ended for good', () => {
+    const { id, ...lambda } = lambdaOf(plain, `dev-${REGISTER}`)
+    expect(lambda).toMatchObject({ Timeout: 29, Handler: `dist/${REGISTER}/index.handler` })
+    const patterns = ofType(plain, 'AWS::Events::Rule').filter(({ Targets }) => Targets[0].Arn === `<${id}.Arn>`)
+    expect(patterns.map(({ EventPattern }) => EventPattern)).toEqual([
+      { source: ['hr.offboarding'], 'detail-type': [REGISTERED, ENDED] },
+      {
+        source: ['subscription-offboarding'],
+        'detail-type': ['Subscription Offboarding Finished'],
+        detail: { outcome: ['changed', 'unchanged', 'gone'] },
+      },
+    ])
+  })
+
+  it('may send letters and announce rejections, and besides the ledger nothing else', () => {
+    const statements = statementsOf(plain, `dev-${REGISTER}`).map(withoutSid)
+    expect(statements.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+      [['logs:CreateLogStream', 'logs:PutLogEvents'], expect.stringContaining(`/aws/lambda/dev-${REGISTER}:*`)],
+      ['sqs:SendMessage', ['<DeadLetterQueue.Arn>', '<UndeliveredEventsQueue.Arn>']],
+      ['events:PutEvents', '<EventBus.Arn>'],
+    ])
+  })
+
+  it('rings when a lost event may be missing in the register', () => {
+    expect(alarmNamed(plain, `dev-${REGISTER}-failed-destination`).AlarmDescription).toMatch(/#register$/)
+    expect(alarmNamed(plain, `dev-${REGISTER}-ended-failed-invocations`).Dimensions).toEqual([
+      { Name: 'EventBusName', Value: '<EventBus>' },
+      { Name: 'RuleName', Value: `dev-${REGISTER}-ended` },
+    ])
+  })
+})
+
 describe(RENEWAL, () => {
   it('runs on its schedule, for long enough, and again when its time did not suffice', () => {
     for (const [template, stage, rate, days] of [
@@ -1015,6 +1122,7 @@ describe(RENEWAL, () => {
       expect(one(template, 'AWS::Lambda::EventInvokeConfig', (it) => it.FunctionName === `<${id}>`)).toMatchObject({
         MaximumRetryAttempts: 2,
         MaximumEventAgeInSeconds: 21_600,
+        DestinationConfig: { OnFailure: { Destination: '<UndeliveredEventsQueue.Arn>' } },
       })
     }
   })
@@ -1026,7 +1134,7 @@ describe(RENEWAL, () => {
     expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
   })
 
-  it('may list names and tags, read the app secrets and renew the users, and nothing else', () => {
+  it('may list names and tags, read the app secrets, renew the users, keep a run that is given up, and nothing else', () => {
     const prefix = 'subscription-offboarding/dev'
     const vendors = ['feishu', 'dingtalk']
     expect(statementsOf(plain, `dev-${RENEWAL}`).map(withoutSid)).toEqual([
@@ -1051,6 +1159,7 @@ describe(RENEWAL, () => {
         ],
         Resource: vendors.map((vendor) => secret(`${prefix}/${vendor}/user/*`)),
       },
+      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: '<UndeliveredEventsQueue.Arn>' },
     ])
   })
 
@@ -1070,45 +1179,54 @@ describe(RENEWAL, () => {
   })
 })
 
-describe('growing', () => {
-  it('takes one block for a sixth operation, and a function that is no operation as a list item', async () => {
-    const copy = join(directory, 'copy')
-    await cp(join(root, 'infra'), join(copy, 'infra'), { recursive: true })
-    await mkdir(join(copy, 'functions'))
-    for (const name of [...functionNames, 'feishu-task-unsubscribe', 'nightly'])
-      await writeFile(join(copy, 'functions', `${name}.ts`), '')
-    const source = await readFile(join(root, 'serverless.yml'), 'utf8')
-    const grown = source
-      .replace(
-        /^ {2}operations:\n/m,
-        '$&    feishu-task-unsubscribe: { route: POST /feishu/tasks/unsubscribe, vendor: feishu, actsAs: app }\n',
-      )
-      .replace(
-        /^functions:\n/m,
-        `$&  - nightly:
-      name: dev-nightly
-      handler: dist/nightly/index.handler
-      package: { patterns: [dist/nightly/**] }
-      role: FeishuDriveUnsubscribeRole
-`,
-      )
-    await writeFile(join(copy, 'serverless.yml'), grown)
+describe(RESOLUTION, () => {
+  it('takes events that say who leaves, and its queue, and is told where to look', () => {
+    const { id, ...lambda } = lambdaOf(full, `prod-${RESOLUTION}`)
+    expect(lambda).toMatchObject({ Timeout: 300, Handler: `dist/${RESOLUTION}/index.handler` })
+    expect(lambda.Environment.Variables).toMatchObject({
+      VENDORS: 'feishu,dingtalk',
+      EVENT_SOURCE: 'com.example.hr',
+      OPERATIONS: names.join(','),
+      DINGTALK_OAPI_BASE_URL: 'https://oapi.dingtalk.io',
+      RESOLUTION_QUEUE_URL: '<OffboardingResolutionQueue>',
+      FEISHU_USER_SECRET_PREFIX: expect.any(String),
+    })
+    const rule = one(full, 'AWS::Events::Rule', (it) => it.Name === `prod-${RESOLUTION}`)
+    expect(rule.EventPattern).toEqual({ source: ['com.example.hr'], 'detail-type': ['User Leaving'] })
+    const source = one(full, 'AWS::Lambda::EventSourceMapping', (it) => it.FunctionName === `<${id}.Arn>`)
+    expect(source).toMatchObject({
+      EventSourceArn: '<OffboardingResolutionQueue.Arn>',
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 5 },
+    })
+    expect(queueNamed(full, `prod-${RESOLUTION}`)).toMatchObject({
+      VisibilityTimeout: 6 * 300,
+      RedrivePolicy: { deadLetterTargetArn: '<UndeliveredEventsQueue.Arn>', maxReceiveCount: 1000 },
+    })
+  })
 
-    const template = await compileTemplate({ cwd: copy })
-    const added = Object.keys(template.Resources).filter((id) => !(id in plain.Resources))
-    const ofTask = added.filter((id) => /task/i.test(id)).map((id) => template.Resources[id]?.Type)
-    const ofDrive = Object.keys(plain.Resources).filter((id) => /drive|filetoken/i.test(id))
-    expect(ofTask.sort()).toEqual(ofDrive.map((id) => plain.Resources[id]?.Type).sort())
-    const ofNightly = added.filter((id) => /nightly/i.test(id)).map((id) => template.Resources[id]?.Type)
-    expect(ofNightly.sort()).toEqual([
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::CloudWatch::Alarm',
-      'AWS::Lambda::Function',
-      'AWS::Logs::LogGroup',
+  it('may put offboarding events and say how it ended, and nothing else, on the bus', () => {
+    const puts = statementsOf(full, `prod-${RESOLUTION}`).filter(({ Action }) => Action === 'events:PutEvents')
+    const only = (source: unknown, types: unknown) => ({
+      'ForAllValues:StringEquals': { 'events:source': source, 'events:detail-type': types },
+      Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+    })
+    expect(puts.map(({ Condition }) => Condition)).toEqual([
+      only(['com.example.hr'], ['User Offboarding']),
+      only('subscription-offboarding', ['Subscription Offboarding Rejected', 'Subscription Offboarding Completed']),
     ])
-    expect(JSON.stringify(template.Resources.ObservabilityKey)).toContain('/aws/lambda/dev-nightly')
-  }, 60_000)
+  })
+
+  it('rings when somebody has not been found for an hour', () => {
+    expect(alarmNamed(plain, 'dev-unresolved-leavers')).toMatchObject({
+      Namespace: 'SubscriptionOffboarding',
+      MetricName: 'OldestWaitingSeconds',
+      Dimensions: [
+        { Name: 'FunctionName', Value: `dev-${SWEEP}` },
+        { Name: 'Operation', Value: RESOLUTION },
+      ],
+      Threshold: 3_600,
+    })
+  })
 })

@@ -89,6 +89,15 @@ test('an answer that takes 25 seconds is an answer', async () => {
   expect(await answer).toMatchObject({ status: 200, text: '{"code":0}' })
 })
 
+test('a redirect is an answer, and is not followed', async () => {
+  const answer = ask(5_000)
+  await until(() => response !== undefined)
+  const first = response
+  response?.writeHead(302, { location: '/elsewhere' }).end()
+  expect(await answer).toMatchObject({ status: 302, headers: { location: '/elsewhere' } })
+  expect(response).toBe(first)
+})
+
 describe('an encoded answer that was not asked for', () => {
   const text = '{"code":0,"msg":"好"}'
   const codings: [string | undefined, Buffer][] = [

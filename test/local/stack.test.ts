@@ -162,6 +162,22 @@ test('runs what the template describes: event, work, dead letter, outcome, HTTP,
   })
 }, 60_000)
 
+test('each run guards its secrets with a token of its own, which its functions have', async () => {
+  const secrets = { app: { key: 1 } }
+  const stacks = await Promise.all([1, 2].map(() => startStack({ template: { Resources: {} }, secrets })))
+  onTestFinished(() => Promise.all(stacks.map((stack) => stack.close())).then(() => {}))
+  const [one, other] = stacks.map(({ awsEnv }) => awsEnv.AWS_SESSION_TOKEN)
+  expect(one).toMatch(/^[\w-]{43}$/)
+  expect(one).not.toBe(other)
+  const read = async (token: string | undefined) => {
+    const headers = { 'x-amz-target': 'secretsmanager.GetSecretValue', ...(token && { 'x-amz-security-token': token }) }
+    const url = stacks[0]?.secretsManager.url ?? ''
+    return (await fetch(url, { method: 'POST', headers, body: JSON.stringify({ SecretId: 'app' }) })).text()
+  }
+  expect(await read(one)).toContain('{\\"key\\":1}')
+  for (const wrong of [undefined, other]) expect(await read(wrong)).toContain('UnrecognizedClientException')
+})
+
 test('a handler that is not built stops the start', async () => {
   await expect(startStack({ template, root: path.join(folder, 'nowhere') })).rejects.toThrow(/not built/)
 })

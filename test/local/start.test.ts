@@ -1,11 +1,12 @@
 /** `npm start`, as a newcomer runs it: once as a process, else called. The bundles are those that `npm test` has built. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { STACK_PATH } from '../../cli/stack/connection.ts'
 import { start as startIn } from '../../local/start.ts'
-import { startHere, startProcess, stopProcesses } from '../cli/operator.ts'
+import { startHere, startLocalStack, startProcess, stopProcesses } from '../cli/operator.ts'
 import { TARGETS } from '../sample-event.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
@@ -44,7 +45,7 @@ test('exits 0 when every item finished; a dry run changes nothing; a taken port 
   const { code, stdout, stderr } = await start('--once', '--dry-run', '--event', event, '--port', String(port))
   taken.close()
   expect(code, stderr).toBe(0)
-  expect(stdout).toContain('1 target of a dry run: 1 planned')
+  expect(stdout).toContain('1 target of a dry run: 1 would change')
 })
 
 test('an invalid event is reported as rejected, with the reason', async () => {
@@ -62,6 +63,18 @@ test.each([
 ])('%j is one clear line and exit code 2', async (args, message) => {
   const { code, stderr } = await start('--once', ...args)
   expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(message)])
+})
+
+test('the key of its secrets is in a file of its owner, not in what it says', async () => {
+  const { local, ended, stop } = await startLocalStack('--no-event')
+  const file = `node_modules/.cache/local-stack/${new URL(local).port}.token`
+  const token = readFileSync(file, 'utf8')
+  expect([token, statSync(file).mode & 0o777]).toEqual([expect.stringMatching(/^[\w-]{43}$/), 0o600])
+  const described = await (await fetch(local + STACK_PATH)).text()
+  await stop()
+  const { stdout, stderr } = await ended
+  expect(described + stdout + stderr).not.toContain(token)
+  expect(existsSync(file)).toBe(false)
 })
 
 test('--help shows the options and starts nothing', async () => {

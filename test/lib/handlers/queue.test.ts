@@ -434,7 +434,7 @@ describe('a bucket', () => {
     harness.secrets.fail('GetSecretValue', { type: 'AccessDeniedException', status: 400 }, 1)
     const item = JSON.stringify({ ...JSON.parse(file(1)), dryRun: true })
     expect((await harness.queue(drive, [item])).failed).toEqual([])
-    expect(harness.outcomes()).toMatchObject([{ outcome: 'parked', kind: 'misconfigured' }])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'planned', expected: 'parked', kind: 'misconfigured' }])
     expect((await harness.queue(drive, files(1))).failed).toEqual([])
     expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'changed' })
   })
@@ -505,10 +505,10 @@ describe('when AWS fails', () => {
     expect(harness.outcomes()).toHaveLength(1)
   })
 
-  test('a parked item of a dry run leaves no letter', async () => {
+  test('a dry run whose item would be parked leaves no letter', async () => {
     const item = { ...JSON.parse(itemOf('feishu-calendar-unsubscribe', { open_id: 'ou_nobody' })), dryRun: true }
     await harness.queue('feishu-calendar-unsubscribe', [JSON.stringify(item)])
-    expect(harness.outcomes().map(({ outcome }) => outcome)).toEqual(['parked'])
+    expect(harness.outcomes()).toMatchObject([{ outcome: 'planned', expected: 'parked' }])
     expect(await harness.deadLetters()).toEqual([])
   })
 

@@ -1,7 +1,7 @@
 /** Tokens of every type of app, through the operations that need them. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { until } from '../../clock.ts'
-import { type Harness, startHarness } from '../../harness.ts'
+import { type Harness, itemOf, sampleOf, startHarness } from '../../harness.ts'
 
 const approval = 'feishu-approval-unsubscribe' as const
 const ding = 'dingtalk-calendar-unsubscribe' as const
@@ -50,6 +50,37 @@ describe('a Feishu store app', () => {
     harness.secrets.seed(feishuApp, store)
     expect((await harness.http(approval, inTenant('sandbox-tenant'))).status).toBe(200)
   })
+})
+
+describe('a Feishu self-built app, which has one tenant', () => {
+  const refused = { kind: 'invalid_request', hint: expect.stringContaining('Leave tenant_key out') }
+
+  test.each(['feishu-approval-unsubscribe', 'feishu-calendar-unsubscribe', 'feishu-drive-unsubscribe'] as const)(
+    'refuses tenant_key before anything is asked of the vendor (%s)',
+    async (operation) => {
+      const { query } = sampleOf(operation)
+      for (const dry_run of ['true', 'false']) {
+        const event = { queryStringParameters: { ...query, dry_run, tenant_key: 'invented' } }
+        expect((await harness.http(operation, event)).body).toMatchObject(refused)
+      }
+      expect(harness.sandbox.requests).toEqual([])
+    },
+  )
+
+  test('parks what an event names a tenant for, with the bucket as free as before', async () => {
+    const invented = ['a', 'b', 'c'].map((tenant_key) => itemOf(approval, { ...approvalInput(), tenant_key }))
+    for (const body of invented)
+      expect(
+        (await harness.queue(approval, [body], { bucket: `feishu:${JSON.parse(body).input.tenant_key}` })).failed,
+      ).toEqual([])
+    expect(harness.outcomes()).toEqual(invented.map(() => expect.objectContaining({ outcome: 'parked', ...refused })))
+    expect(await harness.deadLetters()).toHaveLength(3)
+    expect(harness.sandbox.requests).toEqual([])
+    expect((await harness.queue(approval, [itemOf(approval)])).failed).toEqual([])
+    expect(harness.outcomes().at(-1)).toMatchObject({ outcome: 'changed' })
+  })
+
+  const approvalInput = () => ({ ...sampleOf(approval).path, ...sampleOf(approval).query })
 })
 
 describe('a DingTalk third-party enterprise app', () => {

@@ -110,25 +110,6 @@ describe('an expired token', () => {
 })
 
 describe('many containers', () => {
-  test('eight of them with one expired token refresh it once, and all succeed', async () => {
-    const containers = harness.containers(calendar, 8)
-    const callAll = (event?: object) => Promise.all(Array.from({ length: 8 }, () => containers.request(event)))
-    const started = await callAll({ queryStringParameters: {} })
-    expect(new Set(started.map(({ status }) => status))).toEqual(new Set([400]))
-    // The first call of AWS costs most: twenty at once on one machine would be what is measured.
-    await callAll({ queryStringParameters: { open_id: 'ou_unknown' } })
-    const answers = await callAll()
-    expect(containers.started()).toBe(8)
-    await containers.close()
-    expect(answers.filter(({ status }) => status !== 200).map(({ text }) => text)).toEqual([])
-    expect(refreshes()).toHaveLength(1)
-    expect(stored().refreshToken).not.toBe(tokens.refreshToken)
-    const used = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
-    expect(new Set(used.map(({ headers }) => headers.authorization))).toEqual(
-      new Set([`Bearer ${stored().accessToken}`]),
-    )
-  }, 120_000)
-
   /** A container that ends while the vendor keeps it waiting for the new tokens. */
   async function dieRenewing(consumed: boolean) {
     harness.sandbox.answer({ path: TOKEN }, { stall: 'headers', handled: consumed })

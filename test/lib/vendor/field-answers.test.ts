@@ -46,16 +46,16 @@ describe('an answer that is not the API’s', () => {
 
 describe('whose a user token is, asked by a dry run', () => {
   test.each([
-    [20008, 'not_found', 404],
-    [20021, 'not_found', 404],
-    [20022, 'forbidden', 403],
-    [20023, 'reauthorization_required', 409],
-    [21001, 'forbidden', 403],
-  ])('answered with %i is %s', async (code, kind, status) => {
+    [20008, 'gone', 'not_found'],
+    [20021, 'gone', 'not_found'],
+    [20022, 'parked', 'forbidden'],
+    [20023, 'parked', 'reauthorization_required'],
+    [21001, 'parked', 'forbidden'],
+  ])('answered with %i has it %s: %s', async (code, expected, kind) => {
     harness.sandbox.answer({ path: USER_INFO }, { status: 200, body: { code, msg: 'told by the test' } })
-    const answer = await harness.http(calendar, dryRun(calendar))
-    expect([answer.status, answer.body.kind]).toEqual([status, kind])
-    expect(answer.body).toMatchObject({ upstream: { code: String(code) } })
+    const { status, body } = await harness.http(calendar, dryRun(calendar))
+    expect(status).toBe(200)
+    expect(body).toMatchObject({ outcome: 'planned', expected, kind, scope: 'user', upstream: { code: String(code) } })
   })
 
   test('answered with 20005 is renewed and asked again, once', async () => {
@@ -77,6 +77,7 @@ describe('whose a user token is, asked by a dry run', () => {
     harness.sandbox.case('feishu-other-owner', true)
     const { body } = await harness.http(calendar, dryRun(calendar))
     expect(body).toMatchObject({
+      expected: 'parked',
       kind: 'misconfigured',
       detail: 'The tokens stored for ou_leaver belong to ou_custodian.',
       hint: expect.stringContaining('npm run authorize -- --vendor feishu --open-id ou_leaver'),

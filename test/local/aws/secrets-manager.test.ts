@@ -30,6 +30,20 @@ async function secretsManager(options: SecretsManagerOptions = {}) {
   return { service, client }
 }
 
+test('with a session token of its own it answers nobody who lacks it', async () => {
+  const { service } = await secretsManager({ secrets: { app: 'x' }, sessionToken: token('a') })
+  const read = async (sessionToken?: string) => {
+    const credentials = { ...sdk.credentials, ...(sessionToken && { sessionToken }) }
+    const client = new SecretsManagerClient({ ...sdk, credentials, endpoint: service.url })
+    onTestFinished(() => client.destroy())
+    return (await client.send(new GetSecretValueCommand({ SecretId: 'app' }))).SecretString
+  }
+  for (const other of [undefined, token('b'), token('a').slice(1)])
+    await expect(read(other)).rejects.toMatchObject({ name: 'UnrecognizedClientException' })
+  expect(service.requests).toEqual([])
+  expect(await read(token('a'))).toBe('x')
+})
+
 describe('Secrets Manager: versions', () => {
   const SecretId = 'user/ou_1'
 

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { dingtalkCodes, feishuCodes, feishuOAuthCodes } from '../../../local/sandbox/codes.ts'
 import { sampleWorld, startSandbox } from '../../../local/sandbox/sandbox.ts'
 import { subscriptions } from '../../../local/sandbox/state.ts'
+import { statusOf } from '../aws/clients.ts'
 import {
   acl,
   approval,
@@ -104,7 +105,7 @@ test('unknown paths: plain text from Feishu, HTTP 200 from DingTalk; ids cannot 
   await start()
   for (const [method, path] of [
     ['POST', '/open-apis/nothing'],
-    ['GET', unsubscription],
+    ['DELETE', unsubscription],
   ] as const) {
     const reply = await call(method, path)
     expect([reply.status, reply.headers.get('content-type'), reply.text]).toEqual([
@@ -157,6 +158,15 @@ describe('its own endpoints', () => {
     for (const wrong of [{}, { token: 'nowhere' }, { ...change, appManages: 'yes' }, { ...change, other: 1 }])
       expect((await post('/_sandbox/documents', wrong)).status).toBe(400)
   })
+})
+
+test('its own endpoints do not answer a page of another site', async () => {
+  await start()
+  const { host } = new URL(sandbox.url)
+  const documents = `${sandbox.url}/_sandbox/documents`
+  expect(await statusOf(documents, { host: 'evil.example' })).toBe(403)
+  expect(await statusOf(documents, { host, origin: 'http://evil.example' })).toBe(403)
+  expect(await statusOf(documents, { host })).toBe(400)
 })
 
 test('requests are recorded as they came', async () => {

@@ -1,24 +1,73 @@
-/** What a vendor lists of a leaver, line by line, and what an event may ask for because of it. */
+/** What a leaver has, line by line, and what an event may ask for because of it: the same for an operator's look and for a real run. */
 import * as v from 'valibot'
-import { type Kind, OperationError } from '../../lib/error.ts'
-import type { EventPart } from '../../lib/operation-docs.ts'
-import { id, printable } from '../../lib/schema.ts'
-import type { fileOf } from '../event/event-detail.ts'
-import { type Ask, type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
+import { type Kind, OperationError } from '../error.ts'
+import type { readFile } from '../feishu/drive-file.ts'
+import type { EventPart } from '../operation-docs.ts'
+import { quote } from '../redact.ts'
+import { type Input, id, printable } from '../schema.ts'
+import type { Ask } from './ask.ts'
+import { type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
 
 /** A document of the event; `openId` is given where it is that person's subscription. */
-export type EventFile = ReturnType<typeof fileOf> & { openId?: string }
+export type EventFile = NonNullable<ReturnType<typeof readFile>> & { openId?: string }
 
 /**
  * A line without control characters. With a target, the part of an event that asks for it, it is in the event; what could
- * not be told says so.
+ * not be told says so, and why if a vendor refused it.
  */
-export type Finding = { told: string; target?: EventPart; isUntold?: boolean }
+export type Finding = { told: string; target?: EventPart; isUntold?: boolean; error?: OperationError }
+
+/** A leaver's ids, and who is to watch the calendars that they own. */
+export type Leaver = {
+  unionId?: string | undefined
+  openId?: string | undefined
+  custodianId?: string | undefined
+  tenantKey?: string | undefined
+  /** What the register has of them. */
+  registered?: Entry[]
+}
+
+/** What was subscribed for somebody: the input of the operation that ends it. */
+export type Entry = { operation: string; input: Input }
+
+/** What the register and the vendors' lists have of a leaver, list by list. */
+export function* collect(leaver: Leaver, ask: Ask): Generator<{ title: string; findings: AsyncIterable<Finding> }> {
+  const { unionId, openId, custodianId, tenantKey, registered = [] } = leaver
+  if (registered.length > 0) yield { title: 'Register', findings: eachOf(registered.map(registeredFinding)) }
+  if (unionId !== undefined)
+    yield { title: `DingTalk calendars of ${unionId}`, findings: dingtalkFindings(unionId, ask) }
+  if (openId !== undefined) {
+    const findings = feishuFindings(openId, custodianId, ask, tenantKey)
+    yield { title: `Feishu calendars of ${openId}`, findings }
+    const told = 'Feishu has no API to check this subscription, so the event always ends it'
+    const events = eachOf([{ told, target: { feishu: { openId, calendar: true } } }])
+    yield { title: `Feishu calendar change events of ${openId}`, findings: events }
+  }
+}
+
+async function* eachOf(findings: Finding[]): AsyncGenerator<Finding> {
+  yield* findings
+}
+
+/** Documents are taken; approvals are the app's, for everyone, and left to an operator. The vendors list the rest themselves. */
+function registeredFinding({ operation, input }: Entry): Finding {
+  const told = printable(`${operation} ${Object.values(input).filter(Boolean).join(' ')}`, 1_000)
+  const { file_token: fileToken, file_type: fileType, event_type: eventType, open_id: openId } = input
+  if (operation === 'feishu-drive-unsubscribe')
+    return {
+      told,
+      target: {
+        feishu: { files: [{ fileToken, fileType, ...(eventType && { eventType }), ...(openId && { openId }) }] },
+      },
+    }
+  const isApproval = operation === 'feishu-approval-unsubscribe'
+  return { told: isApproval ? `${told}  (the app's, for everyone: end it yourself if nobody needs it)` : told }
+}
 
 type Judgement = Pick<Finding, 'target'> & { note?: string }
 
 /** Calendars of type "subscribed". */
-export const dingtalkFindings = (unionId: string, ask: Ask): AsyncGenerator<Finding> =>
+const dingtalkFindings = (unionId: string, ask: Ask): AsyncGenerator<Finding> =>
   calendarFindings(onePage(dingtalkCalendars(unionId, ask)), ({ id, type, role }) =>
     type === 'subscribed'
       ? {
@@ -36,8 +85,13 @@ async function* onePage(calendars: Promise<Calendar[]>) {
 const WATCHABLE = ['primary', 'shared']
 
 /** Calendars that the leaver owns, if there is a custodian to watch them. */
-export const feishuFindings = (openId: string, custodianId: string | undefined, ask: Ask): AsyncGenerator<Finding> =>
-  calendarFindings(feishuCalendars(openId, ask), ({ id, type, role, isDeleted }) => {
+const feishuFindings = (
+  openId: string,
+  custodianId: string | undefined,
+  ask: Ask,
+  tenantKey: string | undefined,
+): AsyncGenerator<Finding> =>
+  calendarFindings(feishuCalendars(openId, ask, tenantKey), ({ id, type, role, isDeleted }) => {
     if (role !== 'owner' || isDeleted || !WATCHABLE.includes(type)) return {}
     if (custodianId === undefined) return { note: 'who is to watch it? --custodian-open-id' }
     return {
@@ -61,14 +115,15 @@ async function* calendarFindings(
         const isId = v.is(id, calendar.id)
         const why = target && !isId ? 'no event can hold this id' : note
         const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
-        const texts = told.map((text) => printable(text, 256)).filter(Boolean)
+        const texts = told.map((text) => quote(text, 256)).filter(Boolean)
         yield {
           told: [...texts, ...(why ? [`(${why})`] : [])].join('  '),
           ...(target && (isId ? { target } : { isUntold: true })),
         }
       }
   } catch (error) {
-    yield { told: refusalOf(error).told, isUntold: true }
+    const { told, error: refusal } = refusalOf(error)
+    yield { told, isUntold: true, error: refusal }
     return
   }
   if (seen.size === 0) yield { told: 'none' }
@@ -111,9 +166,9 @@ export async function* documentFindings(
 }
 
 /** What was refused, in one line. Whatever else went wrong is thrown again. */
-function refusalOf(error: unknown): { kind: Kind; told: string } {
+function refusalOf(error: unknown): { kind: Kind; told: string; error: OperationError } {
   if (!(error instanceof OperationError)) throw error
   const { kind, upstream, detail, hint } = error
   const request = upstream?.requestId ? ` (request ${upstream.requestId})` : ''
-  return { kind, told: printable(`${kind}: ${detail.en} ${hint.en}${request}`, 1_000) }
+  return { kind, error, told: printable(`${kind}: ${detail.en} ${hint.en}${request}`, 1_000) }
 }

@@ -1,0 +1,141 @@
+/** `offboarding register import`: many subscriptions out of a CSV file. */
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { CsvError } from 'csv-parse'
+import { parse } from 'csv-parse/sync'
+import { type Ending, REGISTERED, type Registration } from '../../lib/register-event.ts'
+import { printable } from '../../lib/schema.ts'
+import { UsageError, withOptions } from '../command.ts'
+import { type Io, log } from '../io.ts'
+import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
+import { findIssues, loadEnding, sendRegistrations } from './registration.ts'
+
+const MOST_ROWS = 5_000
+/** Wrong rows that are shown. */
+const SHOWN = 20
+const PROGRESS_ROWS = 500
+const OWN_COLUMNS = ['vendor', 'person', 'operation']
+
+export const importCommand = (io: Io): Command =>
+  withOptions(
+    new Command('import')
+      .summary('enter the subscriptions in a CSV file')
+      .description(
+        'Checks every row of a CSV file, then enters all of them. Its first line names the columns: vendor (feishu or ' +
+          'dingtalk), person (open_id or unionId), operation, and the fields of the operations, as in file_token. A cell that ' +
+          `a row does not need is empty. At most ${MOST_ROWS} rows. Entering a row twice does no harm: after a failure, run it again.`,
+      )
+      .argument('<file.csv>'),
+    connectionOptions(),
+  )
+    .addHelpText(
+      'after',
+      `
+Exit code 0: all events were sent. 1: the command failed. 2: wrong options or a
+wrong row, nothing was sent. 130: interrupted.
+
+Example, with the file:
+  vendor,person,operation,file_token,file_type,approval_code
+  feishu,ou_xxxxxxxx,feishu-drive-unsubscribe,doxcnXXXX,docx,
+  feishu,ou_xxxxxxxx,feishu-approval-unsubscribe,,,7C468A54-8745-2245-9675-08B7
+
+  npx offboarding register import subscriptions.csv --stage prod`,
+    )
+    .action(async (file: string, options: ConnectionOptions) => {
+      const registrations = readRegistrations(io, file, await loadEnding())
+      const connection = await connect(io, options)
+      const signal = io.catchInterrupt()
+      let sent = 0
+      const count = `of ${registrations.length}`
+      try {
+        await sendRegistrations(connection, REGISTERED, registrations, (more) => {
+          const before = sent
+          sent += more
+          if (Math.floor(sent / PROGRESS_ROWS) > Math.floor(before / PROGRESS_ROWS)) log(io, `${sent} ${count} sent`)
+          signal.throwIfAborted()
+        })
+      } catch (error) {
+        log(io, `Sent ${sent} ${count}. Run the same command again: what was sent twice does no harm.`)
+        if (!signal.aborted) throw error
+        io.exitCode = 130
+        return
+      }
+      log(io, `Sent ${sent} ${count}.`)
+    })
+
+/** The file's registrations. Throws `UsageError` when any is wrong, having listed the wrong rows. */
+function readRegistrations(io: Io, file: string, operations: Ending[]): Registration[] {
+  const [head, ...rows] = readRows(file)
+  const columns = checkColumns(file, head?.cells ?? [], operations)
+  if (rows.length === 0) throw new UsageError(`${file} has no rows below its columns`)
+  if (rows.length > MOST_ROWS)
+    throw new UsageError(`${file} has ${rows.length} rows; at most ${MOST_ROWS} are taken at once. Nothing was sent.`)
+  const registrations = rows.map(({ cells }) => toRegistration(columns, cells))
+  const wrong = registrations.flatMap((registration, index) =>
+    findIssues(operations, registration).map(
+      ([field, { en }]) => `  line ${rows[index]?.line}: ${toColumn(field)} ${en}`,
+    ),
+  )
+  for (const one of wrong.slice(0, SHOWN)) log(io, one)
+  if (wrong.length > SHOWN) log(io, `  … and ${wrong.length - SHOWN} more`)
+  if (wrong.length > 0) throw new UsageError(`${file} has wrong rows, see above. Nothing was sent.`)
+  return registrations as Registration[]
+}
+
+/** The rows with the line on which each ends. */
+function readRows(file: string): { line: number; cells: string[] }[] {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  try {
+    const rows = parse(text, { bom: true, trim: true, skip_empty_lines: true, info: true }) as unknown as Parsed[]
+    return rows.map(({ record, info }) => ({ line: info.lines, cells: record }))
+  } catch (error) {
+    // Its message may repeat what is in the file.
+    if (error instanceof CsvError) throw new UsageError(`${file}, line ${error.lines}: ${toProblem(error.code)}`)
+    throw error
+  }
+}
+
+/** What csv-parse returns with `info`, which its types leave out. */
+type Parsed = { record: string[]; info: { lines: number } }
+
+const toProblem = (code: string): string =>
+  code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH'
+    ? 'it has not as many cells as there are columns'
+    : `it is no CSV (${code})`
+
+/** The columns, each once and known. */
+function checkColumns(file: string, columns: string[], operations: Ending[]): string[] {
+  const fields = operations.flatMap(({ input }) => Object.keys((input as unknown as { entries: object }).entries))
+  const known = [...OWN_COLUMNS, ...new Set(fields)]
+  const refuse = (problem: string): never => {
+    throw new UsageError(`${file}, line 1: ${problem}. Known are ${known.join(', ')}. Nothing was sent.`)
+  }
+  for (const column of columns) if (!known.includes(column)) refuse(`"${printable(column)}" is not a known column`)
+  for (const column of OWN_COLUMNS) if (!columns.includes(column)) refuse(`the column ${column} is missing`)
+  const repeated = columns.find((column, index) => columns.indexOf(column) !== index)
+  if (repeated) refuse(`the column ${repeated} is there twice`)
+  return columns
+}
+
+/** What the row says, unchecked; an empty cell says nothing. */
+function toRegistration(columns: string[], cells: string[]): { person: object; operation: unknown; input: object } {
+  const given = columns.flatMap((column, index) => (cells[index] ? [[column, cells[index]] as const] : []))
+  const { vendor = '', person, operation } = Object.fromEntries(given) as Record<string, string | undefined>
+  return {
+    person: { [vendor]: vendor === 'dingtalk' ? { unionId: person } : { openId: person } },
+    operation,
+    input: Object.fromEntries(given.filter(([column]) => !OWN_COLUMNS.includes(column))),
+  }
+}
+
+/** The column that a field of the event came from: `input.file_type` is file_type, `person.feishu.openId` is person. */
+const toColumn = (field: string): string => {
+  const [part = '', vendor, id] = field.split('.')
+  if (part === 'input') return vendor ?? part
+  return part === 'person' && vendor !== undefined && id === undefined ? 'vendor' : part
+}

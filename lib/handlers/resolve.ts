@@ -1,0 +1,143 @@
+/** Turns a person as HR knows them into the offboarding events that name them by ids. */
+import { environment } from '../environment.ts'
+import { OperationError, type Text } from '../error.ts'
+import { mergeParts } from '../event-part.ts'
+import type { Leaving, Person } from '../leaving-event.ts'
+import type { FoundRecord } from '../ledger/leavings.ts'
+import type { EventPart } from '../operation-docs.ts'
+import type { Ask } from '../people/ask.ts'
+import { collect } from '../people/collect.ts'
+import { type Found, findPerson, type VendorName } from '../people/find-person.ts'
+
+/** Who was found, and what the leaver has: a part of an event for each target. */
+export type Resolved = { found: Map<VendorName, Found>; custodian: Found | undefined; parts: EventPart[] }
+
+/** The vendors at which a leaver is looked for, by the variable `VENDORS`. */
+const vendors = (): VendorName[] => environment('VENDORS').split(',') as VendorName[]
+
+/**
+ * Finds the leaver at every vendor, the custodian where there is something to watch, and what the leaver has. Throws an
+ * `OperationError` whose text names no address and no number: of a kind that is parked when the event is to be rejected, else when it is
+ * to be tried again.
+ */
+export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): Promise<Resolved> {
+  const found = new Map(
+    await Promise.all(
+      vendors().map(async (vendor): Promise<[VendorName, Found]> => [vendor, await find(vendor, leaver, ask)]),
+    ),
+  )
+  refuseUnlessOne(found)
+  const inFeishu = idsOf(found.get('feishu'))
+  const tenantKey = leaver.feishu?.tenantKey
+  const watcher = custodian && inFeishu && (await find('feishu', inTenant(custodian, tenantKey), ask))
+  if (watcher && watcher.state !== 'found')
+    throw refusal(watcher, { en: 'The custodian was not found.', zh: '未找到接管人。' }, [['feishu', watcher]])
+  const custodianId = idsOf(watcher)?.openId
+  if (custodianId && custodianId === inFeishu?.openId) throw new OperationError('invalid_request', SAME_PERSON)
+
+  const parts: EventPart[] = []
+  const person = {
+    unionId: idsOf(found.get('dingtalk'))?.unionId,
+    openId: inFeishu?.openId,
+    custodianId,
+    tenantKey,
+  }
+  for (const { findings } of collect(person, ask))
+    for await (const { target, error } of findings) {
+      // What is refused for good, as the list of somebody without stored tokens, is left out; the rest of them goes on.
+      if (error && error.queue !== 'park' && error.queue !== 'gone' && error.scope !== 'user') throw plain(error)
+      if (target) parts.push(target)
+    }
+  return { found, custodian: watcher, parts }
+}
+
+const SAME_PERSON: Text = {
+  en: 'The custodian is the leaver: name somebody who stays.',
+  zh: '接管人与离职者为同一人：请指定留任的人员。',
+}
+
+const idsOf = (found: Found | undefined) => (found?.state === 'found' ? found.ids : undefined)
+
+/** The custodian is looked for where the leaver is. */
+const inTenant = (person: Person, tenantKey: string | undefined): Person =>
+  tenantKey === undefined ? person : { ...person, feishu: { tenantKey, ...person.feishu } }
+
+async function find(vendor: VendorName, person: Person, ask: Ask): Promise<Found> {
+  try {
+    return await findPerson(vendor, person, ask)
+  } catch (error) {
+    throw error instanceof OperationError ? plain(error) : error
+  }
+}
+
+/** The error without the vendor's own words, which may repeat what was asked for. */
+function plain({ kind, hint, upstream, retryAfterMs, scope, detail }: OperationError): OperationError {
+  if (!upstream) return new OperationError(kind, detail, { hint, retryAfterMs, scope })
+  const { vendor, code, status } = upstream
+  const text = code ?? `HTTP ${status}`
+  return new OperationError(
+    kind,
+    { en: `${vendor} answered ${text}. ${hint.en}`, zh: `${vendor} 返回 ${text}。${hint.zh}` },
+    { hint, retryAfterMs, scope, upstream: { ...upstream, message: '' } },
+  )
+}
+
+/** Throws when the leaver was found nowhere, or what was given belongs to two people. */
+function refuseUnlessOne(found: ReadonlyMap<VendorName, Found>): void {
+  const all = [...found]
+  const ambiguous = all.find(([, { state }]) => state === 'ambiguous')
+  if (ambiguous) throw refusal(ambiguous[1], { en: 'It is not clear who leaves.', zh: '无法确定离职者是谁。' }, all)
+  if (all.some(([, { state }]) => state === 'found')) return
+  const resigned = all.find(([, { state }]) => state === 'resigned')
+  throw refusal((resigned ?? all[0])?.[1], { en: 'The leaver was found nowhere.', zh: '未找到离职者。' }, all)
+}
+
+/** With the reason of each vendor. */
+function refusal(found: Found | undefined, what: Text, all: [VendorName, Found][]): OperationError {
+  const reasons = all.map(([vendor, one]): Text => {
+    if (one.state === 'found') return { en: `${NAMES[vendor].en}: found.`, zh: `${NAMES[vendor].zh}：已找到。` }
+    return { en: `${NAMES[vendor].en}: ${one.reason.en}`, zh: `${NAMES[vendor].zh}：${one.reason.zh}` }
+  })
+  return new OperationError(found?.state === 'ambiguous' ? 'invalid_request' : 'not_found', {
+    en: [what, ...reasons].map(({ en }) => en).join(' '),
+    zh: [what, ...reasons].map(({ zh }) => zh).join(''),
+  })
+}
+
+const NAMES: Record<VendorName, Text> = {
+  feishu: { en: 'Feishu', zh: '飞书' },
+  dingtalk: { en: 'DingTalk', zh: '钉钉' },
+}
+
+/** What the ledger keeps of a person found or not found. */
+export const recordOf = (found: Found): FoundRecord =>
+  found.state === 'found' ? { state: 'found', ...found.ids } : { state: found.state, reason: found.reason }
+
+/** Larger events are refused by EventBridge, with room for what goes around the detail. Bytes. */
+const MOST_BYTES = 200_000
+
+/** Details of offboarding events that together ask for all the parts; each within `maxTargets` and what EventBridge takes. */
+export function detailsOf(
+  { offboardingId, dryRun, leaver }: Leaving,
+  parts: EventPart[],
+  maxTargets: number,
+): EventPart[] {
+  const runs: EventPart[][] = []
+  let bytes = 0
+  for (const part of parts) {
+    const size = Buffer.byteLength(JSON.stringify(part))
+    const run = runs.at(-1)
+    if (!run || run.length === maxTargets || bytes + size > MOST_BYTES) {
+      runs.push([part])
+      bytes = size
+    } else {
+      run.push(part)
+      bytes += size
+    }
+  }
+  const { tenantKey } = leaver.feishu ?? {}
+  return runs.map((run) => {
+    const isFeishu = tenantKey !== undefined && run.some((part) => 'feishu' in part)
+    return mergeParts([{ offboardingId, dryRun }, ...(isFeishu ? [{ feishu: { tenantKey } }] : []), ...run])
+  })
+}

@@ -1,0 +1,27 @@
+/** The ids of people who were found, by each of them: a later event may name one alone, when no vendor answers for it any more. */
+import { awsNowMs } from '../aws/clock.ts'
+import { updateItem } from '../aws/dynamodb.ts'
+import { getExpiry } from './offboardings.ts'
+
+/** A person's ids at one vendor. */
+export type PersonIds = {
+  openId?: string | undefined
+  unionId?: string | undefined
+  userId?: string | undefined
+  tenantKey?: string | undefined
+}
+
+/** Partition keys: `person#feishu#OPEN_ID`, else with the id's name, as in `person#dingtalk#userId#USER_ID`. */
+const partitionsOf = (vendor: string, { openId, unionId, userId }: PersonIds): string[] => [
+  ...(openId ? [`person#${vendor}#${openId}`] : []),
+  ...(unionId ? [`person#${vendor}#unionId#${unionId}`] : []),
+  ...(userId ? [`person#${vendor}#userId#${userId}`] : []),
+]
+
+/** Keeps the ids under each of them. A userId can be given to another person later: the newest counts. */
+export async function keepIds(vendor: string, ids: PersonIds): Promise<void> {
+  const expiresAt = getExpiry(awsNowMs())
+  await Promise.all(
+    partitionsOf(vendor, ids).map((pk) => updateItem({ pk, sk: 'ids' }, { set: { ...ids, expiresAt } })),
+  )
+}

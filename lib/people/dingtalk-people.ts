@@ -1,0 +1,90 @@
+/**
+ * What DingTalk answers about people: a userid by a mobile or a unionId, and the ids of a userid. It has no lookup by e-mail
+ * address or employee number. All calls are the app's.
+ */
+import * as v from 'valibot'
+import { dingtalkOapi } from '../dingtalk/oapi.ts'
+import { OperationError } from '../error.ts'
+import type { Input } from '../schema.ts'
+import type { CodeTable } from '../vendor/vendor.ts'
+import { type Ask, answerOf, type Question } from './ask.ts'
+
+const unknown = { kind: 'not_found', means: { en: 'no such user', zh: '找不到该用户' } } as const
+/** Of all these lookups. */
+export const dingtalkPeopleCodes: CodeTable = {
+  33012: unknown,
+  60121: unknown,
+  40104: { kind: 'not_found', means: { en: 'no mobile of this organization', zh: '企业中无此手机号' } },
+}
+
+const question = <I extends Input, Wanted>(
+  name: string,
+  path: string,
+  needs: string,
+  wanted: v.GenericSchema<unknown, Wanted>,
+): Question<I> => ({
+  name,
+  needs,
+  vendor: dingtalkOapi,
+  method: 'POST',
+  path,
+  query: [],
+  body: (input) => input,
+  pace: { perSecond: 20 },
+  identity: () => ({ as: 'tenant' }),
+  codes: dingtalkPeopleCodes,
+  succeeded: (json) => v.is(wanted, json),
+})
+
+const text = v.pipe(v.string(), v.minLength(1))
+const userOnly = v.object({ result: v.object({ userid: text }) })
+const ids = v.object({ result: v.object({ userid: text, unionid: text }) })
+
+/** Someone who has left is not found. https://open.dingtalk.com/document/development/query-users-by-phone-number */
+export const dingtalkUserByMobile: Question<{ mobile: string }> = question(
+  'dingtalk-user-by-mobile',
+  '/topapi/v2/user/getbymobile',
+  'qyapi_get_member_by_mobile',
+  userOnly,
+)
+
+/** https://open.dingtalk.com/document/development/query-user-details */
+export const dingtalkUser: Question<{ userid: string }> = question(
+  'dingtalk-user',
+  '/topapi/v2/user/get',
+  'qyapi_get_member',
+  ids,
+)
+
+/** https://open.dingtalk.com/document/development/query-a-user-by-the-union-id */
+export const dingtalkUserByUnionId: Question<{ unionid: string }> = question(
+  'dingtalk-user-by-union-id',
+  '/topapi/user/getbyunionid',
+  'qyapi_get_member',
+  userOnly,
+)
+
+/** The userid of who has this mobile; undefined when nobody is found. */
+export const dingtalkUserIdOfMobile = async (mobile: string, ask: Ask): Promise<string | undefined> =>
+  found(async () => {
+    // Of mainland China without its country code.
+    const input = { mobile: mobile.replace(/^\+86(?=1\d{10}$)/, '') }
+    return (await answerOf(dingtalkUserByMobile, userOnly, input, ask)).result.userid
+  })
+
+/** The unionId of a userid; undefined when it is unknown. */
+export const dingtalkUnionIdOf = async (userId: string, ask: Ask): Promise<string | undefined> =>
+  found(async () => (await answerOf(dingtalkUser, ids, { userid: userId }, ask)).result.unionid)
+
+/** The userid of a unionId; undefined when it is unknown. */
+export const dingtalkUserIdOf = async (unionId: string, ask: Ask): Promise<string | undefined> =>
+  found(async () => (await answerOf(dingtalkUserByUnionId, userOnly, { unionid: unionId }, ask)).result.userid)
+
+async function found(answer: () => Promise<string>): Promise<string | undefined> {
+  try {
+    return await answer()
+  } catch (error) {
+    if (error instanceof OperationError && error.kind === 'not_found') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,137 @@
+/** Finds a person at a vendor by what HR knows of them. No text here repeats an address or a number. */
+import { OperationError, type Text } from '../error.ts'
+import type { Person } from '../leaving-event.ts'
+import type { Vendor } from '../vendor/vendor.ts'
+import type { Ask } from './ask.ts'
+import { dingtalkUnionIdOf, dingtalkUserIdOf, dingtalkUserIdOfMobile } from './dingtalk-people.ts'
+import { feishuIdsOf, feishuIdsOfNumber, feishuPersonOf } from './feishu-people.ts'
+
+export type VendorName = Vendor['name']
+
+/** A person's ids at one vendor: of Feishu always `openId`, of DingTalk always `unionId`. */
+export type Ids = {
+  openId?: string | undefined
+  unionId?: string | undefined
+  userId?: string | undefined
+  tenantKey?: string | undefined
+}
+
+/** `not_asked`: the vendor has no lookup for what is known of the person. */
+export type Found =
+  | { state: 'found'; ids: Ids }
+  | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
+
+/**
+ * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
+ * decides; where two ways are one call, they must agree. Throws the `OperationError` with which a lookup failed.
+ */
+export const findPerson = (vendor: VendorName, person: Person, ask: Ask): Promise<Found> =>
+  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask)
+
+async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Person, ask: Ask): Promise<Found> {
+  const { tenantKey, openId, unionId, userId } = feishu
+  if (openId ?? unionId ?? userId) return describe(feishu, ask)
+  const hasName = email !== undefined || mobile !== undefined
+  if (!hasName && employeeNumber === undefined) return { state: 'not_asked', reason: NO_WAY.feishu }
+  const describeOne = ([only, ...others]: string[]): Promise<Found> | Found =>
+    others.length > 0 ? AMBIGUOUS : describe({ openId: only, tenantKey }, ask)
+
+  const byName = hasName ? await feishuIdsOf({ email, mobile, tenantKey }, ask) : []
+  if (byName.length > 0) return describeOne(byName)
+  const { present, resigned } =
+    employeeNumber === undefined
+      ? { present: [], resigned: [] }
+      : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
+  if (present.length > 0) return describeOne(present)
+  // Asked for only now: without its scope Feishu does not say who of the found has resigned.
+  const left = hasName ? await feishuIdsOf({ email, mobile, tenantKey, isResigned: true }, ask) : []
+  return left.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
+}
+
+/** The ids of somebody of whom one is known. What the app may not see of a known open_id is left out. */
+async function describe(known: Ids, ask: Ask): Promise<Found> {
+  const { tenantKey, openId, unionId, userId } = known
+  const id = openId
+    ? { user_id: openId, user_id_type: 'open_id' as const }
+    : unionId
+      ? { user_id: unionId, user_id_type: 'union_id' as const }
+      : { user_id: userId ?? '', user_id_type: 'user_id' as const }
+  try {
+    const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
+    if (hasLeft) return RESIGNED
+    const all: Ids = { ...ids, ...known }
+    return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
+  } catch (error) {
+    if (!(error instanceof OperationError)) throw error
+    if (error.kind === 'not_found') return { state: 'not_found', reason: UNKNOWN.feishu }
+    const isUnseen = error.upstream?.code === OUTSIDE_SCOPE
+    if (openId && (isUnseen || LACKS_SCOPE.includes(error.upstream?.code ?? ''))) return { state: 'found', ids: known }
+    if (isUnseen) return { state: 'not_found', reason: UNKNOWN.feishu }
+    throw error
+  }
+}
+
+const OUTSIDE_SCOPE = '41050'
+const LACKS_SCOPE = ['99991672', '99991676']
+
+async function findInDingtalk({ dingtalk = {}, mobile }: Person, ask: Ask): Promise<Found> {
+  const { unionId, userId } = dingtalk
+  if (unionId) return { state: 'found', ids: { unionId, userId: userId ?? (await userIdIfSeen(unionId, ask)) } }
+  if (userId) return foundAs(userId, ask)
+  if (mobile === undefined) return { state: 'not_asked', reason: NO_WAY.dingtalk }
+  const id = await dingtalkUserIdOfMobile(mobile, ask)
+  return id ? foundAs(id, ask) : { state: 'not_found', reason: UNKNOWN.dingtalk }
+}
+
+async function foundAs(userId: string, ask: Ask): Promise<Found> {
+  const unionId = await dingtalkUnionIdOf(userId, ask)
+  return unionId ? { state: 'found', ids: { unionId, userId } } : { state: 'not_found', reason: UNKNOWN.dingtalk }
+}
+
+/** It is kept for a later event that names nothing else; without the permission to see it the person is found all the same. */
+async function userIdIfSeen(unionId: string, ask: Ask): Promise<string | undefined> {
+  try {
+    return await dingtalkUserIdOf(unionId, ask)
+  } catch (error) {
+    if (error instanceof OperationError && error.queue !== 'wait' && error.kind !== 'rate_limited') return undefined
+    throw error
+  }
+}
+
+const UNKNOWN: Record<VendorName, Text> = {
+  feishu: {
+    en: "unknown, outside the app's contact scope, or resigned: Feishu answers all three alike. An enterprise mailbox never matches: use the contact e-mail address.",
+    zh: '不存在、不在应用的通讯录权限范围内，或已离职：飞书对三者的应答相同。企业邮箱无法匹配，请使用联系邮箱。',
+  },
+  dingtalk: {
+    en: "unknown, outside the app's contact scope, or no longer in the organization: DingTalk answers all three alike.",
+    zh: '不存在、不在应用的通讯录权限范围内，或已离开组织：钉钉对三者的应答相同。',
+  },
+}
+
+const NO_WAY: Record<VendorName, Text> = {
+  feishu: {
+    en: 'not asked: give an e-mail address, a mobile, an employee number or an id of Feishu.',
+    zh: '未查询：请提供邮箱、手机号、工号或飞书的 id。',
+  },
+  dingtalk: {
+    en: 'not asked: DingTalk finds people by mobile or id, and not by e-mail address or employee number.',
+    zh: '未查询：钉钉只能按手机号或 id 查找，不支持按邮箱或工号查找。',
+  },
+}
+
+const AMBIGUOUS: Found = {
+  state: 'ambiguous',
+  reason: {
+    en: 'two different people: what was given belongs to more than one. Give the open_id.',
+    zh: '指向两个不同的人：所提供的信息属于多人，请提供 open_id。',
+  },
+}
+
+const RESIGNED: Found = {
+  state: 'resigned',
+  reason: {
+    en: 'has resigned: their own token has ended with the account, and nothing can be asked in their name.',
+    zh: '已离职：其本人令牌已随账号失效，无法再以其身份查询。',
+  },
+}

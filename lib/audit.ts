@@ -29,6 +29,11 @@ export type AuditLine = {
     | 'unstored'
     | 'registered'
     | 'unregistered'
+    | 'refused'
+    | 'repeated'
+    | 'ticket'
+    | 'departed'
+    | 'revoked'
   operation: string
   entrance?: 'http' | 'queue'
   offboardingId?: string | null
@@ -62,6 +67,9 @@ export type AuditLine = {
   /** Where an internal error came from; frames only, for a message may hold content. */
   stack?: string[]
   lambdaRequestId?: string
+  /** Of what a vendor pushed: which one, and why it was refused. */
+  vendor?: string
+  reason?: string
   /** Of a user secret; it ends in the user's id. */
   secretId?: string
 }
@@ -74,6 +82,7 @@ const WARNINGS: AuditLine['message'][] = [
   'unrecorded',
   'unrenewable',
   'unstored',
+  'refused',
 ]
 
 /** Writes the line to standard output, where CloudWatch Logs takes it as JSON. */

@@ -1,10 +1,20 @@
 /** The secrets that go with the sandbox's world: what an operator would have put into Secrets Manager. */
 import type { World } from './sandbox/sandbox.ts'
 
-/** Secret ids come from the functions' environment variables, tokens from the world. */
-export function sampleSecrets(world: World, variables: Record<string, string>): Record<string, unknown> {
-  const { appId, appSecret } = world.feishu.apps.find(({ type }) => type === 'self_built') ?? {}
-  const internal = world.dingtalk.apps.find(({ type }) => type === 'internal')
+/**
+ * Secret ids come from the functions' environment variables, tokens from the world. `isSold`: the apps are a store app and a
+ * third-party enterprise app, of which no ticket has been pushed yet.
+ */
+export function sampleSecrets(
+  world: World,
+  variables: Record<string, string>,
+  { isSold = false } = {},
+): Record<string, unknown> {
+  const feishuType = isSold ? 'store' : 'self_built'
+  const dingtalkType = isSold ? 'third_party_enterprise' : 'internal'
+  const { appId, appSecret, callback } = world.feishu.apps.find(({ type }) => type === feishuType) ?? {}
+  const dingtalk = world.dingtalk.apps.find(({ type }) => type === dingtalkType)
+  const { clientId, clientSecret, corpIds: [authCorpId] = [] } = dingtalk ?? {}
   const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1_000).toISOString()
   const users = world.feishu.users.flatMap(({ openId, tokens: [tokens] = [] }) =>
     tokens
@@ -21,13 +31,18 @@ export function sampleSecrets(world: World, variables: Record<string, string>): 
         ]
       : [],
   )
+  const pushed = {
+    [`${variables.FEISHU_APP_TICKET_SECRET_ID}`]: {},
+    [`${variables.DINGTALK_SUITE_TICKET_SECRET_ID}`]: {},
+    [`${variables.FEISHU_CALLBACK_SECRET_ID}`]: callback,
+    [`${variables.DINGTALK_CALLBACK_SECRET_ID}`]: { ...dingtalk?.callback, ownerKey: clientId },
+  }
   return {
-    [`${variables.FEISHU_APP_SECRET_ID}`]: { type: 'self_built', appId, appSecret },
-    [`${variables.DINGTALK_APP_SECRET_ID}`]: {
-      type: 'internal',
-      appKey: internal?.clientId,
-      appSecret: internal?.clientSecret,
-    },
+    [`${variables.FEISHU_APP_SECRET_ID}`]: { type: feishuType, appId, appSecret },
+    [`${variables.DINGTALK_APP_SECRET_ID}`]: isSold
+      ? { type: dingtalkType, suiteKey: clientId, suiteSecret: clientSecret, authCorpId }
+      : { type: dingtalkType, appKey: clientId, appSecret: clientSecret },
+    ...(variables.FEISHU_CALLBACK_SECRET_ID && pushed),
     ...Object.fromEntries(users),
   }
 }

@@ -33,6 +33,15 @@ const VARIABLES = {
   EVENT_SOURCE: 'hr.offboarding',
 }
 
+/** What the functions have besides where a stage takes what the vendors push. */
+export const CALLBACK_VARIABLES = {
+  FEISHU_APP_TICKET_SECRET_ID: 'test/feishu/app-ticket',
+  DINGTALK_SUITE_TICKET_SECRET_ID: 'test/dingtalk/suite-ticket',
+  FEISHU_CALLBACK_SECRET_ID: 'test/feishu/callback',
+  DINGTALK_CALLBACK_SECRET_ID: 'test/dingtalk/callback',
+  ON_DEPARTURE: 'notify',
+}
+
 const operations = new Map((await loadOperations()).map((operation) => [operation.name, operation]))
 
 /**
@@ -71,6 +80,7 @@ export async function startHarness({
   speed = Number.POSITIVE_INFINITY,
   env = {},
   sdk = false,
+  isSold = false,
 }: {
   world?: World
   /** How many times faster than documented the vendors' limits pass; by default nothing is ever limited. */
@@ -79,13 +89,15 @@ export async function startHarness({
   env?: Record<string, string>
   /** Whether the functions have AWS's own clients, which take longer than everything else in most tests. */
   sdk?: boolean
+  /** Whether the apps are such as are sold to other companies, without a ticket. */
+  isSold?: boolean
 } = {}) {
   const before = { ...process.env }
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
   const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE)
-  const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const secrets = await startSecretsManager({ secrets: sampleSecrets(world, { ...VARIABLES, ...env }, { isSold }) })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
   const restoreClients = sdk ? () => {} : replaceClients(serviceOf)
@@ -260,6 +272,8 @@ export async function startHarness({
     /** The operation that its function carries out. */
     operation: async (name: string) => (await load(name)).operation,
     invoke,
+    /** Calls the function without a queue. */
+    call,
     http,
     queue,
     receive,

@@ -23,6 +23,8 @@ export const OUTCOME_TYPES = {
   completed: 'Subscription Offboarding Completed',
   held: 'Subscription Offboarding Held',
 } as const
+/** The `detail-type` of what a vendor says of a person. */
+export const DEPARTED = 'User Departed'
 
 /** `detail` of an outcome event. What could not be read from a bad event or item is null. */
 export type OutcomeDetail = {
@@ -74,6 +76,27 @@ export type HeldDetail = {
 /** Publishes that a bucket is held; throws when it was refused to the end. */
 export const publishHeld = (detail: HeldDetail): Promise<void> =>
   putEvents([{ DetailType: OUTCOME_TYPES.held, detail }])
+
+/** `detail` of a `User Departed` event. Times in ISO 8601. */
+export type DepartureDetail = {
+  vendor: string
+  /** `frozen` can be undone. */
+  reason: 'left' | 'frozen'
+  /** Feishu's tenant_key, or DingTalk's corpId. */
+  tenant?: string
+  /** As far as they are known. */
+  ids: { openId?: string; unionId?: string; userId?: string }
+  /** The vendor's: the same when the event comes again. */
+  eventId: string
+  departedAt: string
+  /** Of the offboarding that was ordered; null when none was. */
+  offboardingId: string | null
+  hint?: string
+}
+
+/** Publishes that a vendor says of a person that they have left; throws when it was refused to the end. */
+export const publishDeparture = (detail: DepartureDetail): Promise<void> =>
+  putEvents([{ DetailType: DEPARTED, detail }])
 
 async function putEvents(events: { DetailType: string; detail: object }[]): Promise<void> {
   if (events.length > 0) await putEntries(events, OUTCOME_SOURCE)

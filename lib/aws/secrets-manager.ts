@@ -144,12 +144,14 @@ export async function* listSecrets(prefix: string): AsyncGenerator<{ id: string;
   } while (NextToken)
 }
 
-/** Sets tags of the secret. */
-export async function tagSecret(id: string, tags: Record<string, string>): Promise<void> {
+/** Sets tags of the secret. False when there is none, or it is about to be deleted. */
+export async function tagSecret(id: string, tags: Record<string, string>): Promise<boolean> {
   try {
     const Tags = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }))
     await getClient().send(new TagResourceCommand({ SecretId: id, Tags }), callOptions(TIMEOUT_MS))
+    return true
   } catch (error) {
+    if (['ResourceNotFoundException', 'InvalidRequestException'].includes((error as Error).name)) return false
     throw awsError(id, error)
   }
 }

@@ -65,7 +65,8 @@ const ticket = v.object({ app_ticket: v.pipe(secretText, v.maxLength(4_096)) })
 const status = v.nullish(v.object({ is_frozen: v.nullish(v.boolean()), is_resigned: v.nullish(v.boolean()) }))
 const ids = { open_id: openId, union_id: v.nullish(nameId), user_id: v.nullish(nameId) }
 const contact = v.object({ object: v.object({ ...ids, status }), old_object: v.nullish(v.looseObject({ status })) })
-const revoked = v.object(ids)
+/** The types of token, between blanks. */
+const revoked = v.object({ ...ids, revoke_token_type: text })
 
 /** By the event's type, from the pages of the events. */
 const EVENTS: Record<string, (content: object) => object | undefined> = {
@@ -84,12 +85,21 @@ const EVENTS: Record<string, (content: object) => object | undefined> = {
     return became('is_frozen') ? { ...departure('frozen'), person: personOf(object) } : undefined
   },
   // https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authentication-management/auth-v4/user_access_token/events/revoked
-  'auth.user_access_token.revoked_v4': (content) => ({ type: 'revoked', person: personOf(read(revoked, content)) }),
+  // An access token that ends is renewed; without its refresh token it is not.
+  'auth.user_access_token.revoked_v4': (content) => {
+    const event = read(revoked, content)
+    const types = (event.revoke_token_type ?? '').split(/\s+/)
+    return types.includes('refresh_token') ? { type: 'revoked', person: personOf(event) } : undefined
+  },
 }
 
 const departure = (why: 'left' | 'frozen') => ({ type: 'departure', departure: why })
 
-const personOf = ({ open_id, union_id, user_id }: v.InferOutput<typeof revoked>): Person => ({
+const personOf = ({
+  open_id,
+  union_id,
+  user_id,
+}: Omit<v.InferOutput<typeof revoked>, 'revoke_token_type'>): Person => ({
   openId: open_id,
   ...(union_id && { unionId: union_id }),
   ...(user_id && { userId: user_id }),

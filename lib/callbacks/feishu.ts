@@ -16,9 +16,16 @@ const TIMESTAMP = 'x-lark-request-timestamp'
 const NONCE = 'x-lark-request-nonce'
 const SIGNATURE = 'x-lark-signature'
 
-/** The question by which Feishu verifies a URL has no signature, and is short. */
+/**
+ * The question by which Feishu verifies a URL has no signature, and is short. What is answered back is plain characters: blocks of
+ * another push, put into a captured question, decrypt to others.
+ */
 const QUESTION_BYTES = 4_096
-const question = v.object({ type: v.literal('url_verification'), challenge: v.string(), token: v.string() })
+const question = v.object({
+  type: v.literal('url_verification'),
+  challenge: v.pipe(v.string(), v.regex(/^[\w+/=.-]{1,200}$/)),
+  token: v.string(),
+})
 
 /**
  * Returns what was pushed: the question by which Feishu verifies a URL, or an event. Throws `Refusal` for what is not this app's.

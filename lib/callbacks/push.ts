@@ -2,6 +2,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import * as v from 'valibot'
 
+/** The function that takes them. */
+export const CALLBACKS = 'vendor-callbacks'
+
 /** A request as it came: names of headers in lower case, the query's values decoded, the bytes of the body. */
 export type Push = {
   headers: Readonly<Record<string, string | undefined>>

@@ -10,7 +10,7 @@ import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
-import { NoTicket, withTicket } from '../tokens/ticket.ts'
+import { NoTicket, StaleTicket, TICKET_MS, withTicket } from '../tokens/ticket.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
@@ -119,14 +119,14 @@ async function storeAppToken(app: StoreApp, budget: TokenBudget): Promise<Token>
       appToken('app_access_token', 'app_access_token', { ...credentialsOf(app), app_ticket }, budget),
     )
   } catch (error) {
-    if (!(error instanceof NoTicket) || !process.env.FEISHU_APP_TICKET_SECRET_ID) throw error
+    const isMissing = error instanceof NoTicket && process.env.FEISHU_APP_TICKET_SECRET_ID
+    if (!isMissing && !(error instanceof StaleTicket)) throw error
     await askForTicket(app, budget)
+    if (!isMissing) throw error
     throw new OperationError('unavailable', TICKET_ASKED, { retryAfterMs: TICKET_MS, hint: error.hint })
   }
 }
 
-/** A ticket that Feishu is asked to push comes within seconds; how soon, no page says. */
-const TICKET_MS = 5_000
 const ASK_AGAIN_MS = 10 * 60_000
 const TICKET_ASKED = {
   en: 'There is no app_ticket yet: Feishu has been asked to push it again.',

@@ -1,6 +1,6 @@
 /** The ids of people who were found, by each of them: a later event may name one alone, when no vendor answers for it any more. */
 import { awsNowMs } from '../aws/clock.ts'
-import { updateItem } from '../aws/dynamodb.ts'
+import { getItem, updateItem } from '../aws/dynamodb.ts'
 import { getExpiry } from './offboardings.ts'
 
 /** A person's ids at one vendor. */
@@ -24,4 +24,10 @@ export async function keepIds(vendor: string, ids: PersonIds): Promise<void> {
   await Promise.all(
     partitionsOf(vendor, ids).map((pk) => updateItem({ pk, sk: 'ids' }, { set: { ...ids, expiresAt } })),
   )
+}
+
+/** The ids that are kept under the first of these; undefined where there are none. */
+export async function findIds(vendor: string, known: PersonIds): Promise<PersonIds | undefined> {
+  const [pk = ''] = partitionsOf(vendor, known)
+  return (await getItem({ pk, sk: 'ids' })).item as PersonIds | undefined
 }

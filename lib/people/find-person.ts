@@ -58,7 +58,8 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
       : { user_id: userId ?? '', user_id_type: 'user_id' as const }
   try {
     const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
-    if (hasLeft) return RESIGNED
+    // What needs the person's own token ends as gone; the rest can still be done.
+    if (hasLeft) return openId ? { state: 'found', ids: { ...ids, ...known } } : RESIGNED
     const all: Ids = { ...ids, ...known }
     return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
   } catch (error) {

@@ -83,7 +83,8 @@ export async function renewAll(
     const endsAtMs = Date.parse(tags[TAGS.refreshTokenExpiresAt] ?? '') || 0
     const user = { id, endsAtMs, owner: tags[TAGS.owner] }
     const isRefused = state === 'reauthorization-required' || state === 'gone'
-    if (isRefused && endsAtMs > Date.now() && (await isCheckDue(id).catch(() => false))) checks.push(user)
+    if (isRefused && (endsAtMs === 0 || endsAtMs > Date.now()) && (await isCheckDue(id).catch(() => false)))
+      checks.push(user)
     else if (state && state !== 'active' && Object.hasOwn(METRICS, state)) counts[METRICS[state]]++
     else if (endsAtMs < Date.now() + withinDays * DAY_MS) due.push(user)
   }
@@ -103,14 +104,15 @@ export async function renewAll(
       await sleep(Math.max(0, waitMs))
       const userId = next.id.slice(prefix.length)
       const budgetMs = () => Math.min(remainingMs(), RENEWAL_MS)
-      const renewed = await renew(next.id, userOf(userId), withinDays, budgetMs)
+      const isCheck = checks.includes(next)
+      const renewed = await renew(next.id, userOf(userId), isCheck ? Number.POSITIVE_INFINITY : withinDays, budgetMs)
       const isOther =
         renewed.secret &&
         next.owner !== userId &&
         (await tagOwner(next.id, userId, renewed.secret, ownerOf, budgetMs()))
       const state = isOther ? 'wrong-owner' : renewed.state
       counts[state ? METRICS[state] : 'Failed']++
-      if (!renewed.isUnasked && !checks.includes(next)) ends.push(renewed.end)
+      if (!renewed.isUnasked && !isCheck) ends.push(renewed.end)
     }
   }
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, renewNext))

@@ -15,6 +15,8 @@ export interface State {
   tokens: Record<Vendor, TokenBook>
   /** Calls of token endpoints, by route and grant: `/oauth/v3/token refresh_token`. Scripted answers count too. */
   tokenCalls: Record<string, number>
+  /** Pushes the ticket of a store app again. */
+  resendTicket?: (appId: string) => void
 }
 
 export interface Call {

@@ -77,7 +77,10 @@ export const feishuTokenRoutes: readonly OpenRoute[] = [
     ...appToken('app', app, home(app, call), call),
   })),
   // The ticket goes to the app's event URL, never into this answer.
-  tokenRoute('app_ticket/resend', storeOnly(10016), () => ({})),
+  tokenRoute('app_ticket/resend', storeOnly(10016), (app, { state }) => {
+    state.resendTicket?.(app.appId)
+    return {}
+  }),
   tokenRoute(
     'app_access_token',
     [...storeOnly(10005), [10012, ({ app, fields }) => app?.appTicket !== fields.app_ticket]],

@@ -5,6 +5,7 @@ import { close, listen, readBody } from '../../cli/loopback.ts'
 import { isFromHere } from '../aws/json-server.ts'
 import type { Answer, State } from './call.ts'
 import { cases } from './cases.ts'
+import { makePush, type PushOrder, readPushOrder } from './push.ts'
 import { Queue, readOrder, type Script, type Target } from './script.ts'
 import { play, send } from './send.ts'
 import { changeDocument, subscriptions } from './state.ts'
@@ -37,9 +38,16 @@ export interface Sandbox {
   answer(target: Target, script: Script, times?: number): void
   /** Has a case of `cases.ts` begin or end. */
   case(name: string, isOn: boolean): void
+  /** Where the vendors push to from now on: the URL of the HTTP API that has the callbacks. */
+  pushTo(url: string): void
+  /** Has a vendor push an event. Returns what it was answered. */
+  push(order: PushOrder): Promise<Pushed>
   /** Ends every connection, stalled ones included. */
   close(): Promise<void>
 }
+
+/** What a push was answered. */
+export type Pushed = { status: number; body: unknown }
 
 export interface SandboxOptions {
   /** @default the sample in `local/world.json` */
@@ -75,7 +83,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const path = url.split('?', 1)[0] ?? ''
     if (path.startsWith('/_sandbox/')) {
       const refusal = { status: 403, json: { error: 'Only for this machine' } }
-      return send(response, isFromHere(request) ? control(method, path, body) : refusal)
+      if (!isFromHere(request)) return send(response, refusal)
+      return send(response, path === '/_sandbox/push' ? await controlPush(body) : control(method, path, body))
     }
 
     const recorded: RecordedRequest = { method, path: url, headers, body, status: 0, time: now() }
@@ -88,6 +97,24 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     const script = queue.take(method, received.paths, url)
     if (script === undefined) send(response, received.normal())
     else await play(script, { ...received, response, signal: closing.signal })
+  }
+
+  let pushedTo: string | undefined
+  async function push(order: PushOrder): Promise<Pushed> {
+    if (pushedTo === undefined) throw new Error('nothing takes what is pushed')
+    const { path, query, headers, body } = makePush(state.world, order, now())
+    const response = await fetch(`${pushedTo}${path}?${new URLSearchParams(query)}`, { method: 'POST', headers, body })
+    const text = await response.text()
+    return { status: response.status, body: readJson(text) ?? text }
+  }
+  state.resendTicket = (appId) => void push({ event: 'app_ticket', appId }).catch(() => {})
+
+  async function controlPush(body: string): Promise<Answer> {
+    try {
+      return { status: 200, json: { ...(await push(readPushOrder(JSON.parse(body)))) } }
+    } catch (error) {
+      return { status: 400, json: { error: (error as Error).message } }
+    }
   }
 
   const caseOf = (name: string) => {
@@ -158,9 +185,21 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     state,
     answer: (target, script, times = 1) => queue.add(target, script, times),
     case: (name, isOn) => void switchCase(name, isOn),
+    pushTo: (url) => {
+      pushedTo = url
+    },
+    push,
     async close() {
       closing.abort()
       await close(server)
     },
+  }
+}
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

@@ -19,10 +19,15 @@ const userTokens = object(
 /** Who presses "agree" on the consent page, and whether they do. */
 const consent = object({ userId: text }, { denied: flag })
 
+/** What an app's developer console and the receiver of its events share. */
+const feishuCallback = object({ verificationToken: text }, { encryptKey: text })
+const dingtalkCallback = object({ token: text, aesKey: text })
+
 const feishuApp = object(
   { type: oneOf('self_built', 'store'), appId: text, appSecret: text },
   {
     appTicket: text,
+    callback: feishuCallback,
     tenants: list(text),
     scopes: list(text),
     disabled: flag,
@@ -87,7 +92,7 @@ const dingtalkApp = object(
     clientSecret: text,
     corpIds: list(text),
   },
-  { suiteTicket: text, scopes: list(text), ipRefused: flag, quotaExhausted: flag },
+  { suiteTicket: text, callback: dingtalkCallback, scopes: list(text), ipRefused: flag, quotaExhausted: flag },
 )
 
 const dingtalkUser = object(

@@ -309,7 +309,7 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
 
   test('somebody who has resigned, by their status', async () => {
     feishuKnows('ou_resigned', { status: { is_resigned: true } })
-    await resolve({ leaver: { feishu: { openId: 'ou_resigned' } } })
+    await resolve({ leaver: { feishu: { userId: 'fu1' } } })
     await expectRejected(/Feishu: has resigned/, 'not_found')
   })
 

@@ -7,6 +7,7 @@ import {
   allow,
   arn,
   arnOf,
+  CALLBACKS,
   collect,
   functionsOf,
   idOf,
@@ -43,6 +44,11 @@ const LINE_METRICS = {
   CallMs: { FilterPattern: '{ ($.attempts = 1) && ($.ms > 0) }', MetricValue: '$.ms', Unit: 'Milliseconds' },
 }
 
+/** Of what the vendors push, or somebody else. */
+const REFUSED = { FilterPattern: '{ $.message = "refused" }', MetricValue: '1', Unit: 'Count' }
+/** In five minutes: scanners come across the routes, and one push that fails now and then is the vendor's next try. */
+const MANY_REFUSED = 50
+
 type LineMetric = { FilterPattern: string; MetricValue: string; Unit: string }
 
 /** `section` is the heading in the runbook; what else is given goes over the alarm's defaults. */
@@ -55,6 +61,8 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
   const { stage, service, operations, vendors, registerEvent, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
+  /** All but the one that only HTTP calls. */
+  const { [CALLBACKS]: _, ...asynchronous } = functions
   /** Of the stack's own bus; those of schedules are of the account's. */
   const busRules = { ...operations, [RESOLUTION]: {}, ...registerRules({ registerEvent }) }
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
@@ -241,7 +249,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         }),
       })),
       // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-      ...collect(functions, (key, { name }) => ({
+      ...collect(asynchronous, (key, { name }) => ({
         [`${idOf(key)}DroppedEventsAlarm`]: alarm(`${key}-dropped-events`, {
           Metric: functionMetric(key, 'AsyncEventsDropped'),
           Period: 300,
@@ -254,7 +262,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       })),
       // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
       ...collect(RULE_METRICS, (MetricName, { name, Description }) =>
-        collect({ ...functions, ...busRules }, (key) => ({
+        collect({ ...asynchronous, ...busRules }, (key) => ({
           [`${idOf(key)}${MetricName}Alarm`]: alarm(`${key}-${name}`, {
             Metric: ruleMetric(key, MetricName),
             Period: 300,
@@ -322,6 +330,19 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         Description:
           'Renewed tokens of a user could not be stored in the secret. The container that has them tries again with every ' +
           'call; if it ends before, the user must consent again. Restore access to Secrets Manager at once.',
+      }),
+      ...(checked.vendorCallbacks && {
+        ...lineFilter(CALLBACKS, 'Refused', REFUSED),
+        RefusedCallbacksAlarm: alarm('refused-callbacks', {
+          Metric: lineMetric(CALLBACKS, 'Refused'),
+          Statistic: 'Sum',
+          Period: 300,
+          Threshold: MANY_REFUSED,
+          section: 'refused-callbacks',
+          Description:
+            `More than ${MANY_REFUSED} pushes were refused in five minutes: either the keys in a callback secret are not those of ` +
+            "the vendor's console, or somebody tries to forge pushes. The lines say why.",
+        }),
       }),
       AlarmTopic: {
         Type: 'AWS::SNS::Topic',

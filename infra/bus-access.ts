@@ -19,6 +19,10 @@ export const reportOutcomes = (...outcomes: Outcome[]) =>
     ),
   )
 
+/** The statement of the function that says what the vendors say of people. */
+export const announceDepartures = () =>
+  allow('AnnounceDepartures', 'events:PutEvents', arnOf('EventBus'), forEvents(OUTCOME_SOURCE, 'User Departed'))
+
 /** The statement of a function that orders offboardings, as a customer's system does, and does nothing else in its name. */
 export const orderOffboardings = ({ source, 'detail-type': types }: Settings['offboardingEvent']) =>
   allow('OrderOffboardings', 'events:PutEvents', arnOf('EventBus'), forEvents(source, types))

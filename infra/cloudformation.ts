@@ -39,6 +39,12 @@ export type Checked = {
   runbookUrl: string
   alarmEmail: string
   oldestMessageAlarmSeconds: number
+  /** Null: nothing takes what the vendors push. */
+  vendorCallbacks: {
+    feishuSecretId: string
+    dingtalkSecretId: string
+    onDeparture: 'ignore' | 'notify' | 'offboard'
+  } | null
 }
 
 /** `custom` of serverless.yml, with the names of service and stage. */
@@ -101,12 +107,39 @@ export const RESOLUTION = 'offboarding-resolution'
 /** The one that keeps the register: without route and queue, with rules on the bus. */
 export const REGISTER = 'subscription-register'
 
-/** What the exports of those files read from serverless.yml. */
-export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({
-  stage: (await resolveVariable('sls:stage')) as string,
-  service: (await resolveVariable('self:service')) as string,
-  ...((await resolveVariable('self:custom')) as Omit<Settings, 'stage' | 'service'>),
-})
+/** The one that takes what the vendors push: two routes that ask nobody who they are. */
+export const CALLBACKS = 'vendor-callbacks'
+
+/** The ticket of each vendor: the secret's logical id and the end of its name, and the variable with that name. */
+export const TICKETS: Record<string, { id: string; end: string; variable: string }> = {
+  feishu: { id: 'FeishuAppTicket', end: 'feishu/app-ticket', variable: 'FEISHU_APP_TICKET_SECRET_ID' },
+  dingtalk: { id: 'DingtalkSuiteTicket', end: 'dingtalk/suite-ticket', variable: 'DINGTALK_SUITE_TICKET_SECRET_ID' },
+}
+
+/** What the exports of those files read from serverless.yml. Where tickets are pushed, a vendor's environment says where they are. */
+export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => {
+  const stage = (await resolveVariable('sls:stage')) as string
+  const service = (await resolveVariable('self:service')) as string
+  const custom = (await resolveVariable('self:custom')) as Omit<Settings, 'stage' | 'service'>
+  const all = { stage, service, ...custom }
+  if (!custom.checked.vendorCallbacks) return all
+  const withTickets = Object.entries(custom.vendors).map(([vendor, environment]) => {
+    const { variable = '', end = '' } = TICKETS[vendor] ?? {}
+    return [vendor, { ...environment, [variable]: `${service}/${stage}/${end}` }]
+  })
+  return { ...all, vendors: Object.fromEntries(withTickets) }
+}
+
+/** The names of a vendor's secrets: of the app, of its users, up to their id, and of its ticket where tickets are pushed. */
+export function secretNamesOf(vendor: string, { vendors }: Pick<Settings, 'vendors'>) {
+  const environment = vendors[vendor] ?? {}
+  const prefix = vendor.toUpperCase()
+  return {
+    app: environment[`${prefix}_APP_SECRET_ID`],
+    users: environment[`${prefix}_USER_SECRET_PREFIX`],
+    ticket: environment[TICKETS[vendor]?.variable ?? ''],
+  }
+}
 
 /** The functions as serverless.yml has them in the end: not only the operations. Each has a log and can fail. */
 export const functionsOf = async ({ resolveVariable }: Osls): Promise<Record<string, { name: string }>> =>

@@ -3,6 +3,7 @@
 import { alarms } from './alarms.ts'
 import {
   arn,
+  CALLBACKS,
   collect,
   functionsOf,
   idOf,
@@ -214,6 +215,20 @@ export async function dashboard(osls: Osls) {
         { stat: 'Maximum', stacked: true },
       ),
       graph('Held buckets, as announced', 12, 43, lineMetric('Held'), { stat: 'Sum' }),
+      ...(checked.vendorCallbacks
+        ? [
+            graph(
+              'What vendors push: calls, and what was refused',
+              0,
+              49,
+              [
+                ['AWS/Lambda', 'Invocations', 'FunctionName', `${stage}-${CALLBACKS}`, { label: 'calls' }],
+                [namespaceOf(stage), 'Refused', 'operation', CALLBACKS, { label: 'refused' }],
+              ],
+              { stat: 'Sum' },
+            ),
+          ]
+        : []),
     ],
   }
 

@@ -102,6 +102,12 @@ export const keepRegister = () => [
   allow('RecordRejections', 'dynamodb:UpdateItem', arnOf('Ledger'), forKeys('offboarding#')),
 ]
 
+/** Statements of the role that takes what the vendors push: what it has taken, and the ids of people that DingTalk names by one. */
+export const keepCallbacks = () => [
+  allow('KeepCallbacks', ['dynamodb:GetItem', 'dynamodb:UpdateItem'], arnOf('Ledger'), forKeys('callback#*')),
+  allow('FindPeople', 'dynamodb:GetItem', arnOf('Ledger'), forKeys('person#dingtalk#*')),
+]
+
 /** The statement of a role that renews users' tokens, and nothing else in the ledger. */
 export const keepRenewals = (userSecrets: (string | undefined)[]) =>
   allow('KeepRenewals', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys(...userSecrets.map(keysOfUsers)))

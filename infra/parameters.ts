@@ -70,6 +70,12 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
     )
   }
 
+  const onDeparture = (await matching(
+    'onDeparture',
+    /^(ignore|notify|offboard)$/,
+    '"ignore", "notify" or "offboard"',
+  )) as 'ignore' | 'notify' | 'offboard'
+
   const vendors = await list('vendors', /^(feishu|dingtalk)$/, 'feishu and dingtalk')
   if (vendors.length === 0) refuse('--param="vendors=…" must name feishu, dingtalk or both')
 
@@ -118,6 +124,14 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
     runbookUrl: await matching('runbookUrl', /^[^\s#]{1,300}$/, 'an address or path without "#"'),
     alarmEmail: await matching('alarmEmail', /^$|^\S+@\S+$/, 'an e-mail address'),
     oldestMessageAlarmSeconds: await number('oldestMessageAlarmSeconds', 'a number of seconds'),
+    vendorCallbacks:
+      (await matching('vendorCallbacks', /^(on|off)$/, '"on" or "off"')) === 'on'
+        ? {
+            feishuSecretId: await matching('feishuCallbackSecretId', /^/, ''),
+            dingtalkSecretId: await matching('dingtalkCallbackSecretId', /^/, ''),
+            onDeparture,
+          }
+        : null,
   }
 }
 
@@ -128,7 +142,12 @@ async function checkSecretNames(
 ): Promise<void> {
   const NAME = /^[\w/+=.@-]+$/
   const names = new Map<string, string>()
-  for (const param of ['feishuAppSecretId', 'dingtalkAppSecretId'])
+  for (const param of [
+    'feishuAppSecretId',
+    'dingtalkAppSecretId',
+    'feishuCallbackSecretId',
+    'dingtalkCallbackSecretId',
+  ])
     names.set(param, await matching(param, NAME, 'the name of a secret (letters, digits and /_+=.@-)'))
   for (const param of ['feishuUserSecretPrefix', 'dingtalkUserSecretPrefix'])
     names.set(

@@ -10,6 +10,7 @@ import {
   type Resource,
   ref,
   type Settings,
+  secretNamesOf,
   settings,
 } from './cloudformation.ts'
 import { resolveLedger } from './ledger.ts'
@@ -131,7 +132,10 @@ function statements({ stage, vendors, offboardingEvent, checked }: Settings): Pa
     allow(
       'ReadAppSecrets',
       'secretsmanager:GetSecretValue',
-      named('APP_SECRET_ID').map((name) => secretArn(`${name}-??????`)),
+      Object.keys(vendors)
+        .map((vendor) => secretNamesOf(vendor, { vendors }))
+        .flatMap(({ app, ticket }) => [app, ...(ticket ? [ticket] : [])])
+        .map((name) => secretArn(`${name}-??????`)),
     ),
     // Calendars are listed in the leaver's own name.
     allow(

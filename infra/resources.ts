@@ -19,6 +19,7 @@ import {
   type Settings,
   type Statement,
   SWEEP,
+  secretNamesOf,
   settings,
   sub,
 } from './cloudformation.ts'
@@ -176,9 +177,8 @@ function operationStatements(
   { vendor, actsAs, question }: Block,
   { stage, vendors, checked }: Settings,
 ) {
-  const environment = vendors[vendor] ?? {}
-  const appSecret = environment[`${vendor.toUpperCase()}_APP_SECRET_ID`]
-  const userSecrets = actsAs === 'user' && environment[`${vendor.toUpperCase()}_USER_SECRET_PREFIX`]
+  const { app, ticket, users } = secretNamesOf(vendor, { vendors })
+  const userSecrets = actsAs === 'user' && users
   return [
     ...baseStatements(`${stage}-${operation}`, checked),
     allow(
@@ -196,7 +196,11 @@ function operationStatements(
     reportOutcomes('Finished', 'Parked', 'Rejected', 'Held', 'Completed'),
     ...useLedger(operation, question, userSecrets ? [userSecrets] : []),
     // Secrets Manager appends six random characters to a name; a bare * would also match longer names
-    allow('ReadAppSecret', 'secretsmanager:GetSecretValue', secretArn(`${appSecret}-??????`)),
+    allow(
+      'ReadAppSecret',
+      'secretsmanager:GetSecretValue',
+      ticket ? [app, ticket].map((name) => secretArn(`${name}-??????`)) : secretArn(`${app}-??????`),
+    ),
     userSecrets && allow('RenewUserTokens', RENEW_USER_TOKENS, secretArn(`${userSecrets}*`)),
     checked.secretsKmsKeyArn &&
       useSecretsKey(userSecrets ? ['kms:Decrypt', 'kms:GenerateDataKey'] : 'kms:Decrypt', checked),

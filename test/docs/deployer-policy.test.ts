@@ -6,6 +6,7 @@ import { checkParameters } from '../infra/parameters.ts'
 import {
   arnsOf,
   deployerBoundaryPolicy,
+  deployerCallbacksPolicy,
   deployerPolicy,
   namesOf,
   naming,
@@ -25,8 +26,9 @@ let longest: Template
 let policy: Policy
 
 beforeAll(async () => {
-  longest = await compileTemplate({ stage: LONGEST, params: PARAMS })
-  policy = await deployerPolicy(LONGEST)
+  longest = await compileTemplate({ stage: LONGEST, params: { ...PARAMS, vendorCallbacks: 'on' } })
+  const { Version, Statement } = await deployerPolicy(LONGEST)
+  policy = { Version, Statement: [...Statement, ...(await deployerCallbacksPolicy(LONGEST)).Statement] }
 })
 
 describe('names', () => {
@@ -63,6 +65,7 @@ describe("the deployer's policy", () => {
     'AWS::Lambda::Function': 'lambda:CreateFunction',
     'AWS::Logs::LogGroup': 'logs:CreateLogGroup',
     'AWS::S3::Bucket': 's3:CreateBucket',
+    'AWS::SecretsManager::Secret': 'secretsmanager:CreateSecret',
     'AWS::SNS::Topic': 'sns:CreateTopic',
     'AWS::SQS::Queue': 'sqs:CreateQueue',
   }
@@ -78,11 +81,19 @@ describe("the deployer's policy", () => {
   it('would not, with an action missing or another name', () => {
     const changed = (from: string, to: string): Policy => JSON.parse(JSON.stringify(policy).replaceAll(from, to))
     expect(notCreated(changed('s3:*Bucket"', 's3:GetBucket"'))).toHaveLength(1)
-    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 3)
+    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 5)
   })
 
-  it('fits into one managed policy', () => {
-    expect(JSON.stringify(policy).length).toBeLessThanOrEqual(6_144)
+  it('fits into one managed policy, and into another for what the vendors push', async () => {
+    for (const file of [await deployerPolicy(LONGEST), await deployerCallbacksPolicy(LONGEST)])
+      expect(JSON.stringify(file).length).toBeLessThanOrEqual(6_144)
+  })
+
+  it('alone names every resource of a stage that takes no pushes', async () => {
+    const plain = await deployerPolicy(LONGEST)
+    const added = notCreated(plain)
+    expect(added).toHaveLength(4)
+    for (const arn of added) expect(arn).toMatch(/vendor-callbacks|-ticket-/)
   })
 
   // A stage whose name begins or ends like this one's

@@ -19,6 +19,8 @@ const REGION = 'ap-southeast-1'
 const ACCOUNT = '000000000000'
 
 export const deployerPolicy = (stage: string): Promise<Policy> => read('deployer-policy.json', stage)
+/** What a deployer needs besides for a stage that takes what the vendors push. */
+export const deployerCallbacksPolicy = (stage: string): Promise<Policy> => read('deployer-callbacks-policy.json', stage)
 /** What is denied to a deployer whose roles must have a boundary. */
 export const deployerBoundaryPolicy = async (boundary: string): Promise<Policy> =>
   JSON.parse(JSON.stringify(await read('deployer-boundary-policy.json', '')).replaceAll('BOUNDARY', boundary))
@@ -94,6 +96,11 @@ const NAMED: Record<string, { property: string; limit: number; arn: (name: strin
   'AWS::Lambda::Function': { property: 'FunctionName', limit: 64, arn: (name) => ours('lambda', `function:${name}`) },
   'AWS::Logs::LogGroup': { property: 'LogGroupName', limit: 512, arn: (name) => ours('logs', `log-group:${name}`) },
   'AWS::S3::Bucket': { property: 'BucketName', limit: 63, arn: (name) => `arn:aws:s3:::${name.toLowerCase()}` },
+  'AWS::SecretsManager::Secret': {
+    property: 'Name',
+    limit: 512,
+    arn: (name) => ours('secretsmanager', `secret:${name}-AbCdEf`),
+  },
   'AWS::SNS::Topic': { property: 'TopicName', limit: 256, arn: (name) => ours('sns', name) },
   'AWS::SQS::Queue': { property: 'QueueName', limit: 80, arn: (name) => ours('sqs', name) },
 }

@@ -20,6 +20,8 @@ export type Wiring = {
   queues: { name: string; properties: Record<string, unknown> }[]
   tables: { name: string; properties: Record<string, unknown> }[]
   buses: string[]
+  /** Secrets that the stack makes, as they are at first. */
+  secrets: { name: string; text: string }[]
   rules: { name: string; bus: string; pattern: Pattern; targets: { id: string; functionName: string }[] }[]
   schedules: { name: string; expression: string; functionName: string; input?: unknown }[]
   routes: { routeKey: string; functionName: string; timeoutMs: number }[]
@@ -151,6 +153,10 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
       properties: resolve(properties, context) as Properties,
     })),
     buses: all('AWS::Events::EventBus').map(({ id, resource }) => nameOf(id, resource, 'Name')),
+    secrets: all('AWS::SecretsManager::Secret').map(({ get }) => ({
+      name: String(get('Name')),
+      text: String(get('SecretString')),
+    })),
     rules: enabledRules
       .filter(({ properties }) => properties.EventPattern)
       .map((rule) => ({

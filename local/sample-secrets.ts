@@ -32,8 +32,6 @@ export function sampleSecrets(
       : [],
   )
   const pushed = {
-    [`${variables.FEISHU_APP_TICKET_SECRET_ID}`]: {},
-    [`${variables.DINGTALK_SUITE_TICKET_SECRET_ID}`]: {},
     [`${variables.FEISHU_CALLBACK_SECRET_ID}`]: callback,
     [`${variables.DINGTALK_CALLBACK_SECRET_ID}`]: { ...dingtalk?.callback, ownerKey: clientId },
   }

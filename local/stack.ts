@@ -78,7 +78,9 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   const wiring = readTemplate(options.template, { queueUrl: queues.queueUrl, region: REGION, account: ACCOUNT })
   // Whatever else runs on this machine may not read the secrets, which can be real ones.
   const sessionToken = randomBytes(32).toString('base64url')
-  const secretsManager = await startSecretsManager({ region: REGION, secrets: options.secrets ?? {}, sessionToken })
+  const made = Object.fromEntries(wiring.secrets.map(({ name, text }) => [name, text]))
+  const secrets = { ...made, ...options.secrets }
+  const secretsManager = await startSecretsManager({ region: REGION, secrets, sessionToken })
   opened.push(secretsManager)
   const dynamoDb = await startDynamoDb({ tables: wiring.tables })
   opened.push(dynamoDb)

@@ -11,7 +11,7 @@ import { compileTemplate } from '../infra/compile.ts'
 import { readTemplate } from '../infra/wiring.ts'
 import { createPage } from './page/server.ts'
 import { sampleSecrets } from './sample-secrets.ts'
-import { type Sandbox, sampleWorld, startSandbox } from './sandbox/sandbox.ts'
+import { type Sandbox, sampleWorld, soldWorld, startSandbox } from './sandbox/sandbox.ts'
 import { startStack } from './stack.ts'
 import { describeStack } from './stack-description.ts'
 
@@ -28,6 +28,7 @@ keeps the HTTP API up.
   --dry-run          plan and check everything, change nothing
   --speed N          how much faster the sandbox's limit windows run (default 60; 1 is real time)
   --port N           wanted port of the HTTP API (default 8787; another one when it is taken)
+  --store-apps       a Feishu store app and a DingTalk third-party enterprise app, which need what the vendors push
   --live             real vendors instead of the sandbox; needs --event
   --secrets FILE     with --live: JSON object, secret id to secret (default local/secrets.json, ignored by git)
   --help
@@ -42,6 +43,7 @@ const OPTIONS = {
   'dry-run': { type: 'boolean', default: false },
   speed: { type: 'string', default: '60' },
   port: { type: 'string', default: '8787' },
+  'store-apps': { type: 'boolean', default: false },
   live: { type: 'boolean', default: false },
   secrets: { type: 'string', default: 'local/secrets.json' },
   help: { type: 'boolean', default: false },
@@ -84,16 +86,21 @@ async function startWith(options: Options, io: Io): Promise<number> {
     throw new UsageError('--no-event goes without --once, --event and --dry-run')
   if (options.live && sendsEvent && !options.event)
     throw new UsageError('--live needs --event FILE or --no-event: the sample names nobody real')
+  const isSold = options['store-apps']
+  if (isSold && options.live) throw new UsageError('--store-apps is of the sandbox, and goes without --live')
   const detail = readObject(options.event ?? 'local/events/offboarding.json')
   if (options['dry-run']) detail.dryRun = true
+  if (isSold) nameTenant(detail)
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
 
-  const template = await compileTemplate({ stage: 'local', onCompile: () => say('Compiling serverless.yml …') })
+  const params = options.live ? {} : { vendorCallbacks: 'on' }
+  const template = await compileTemplate({ stage: 'local', params, onCompile: () => say('Compiling serverless.yml …') })
   const { functions } = readTemplate(template, { queueUrl: (name) => name })
   const variables = Object.assign({}, ...functions.map(({ env }) => env))
 
   let sandbox: Sandbox | undefined
-  if (!options.live) sandbox = await startSandbox({ speed })
+  const world = isSold ? soldWorld() : sampleWorld()
+  if (!options.live) sandbox = await startSandbox({ world, speed })
   const env = sandbox
     ? {
         FEISHU_BASE_URL: sandbox.url,
@@ -111,7 +118,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     template,
     httpPort,
     env,
-    secrets: liveSecrets ?? sampleSecrets(sampleWorld(), variables),
+    secrets: liveSecrets ?? sampleSecrets(world, variables, { isSold }),
     onEvent: page.onEvent,
     pages: {
       ...page.pages,
@@ -128,6 +135,9 @@ async function startWith(options: Options, io: Io): Promise<number> {
       if (event.id === eventId) stopping.abort(new CommandError('not every function could take the event'))
     },
   })
+  sandbox?.pushTo(stack.apiUrl)
+  // As DingTalk does again and again; Feishu is asked to when a ticket is missing.
+  if (isSold) await sandbox?.push({ event: 'suite_ticket' })
   const description = () => describeStack(stack, { speed: sandbox ? speed : 1, env })
   const connection = localConnection(description())
   const stopWatching = page.watch(connection)
@@ -148,6 +158,8 @@ async function startWith(options: Options, io: Io): Promise<number> {
       say(`\nThe HTTP API is up at ${stack.apiUrl}. Open that, or try:`)
       say(`  curl -X POST '${stack.apiUrl}/feishu/calendars/unsubscription?open_id=ou_leaver&dry_run=true'`)
       if (sandbox) say(`The sandbox of both vendors is at ${sandbox.url}, its state at ${sandbox.url}/_sandbox/state`)
+      if (sandbox)
+        say(`  curl ${sandbox.url}/_sandbox/push -d '{"event":"contact.user.deleted_v3","user":"ou_leaver"}'`)
       const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`
       say(`In another terminal: npx offboarding offboard local/events/offboarding.json${elsewhere}`)
       const signal = io.catchInterrupt()
@@ -161,6 +173,12 @@ async function startWith(options: Options, io: Io): Promise<number> {
     await stack.close()
     await sandbox?.close()
   }
+}
+
+/** A store app is asked in the name of a tenant. */
+function nameTenant(detail: Record<string, unknown>): void {
+  const { feishu } = detail
+  if (typeof feishu === 'object' && feishu !== null) detail.feishu = { tenantKey: 'sandbox-tenant', ...feishu }
 }
 
 if (import.meta.main) process.exitCode = await start(process.argv.slice(2), processIo())

@@ -97,7 +97,14 @@ export async function startHarness({
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
   const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE)
-  const secrets = await startSecretsManager({ secrets: sampleSecrets(world, { ...VARIABLES, ...env }, { isSold }) })
+  const given = { ...VARIABLES, ...env }
+  const tickets = ['FEISHU_APP_TICKET_SECRET_ID', 'DINGTALK_SUITE_TICKET_SECRET_ID'] as const
+  const secrets = await startSecretsManager({
+    secrets: {
+      ...Object.fromEntries(tickets.flatMap((variable) => (env[variable] ? [[env[variable], {}]] : []))),
+      ...sampleSecrets(world, given, { isSold }),
+    },
+  })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
   const restoreClients = sdk ? () => {} : replaceClients(serviceOf)

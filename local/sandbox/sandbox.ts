@@ -14,7 +14,7 @@ import { sampleWorld, type World } from './world.ts'
 
 export type { State } from './call.ts'
 export type { Script, Target } from './script.ts'
-export { readWorld, sampleWorld, type World } from './world.ts'
+export { readWorld, sampleWorld, soldWorld, type World } from './world.ts'
 
 /** A request as it came in and the status it got; 0 while unanswered, and for good when its socket was destroyed. */
 export interface RecordedRequest {

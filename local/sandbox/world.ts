@@ -226,3 +226,16 @@ export const readDocument = (json: unknown): World['feishu']['documents'][number
 /** The sample world of `local/world.json`, read afresh: what the sample offboarding event meets. */
 export const sampleWorld = (): World =>
   readWorld(JSON.parse(readFileSync(new URL('../world.json', import.meta.url), 'utf8')))
+
+/** The sample world with its users in a store app and a third-party enterprise app, whose tickets have not been pushed yet. */
+export function soldWorld(): World {
+  const { feishu, dingtalk, ...rest } = sampleWorld()
+  const isSold = ({ type }: { type: string }) => type === 'store' || type === 'third_party_enterprise'
+  const first = <App extends { type: string }>(apps: App[]) =>
+    apps.toSorted((a, b) => Number(isSold(b)) - Number(isSold(a)))
+  return {
+    ...rest,
+    feishu: { ...feishu, apps: first(feishu.apps).map(({ appTicket: _, ...app }) => app) },
+    dingtalk: { ...dingtalk, apps: first(dingtalk.apps).map(({ suiteTicket: _, ...app }) => app) },
+  }
+}

@@ -33,16 +33,17 @@ export const secretText = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
 /**
  * Reads the app's secret `id` and hands its value to `use`. The value is cached for five minutes. When `use` ends as
  * `misconfigured` on a cached secret, the secret is read again, once: a rotated credential takes effect without a deploy.
- * A secret that is missing, unreadable, not JSON or of another shape is `misconfigured`, naming the id and the field,
+ * With `isFresh` it is read in any case. A secret that is missing, unreadable, not JSON or of another shape is `misconfigured`, naming the id and the field,
  * never a value.
  */
 export async function withSecret<Secret, Result>(
   id: string,
   schema: v.GenericSchema<unknown, Secret>,
   use: (secret: Secret) => Promise<Result>,
+  { isFresh = false } = {},
 ): Promise<Result> {
   const cached = cache.get(id)
-  const fresh = cached?.schema !== schema || Date.now() - cached.readAtMs > CACHE_MS
+  const fresh = isFresh || cached?.schema !== schema || Date.now() - cached.readAtMs > CACHE_MS
   try {
     return await use(await (fresh ? read(id, schema) : (cached.secret as Promise<Secret>)))
   } catch (error) {

@@ -56,8 +56,11 @@ const corpToken = (
   { type: _, suiteTicket, ...body }: Extract<App, { type: 'third_party_enterprise' }>,
   budget: TokenBudget,
 ): Promise<Token> =>
-  withTicket('suiteTicket', suiteTicket, (newest) =>
-    appToken('corpAccessToken', { ...body, suiteTicket: newest }, budget),
+  withTicket(
+    'suiteTicket',
+    suiteTicket,
+    (newest) => appToken('corpAccessToken', { ...body, suiteTicket: newest }, budget),
+    budget,
   )
 
 /** What a token lives; no answer gives the end of a refresh token. Seconds. */

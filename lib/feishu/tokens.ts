@@ -10,7 +10,7 @@ import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
-import { NoTicket, StaleTicket, TICKET_MS, withTicket } from '../tokens/ticket.ts'
+import { withTicket } from '../tokens/ticket.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
 import { userCredential } from '../tokens/user-token.ts'
 import { call } from '../vendor/classify.ts'
@@ -113,25 +113,15 @@ async function storeTenantToken(app: StoreApp, tenantKey: string | undefined, bu
   }
 }
 
-async function storeAppToken(app: StoreApp, budget: TokenBudget): Promise<Token> {
-  try {
-    return await withTicket('appTicket', app.appTicket, (app_ticket) =>
-      appToken('app_access_token', 'app_access_token', { ...credentialsOf(app), app_ticket }, budget),
-    )
-  } catch (error) {
-    const isMissing = error instanceof NoTicket && process.env.FEISHU_APP_TICKET_SECRET_ID
-    if (!isMissing && !(error instanceof StaleTicket)) throw error
-    await askForTicket(app, budget)
-    if (!isMissing) throw error
-    throw new OperationError('unavailable', TICKET_ASKED, { retryAfterMs: TICKET_MS, hint: error.hint })
-  }
-}
+const storeAppToken = (app: StoreApp, budget: TokenBudget): Promise<Token> =>
+  withTicket(
+    'appTicket',
+    app.appTicket,
+    (app_ticket) => appToken('app_access_token', 'app_access_token', { ...credentialsOf(app), app_ticket }, budget),
+    { remainingMs: budget.remainingMs, askAgain: () => askForTicket(app, budget) },
+  )
 
 const ASK_AGAIN_MS = 10 * 60_000
-const TICKET_ASKED = {
-  en: 'There is no app_ticket yet: Feishu has been asked to push it again.',
-  zh: '尚无 app_ticket：已请求飞书重新推送。',
-}
 /** By app id. */
 const askedAtMs = new Map<string, number>()
 

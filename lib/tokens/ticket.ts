@@ -1,4 +1,5 @@
 /** The ticket that a vendor pushes again and again, and for which alone an app that is sold to other companies gets tokens. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { OperationError } from '../error.ts'
@@ -37,45 +38,64 @@ export class NoTicket extends OperationError {
   }
 }
 
-/** A ticket that is pushed comes within seconds; how soon, no page says. */
-export const TICKET_MS = 5_000
-
-/** The vendor refuses the ticket that was pushed last: it has made another, which is on its way. */
-export class StaleTicket extends OperationError {
-  constructor(field: TicketField, { upstream }: OperationError) {
+/** The ticket that is needed has not come, or the vendor refuses the one that it pushed last: another is on its way. */
+export class AwaitedTicket extends OperationError {
+  constructor(field: TicketField, upstream: OperationError['upstream']) {
     super(
       'unavailable',
       {
-        en: `The vendor refused the ${field} that it pushed last; the next one has not come yet.`,
-        zh: `厂商拒绝了最近推送的 ${field}，新的尚未送达。`,
+        en: `No ${field} that the vendor accepts has been pushed yet; the next one is awaited.`,
+        zh: `厂商尚未推送其接受的 ${field}，正在等待下一次推送。`,
       },
-      { upstream, retryAfterMs: TICKET_MS },
+      { upstream, scope: 'bucket', retryAfterMs: AWAIT_MS },
     )
   }
 }
 
+/** A ticket that is pushed comes within seconds; how soon, no page says. */
+const AWAIT_MS = 5_000
+const POLL_MS = 500
+
+/** `askAgain` asks the vendor to push its ticket again, where it can be asked. */
+type Waiting = { remainingMs: () => number; askAgain?: () => Promise<void> }
+
 /**
- * Hands the ticket to `use`: the one that was pushed last, else the one in the app's secret. One that the vendor refuses as
- * `misconfigured` is read again past the cache, once. Throws `NoTicket` where there is none, and, where
- * tickets are pushed, `StaleTicket` when the vendor refuses it again.
+ * Hands the ticket to `use`: the one that was pushed last, else the one in the app's secret. Where tickets are pushed, one that is
+ * missing or that the vendor refuses is awaited for some seconds, at most half the caller's time, and then an `AwaitedTicket`. Throws
+ * `NoTicket` where there is none and none can be asked for.
  */
 export async function withTicket<Result>(
   field: TicketField,
   inAppSecret: string | undefined,
   use: (ticket: string) => Promise<Result>,
+  { remainingMs, askAgain }: Waiting,
 ): Promise<Result> {
   const { variable, schema, refused } = TICKETS[field]
-  const useIfAny = (ticket = inAppSecret) => {
-    if (ticket === undefined) throw new NoTicket(field)
-    return use(ticket)
-  }
-  const id = process.env[variable]
-  if (!id) return useIfAny()
   const pushed = schema as v.GenericSchema<unknown, { [field in TicketField]?: string }>
-  try {
-    return await withSecret(id, pushed, async (secret) => useIfAny(secret[field]))
-  } catch (error) {
-    if (error instanceof OperationError && error.upstream?.code === refused) throw new StaleTicket(field, error)
-    throw error
+  const id = process.env[variable]
+  let tried: { ticket: string | undefined; error: OperationError } | undefined
+  /** Does not show the vendor again what it has refused. */
+  const show = async (ticket = inAppSecret): Promise<Result> => {
+    if (tried && ticket === tried.ticket) throw tried.error
+    try {
+      if (ticket === undefined) throw new NoTicket(field)
+      return await use(ticket)
+    } catch (error) {
+      if (error instanceof OperationError && (error instanceof NoTicket || error.upstream?.code === refused))
+        tried = { ticket, error }
+      throw error
+    }
+  }
+  if (!id) return show()
+  const waitMs = Math.min(AWAIT_MS, remainingMs() / 2)
+  for (let waitedMs = 0; ; waitedMs += POLL_MS) {
+    try {
+      return await withSecret(id, pushed, (secret) => show(secret[field]), { isFresh: waitedMs > 0 })
+    } catch (error) {
+      if (!tried || error !== tried.error || (error instanceof NoTicket && !askAgain)) throw error
+      if (waitedMs === 0) await askAgain?.()
+      if (waitedMs + POLL_MS > waitMs) throw new AwaitedTicket(field, tried.error.upstream)
+      await sleep(POLL_MS)
+    }
   }
 }

@@ -84,7 +84,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     if (path.startsWith('/_sandbox/')) {
       const refusal = { status: 403, json: { error: 'Only for this machine' } }
       if (!isFromHere(request)) return send(response, refusal)
-      return send(response, path === '/_sandbox/push' ? await controlPush(body) : control(method, path, body))
+      return send(response, `${method} ${path}` === PUSH ? await controlPush(body) : control(method, path, body))
     }
 
     const recorded: RecordedRequest = { method, path: url, headers, body, status: 0, time: now() }
@@ -165,7 +165,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       }),
     }
     try {
-      return endpoints[`${method} ${called}`]?.() ?? { status: 404, json: { endpoints: Object.keys(endpoints) } }
+      return (
+        endpoints[`${method} ${called}`]?.() ?? { status: 404, json: { endpoints: [...Object.keys(endpoints), PUSH] } }
+      )
     } catch (error) {
       return { status: 400, json: { error: (error as Error).message } }
     }
@@ -195,6 +197,8 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     },
   }
 }
+
+const PUSH = 'POST /_sandbox/push'
 
 function readJson(text: string): unknown {
   try {

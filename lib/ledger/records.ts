@@ -1,6 +1,6 @@
 /** What the ledger has of offboardings, as it is read by operators: one query page after another, and no scan. */
 import { awsNowMs } from '../aws/clock.ts'
-import { type Item, queryItems } from '../aws/dynamodb.ts'
+import { type Item, type Key, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
 import type { Hold, Pace } from './bucket.ts'
 import { readBucket } from './buckets.ts'
@@ -103,18 +103,19 @@ export type Summary = {
 /** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
 export async function* listByState(
   state: State,
-  { from = '0', to = '9', newestFirst = false, pageSize }: ListOptions = {},
-): AsyncGenerator<Summary | RejectionRecord> {
+  { from = '0', to = '9', newestFirst = false, pageSize, after }: ListOptions = {},
+): AsyncGenerator<ListedItem> {
   const items = queryItems({
     index: 'state',
     partition: state,
     sort: { between: [from, to] },
     forward: !newestFirst,
+    from: after,
     ...(pageSize !== undefined && { limit: pageSize }),
   })
   for await (const item of unexpired(items)) {
     const { lastKind: kind, lastHint: hint } = item as Item & LeavingRecord
-    yield { ...(item as Item & (Summary | RejectionRecord)), ...(isLeaving(item) && { resolving: { kind, hint } }) }
+    yield { ...(item as ListedItem), ...(isLeaving(item) && { resolving: { kind, hint } }) }
   }
 }
 
@@ -127,8 +128,21 @@ export async function isSuperseded(rejection: RejectionRecord): Promise<boolean>
   return false
 }
 
-/** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
-export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
+/** The place of an entry among those in a state. */
+export type Place = Key & { state: State; since: string }
+export type ListedItem = Place & (Summary | RejectionRecord)
+
+/**
+ * `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. `after`: the entry that comes before
+ * the first.
+ */
+export type ListOptions = {
+  from?: string
+  to?: string
+  newestFirst?: boolean
+  pageSize?: number
+  after?: Place | undefined
+}
 
 /** DynamoDB deletes hours after an item has expired. */
 async function* unexpired(items: AsyncGenerator<Item>): AsyncGenerator<Item> {

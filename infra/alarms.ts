@@ -11,6 +11,7 @@ import {
   functionsOf,
   idOf,
   namespaceOf,
+  OFFBOARDINGS,
   type Osls,
   oslsId,
   policy,
@@ -53,6 +54,8 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
   const { stage, service, operations, vendors, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
+  /** Those that events reach. */
+  const { [OFFBOARDINGS]: _, ...asynchronous } = functions
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -230,7 +233,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         }),
       })),
       // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-      ...collect(functions, (key, { name }) => ({
+      ...collect(asynchronous, (key, { name }) => ({
         [`${idOf(key)}DroppedEventsAlarm`]: alarm(`${key}-dropped-events`, {
           Metric: functionMetric(key, 'AsyncEventsDropped'),
           Period: 300,
@@ -243,7 +246,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       })),
       // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
       ...collect(RULE_METRICS, (MetricName, { name, Description }) =>
-        collect(functions, (key) => ({
+        collect(asynchronous, (key) => ({
           [`${idOf(key)}${MetricName}Alarm`]: alarm(`${key}-${name}`, {
             Metric: ruleMetric(key, MetricName),
             Period: 300,

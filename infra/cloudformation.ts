@@ -88,6 +88,8 @@ export const RENEWAL = 'user-token-renewal'
 export const SWEEP = 'offboarding-sweep'
 /** The one that takes leavers as HR knows them: without route, with a queue of events. */
 export const RESOLUTION = 'offboarding-resolution'
+/** The one that HR systems call: with routes alone. */
+export const OFFBOARDINGS = 'offboardings'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

@@ -159,6 +159,8 @@ type Details = {
   scope?: Scope | undefined
   /** How long the queue tries again, where it is not the usual time. Milliseconds. */
   patienceMs?: number | undefined
+  /** Of the HTTP answer, where it is not that of the kind. */
+  status?: number | undefined
 }
 
 /**
@@ -177,12 +179,13 @@ export class OperationError extends Error {
   readonly tokenRejected: boolean
   readonly final: boolean
   readonly patienceMs: number | undefined
+  readonly status: number
   scope: Scope
   /** Vendor calls made before this was given up; set by `execute`. */
   attempts = 0
 
   constructor(kind: Kind, detail: Text, details: Details = {}) {
-    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, patienceMs } = details
+    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, patienceMs, status } = details
     super(detail.en)
     this.kind = kind
     this.detail = detail
@@ -193,6 +196,7 @@ export class OperationError extends Error {
     this.tokenRejected = tokenRejected ?? false
     this.final = final ?? false
     this.patienceMs = patienceMs
+    this.status = status ?? KINDS[kind].status
     // Without a code it was not the vendor's API that answered, so that it says nothing about the item.
     const isForeign = kind === 'protocol' && !upstream?.code
     this.scope = scope ?? (isForeign ? 'bucket' : KINDS[kind].scope)

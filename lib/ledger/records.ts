@@ -10,6 +10,7 @@ import { isLeaving, type LeavingRecord } from './leavings.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
 import { reserve } from './pace.ts'
 import type { Rejection } from './rejections.ts'
+import type { RequestRecord } from './requests.ts'
 
 /** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */
 export type TargetRecord = Target & {
@@ -37,6 +38,8 @@ export type Records = {
   rejections: RejectionRecord[]
   /** Events that say who leaves as HR knows them. */
   leavings: LeavingRecord[]
+  /** What was asked for over HTTP. */
+  requests: RequestRecord[]
 }
 
 /**
@@ -44,7 +47,7 @@ export type Records = {
  * offboarding. `history: false` leaves out the history, which is half of the items.
  */
 export async function readRecords(offboardingId: string | null, { history = true } = {}): Promise<Records> {
-  const records: Records = { sendings: [], targets: [], history: [], rejections: [], leavings: [] }
+  const records: Records = { sendings: [], targets: [], history: [], rejections: [], leavings: [], requests: [] }
   const partition = getPartition(offboardingId ?? '')
   // The history sorts before everything else.
   const sort = history ? undefined : ({ between: ['leaving', 'target~'] } as { between: [string, string] })
@@ -52,6 +55,7 @@ export async function readRecords(offboardingId: string | null, { history = true
     const [type, ...parts] = item.sk.split('#')
     if (type === 'leaving') records.leavings.push(item as Item & LeavingRecord)
     if (type === 'sending') records.sendings.push(item as Item & Header)
+    if (type === 'request') records.requests.push(item as Item & RequestRecord)
     if (type === 'rejected') records.rejections.push(item as Item & RejectionRecord)
     if (type === 'target') records.targets.push(targetOf(item, parts.at(-1)))
     if (type === 'history') records.history.push({ ...targetOf(item, parts[1]), outcome: outcomeOf(item) })

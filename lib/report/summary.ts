@@ -58,7 +58,9 @@ export function summarize(offboardingId: string, records: Records, options: Opti
   const leavings = records.leavings.filter(isMeant)
   const sendings = records.sendings.filter(isMeant)
   const targets = records.targets.filter(isMeant)
-  const hasRun = (isDry: boolean) => [...sendings, ...targets, ...leavings].some(({ dryRun }) => dryRun === isDry)
+  const requests = records.requests.filter((one) => eventId === undefined || one.eventId === eventId)
+  const hasRun = (isDry: boolean) =>
+    [...sendings, ...targets, ...leavings, ...requests].some(({ dryRun }) => dryRun === isDry)
   const isDryRun = options.dryRun ?? (!hasRun(false) && hasRun(true))
   const isOfRun = ({ dryRun }: { dryRun: boolean }) => dryRun === isDryRun
 
@@ -75,14 +77,23 @@ export function summarize(offboardingId: string, records: Records, options: Opti
       meant.has(id) ? [rowOf(tries)] : [],
     ),
   ]
-  if (rows.length === 0 && ![...sendings, ...leavings].some(isOfRun)) return undefined
+  if (rows.length === 0 && ![...sendings, ...leavings, ...requests].some(isOfRun)) return undefined
   const ofRun = sendings.filter(isOfRun)
   const unfinished = ofRun.filter((one) => one.completedAt === undefined && !isReplaced(one, ofRun))
   // Sent on, and not with any function yet.
-  const isUnderway = ofLeavings.some(
+  const isSentOn = ofLeavings.some(
     ({ sentEventIds = [], targets = 0 }) =>
       targets > 0 && sentEventIds.some((id) => ![...ofRun, ...rejections].some((one) => one.eventId === id)),
   )
+  const isAskedFor = requests.some(
+    (request) =>
+      isOfRun(request) &&
+      ![...records.sendings, ...records.leavings, ...records.rejections].some(
+        (one) => one.eventId === request.eventId,
+      ) &&
+      !ofRun.some((sending) => supersedes(sending, { sentAt: request.requestedAt })),
+  )
+  const isUnderway = isSentOn || isAskedFor
   const order = new Map(rows.map((row) => [row, `${row.operation} ${formatTarget(row)}`]))
   return {
     offboardingId: printable(offboardingId, 256),

@@ -69,7 +69,7 @@ export function jsonSchemaOf(schema: v.GenericSchema, config: ConversionConfig =
     errorMode: 'throw',
     definitions: DEFINITIONS,
     overrideAction: ({ valibotAction, jsonSchema }) =>
-      valibotAction.type === 'check'
+      valibotAction.type === 'check' || valibotAction.type === 'partial_check'
         ? { ...jsonSchema, ...ruleOf((valibotAction as { message?: unknown }).message, jsonSchema) }
         : undefined,
     ...config,

@@ -16,7 +16,7 @@ const RESERVE_MS = 20_000
 export async function handler(event: BusEvent | SQSEvent, context: Context): Promise<unknown> {
   if ('Records' in event) {
     const ask = pacedAsk(() => context.getRemainingTimeInMillis() - RESERVE_MS)
-    return resolveBatch(event, { ask })
+    return resolveBatch(event, ask)
   }
   if (event['detail-type'] === LEAVING) return queueLeaving(event)
   throw new OperationError('invalid_request', { en: 'Not an event of this function.', zh: '不是本函数的事件。' })

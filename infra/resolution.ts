@@ -51,6 +51,7 @@ export async function offboardingResolution(osls: Osls) {
       timeout: TIMEOUT_S,
       environment: {
         ...Object.assign({}, ...Object.values(vendors)),
+        DINGTALK_OAPI_BASE_URL: await osls.resolveVariable('param:dingtalkOapiBaseUrl'),
         VENDORS: checked.vendors.join(','),
         EVENT_SOURCE: checked.source,
         OPERATIONS: namesOf(operations),

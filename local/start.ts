@@ -72,7 +72,7 @@ function readNumber(options: Options, name: 'speed' | 'port', min: number, max: 
 }
 
 /** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
-const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL']
+const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL', 'DINGTALK_OAPI_BASE_URL']
 
 async function startWith(options: Options, io: Io): Promise<number> {
   const say = (line: string): void => log(io, line)
@@ -98,6 +98,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
         FEISHU_BASE_URL: sandbox.url,
         FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
         DINGTALK_BASE_URL: sandbox.url,
+        DINGTALK_OAPI_BASE_URL: sandbox.url,
         LIMIT_SPEED: String(speed),
       }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))

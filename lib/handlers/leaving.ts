@@ -13,11 +13,12 @@ import { claimLeaving, endLeaving, type LeavingName, openLeaving, RESOLUTION, re
 import { openSending } from '../ledger/offboardings.ts'
 import { keepIds } from '../ledger/people.ts'
 import { OFFBOARDING } from '../offboarding-event.ts'
+import type { Ask } from '../people/ask.ts'
 import { parse } from '../schema.ts'
 import { finishSendings } from './completed.ts'
 import { awsError, DAY_MS } from './queue-waits.ts'
 import { type BusEvent, originOf, reject } from './reject.ts'
-import { detailsOf, recordOf, resolveLeaving, type Sources } from './resolve.ts'
+import { detailsOf, recordOf, resolveLeaving } from './resolve.ts'
 
 /** For so long an event is tried again, from when it was first queued. */
 const PATIENCE_MS = DAY_MS
@@ -58,11 +59,11 @@ async function readDetail(event: BusEvent): Promise<Leaving | undefined> {
 }
 
 /** Resolves a batch of the queue, side by side. What must come again is reported as failed, its visibility set to when. */
-export async function resolveBatch({ Records }: SQSEvent, sources: Sources): Promise<SQSBatchResponse> {
+export async function resolveBatch({ Records }: SQSEvent, ask: Ask): Promise<SQSBatchResponse> {
   const left: { record: SQSRecord; waitMs: number }[] = []
   await Promise.all(
     Records.map(async (record) => {
-      const waitMs = await resolveOne(record, sources)
+      const waitMs = await resolveOne(record, ask)
       if (waitMs !== undefined) left.push({ record, waitMs })
     }),
   )
@@ -73,7 +74,7 @@ export async function resolveBatch({ Records }: SQSEvent, sources: Sources): Pro
 }
 
 /** Returns how long to wait before the next try; undefined when the event has ended. */
-async function resolveOne(record: SQSRecord, sources: Sources): Promise<number | undefined> {
+async function resolveOne(record: SQSRecord, ask: Ask): Promise<number | undefined> {
   const event = JSON.parse(record.body) as BusEvent
   const detail = await readDetail(event)
   if (!detail) return undefined
@@ -82,7 +83,7 @@ async function resolveOne(record: SQSRecord, sources: Sources): Promise<number |
   try {
     const known = await openLeaving(name, originOf(event))
     queuedAtMs = Math.min(queuedAtMs, Date.parse(known.queuedAt))
-    if (known.stage === 'resolving') await resolveAndSend(event, detail, name, sources)
+    if (known.stage === 'resolving') await resolveAndSend(event, detail, name, ask)
     return undefined
   } catch (thrown) {
     const error =
@@ -104,8 +105,8 @@ async function resolveOne(record: SQSRecord, sources: Sources): Promise<number |
   }
 }
 
-async function resolveAndSend(event: BusEvent, detail: Leaving, name: LeavingName, sources: Sources): Promise<void> {
-  const { found, custodian, parts } = await resolveLeaving(detail, sources)
+async function resolveAndSend(event: BusEvent, detail: Leaving, name: LeavingName, ask: Ask): Promise<void> {
+  const { found, custodian, parts } = await resolveLeaving(detail, ask)
   for (const [vendor, one] of found) if (one.state === 'found') await keepIds(vendor, one.ids)
   const details = detailsOf(detail, parts, environmentNumber('MAX_TARGETS_PER_EVENT'))
   const claim = await claimLeaving(name)

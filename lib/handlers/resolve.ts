@@ -7,10 +7,7 @@ import type { FoundRecord } from '../ledger/leavings.ts'
 import type { EventPart } from '../operation-docs.ts'
 import type { Ask } from '../people/ask.ts'
 import { collect } from '../people/collect.ts'
-import { type Found, findPerson, type PeopleIndex, type VendorName } from '../people/find-person.ts'
-
-/** Where to look, and what else is known of people. */
-export type Sources = { ask: Ask; index?: PeopleIndex }
+import { type Found, findPerson, type VendorName } from '../people/find-person.ts'
 
 /** Who was found, and what the leaver has: a part of an event for each target. */
 export type Resolved = { found: Map<VendorName, Found>; custodian: Found | undefined; parts: EventPart[] }
@@ -23,16 +20,16 @@ const vendors = (): VendorName[] => environment('VENDORS').split(',') as VendorN
  * `OperationError` whose text names no address and no number: of a kind that is parked when the event is to be rejected, else when it is
  * to be tried again.
  */
-export async function resolveLeaving({ leaver, custodian }: Leaving, sources: Sources): Promise<Resolved> {
+export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): Promise<Resolved> {
   const found = new Map(
     await Promise.all(
-      vendors().map(async (vendor): Promise<[VendorName, Found]> => [vendor, await find(vendor, leaver, sources)]),
+      vendors().map(async (vendor): Promise<[VendorName, Found]> => [vendor, await find(vendor, leaver, ask)]),
     ),
   )
   refuseUnlessOne(found)
   const inFeishu = idsOf(found.get('feishu'))
   const tenantKey = leaver.feishu?.tenantKey
-  const watcher = custodian && inFeishu && (await find('feishu', inTenant(custodian, tenantKey), sources))
+  const watcher = custodian && inFeishu && (await find('feishu', inTenant(custodian, tenantKey), ask))
   if (watcher && watcher.state !== 'found')
     throw refusal(watcher, { en: 'The custodian was not found.', zh: '未找到接管人。' }, [['feishu', watcher]])
   const custodianId = idsOf(watcher)?.openId
@@ -45,7 +42,7 @@ export async function resolveLeaving({ leaver, custodian }: Leaving, sources: So
     custodianId,
     tenantKey,
   }
-  for (const { findings } of collect(person, sources.ask))
+  for (const { findings } of collect(person, ask))
     for await (const { target, error } of findings) {
       // What is refused for good, as the list of somebody without stored tokens, is left out; the rest of them goes on.
       if (error && error.queue !== 'park' && error.queue !== 'gone' && error.scope !== 'user') throw plain(error)
@@ -65,9 +62,9 @@ const idsOf = (found: Found | undefined) => (found?.state === 'found' ? found.id
 const inTenant = (person: Person, tenantKey: string | undefined): Person =>
   tenantKey === undefined ? person : { ...person, feishu: { tenantKey, ...person.feishu } }
 
-async function find(vendor: VendorName, person: Person, { ask, index }: Sources): Promise<Found> {
+async function find(vendor: VendorName, person: Person, ask: Ask): Promise<Found> {
   try {
-    return await findPerson(vendor, person, ask, index)
+    return await findPerson(vendor, person, ask)
   } catch (error) {
     throw error instanceof OperationError ? plain(error) : error
   }

@@ -21,15 +21,12 @@ export type Found =
   | { state: 'found'; ids: Ids }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
-/** What finds people besides the vendors: the ids of all who have this address or number, by an index that is kept of them. */
-export type PeopleIndex = (names: Pick<Person, 'email' | 'employeeNumber'>) => Promise<Ids[]>
-
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
  * decides; where two ways are one call, they must agree. Throws the `OperationError` with which a lookup failed.
  */
-export const findPerson = (vendor: VendorName, person: Person, ask: Ask, index?: PeopleIndex): Promise<Found> =>
-  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask, index)
+export const findPerson = (vendor: VendorName, person: Person, ask: Ask): Promise<Found> =>
+  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask)
 
 async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Person, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = feishu
@@ -37,7 +34,7 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
   const hasName = email !== undefined || mobile !== undefined
   if (!hasName && employeeNumber === undefined) return { state: 'not_asked', reason: NO_WAY.feishu }
   const describeOne = ([only, ...others]: string[]): Promise<Found> | Found =>
-    others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
+    others.length > 0 ? AMBIGUOUS : describe({ openId: only, tenantKey }, ask)
 
   const byName = hasName ? await feishuIdsOf({ email, mobile, tenantKey }, ask) : []
   if (byName.length > 0) return describeOne(byName)
@@ -77,26 +74,13 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
 const OUTSIDE_SCOPE = '41050'
 const LACKS_SCOPE = ['99991672', '99991676']
 
-async function findInDingtalk(
-  { dingtalk = {}, email, mobile, employeeNumber }: Person,
-  ask: Ask,
-  index: PeopleIndex | undefined,
-): Promise<Found> {
+async function findInDingtalk({ dingtalk = {}, mobile }: Person, ask: Ask): Promise<Found> {
   const { unionId, userId } = dingtalk
   if (unionId) return { state: 'found', ids: { unionId, userId: userId ?? (await userIdIfSeen(unionId, ask)) } }
   if (userId) return foundAs(userId, ask)
-  if (mobile) {
-    const id = await dingtalkUserIdOfMobile(mobile, ask)
-    if (id) return foundAs(id, ask)
-  }
-  const canIndex = email !== undefined || employeeNumber !== undefined
-  if (index && canIndex) {
-    const [only, ...others] = await index({ email, employeeNumber })
-    if (others.length > 0) return AMBIGUOUS.dingtalk
-    if (only) return { state: 'found', ids: only }
-  }
-  if (mobile || (index && canIndex)) return { state: 'not_found', reason: UNKNOWN.dingtalk }
-  return { state: 'not_asked', reason: NO_WAY.dingtalk }
+  if (mobile === undefined) return { state: 'not_asked', reason: NO_WAY.dingtalk }
+  const id = await dingtalkUserIdOfMobile(mobile, ask)
+  return id ? foundAs(id, ask) : { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 
 async function foundAs(userId: string, ask: Ask): Promise<Found> {
@@ -131,24 +115,17 @@ const NO_WAY: Record<VendorName, Text> = {
     zh: '未查询：请提供邮箱、手机号、工号或飞书的 id。',
   },
   dingtalk: {
-    en: 'not asked: DingTalk finds people by mobile or id; by e-mail address or employee number only with the parameter dingtalkPeopleIndex.',
-    zh: '未查询：钉钉只能按手机号或 id 查找；按邮箱或工号查找需启用参数 dingtalkPeopleIndex。',
+    en: 'not asked: DingTalk finds people by mobile or id, and not by e-mail address or employee number.',
+    zh: '未查询：钉钉只能按手机号或 id 查找，不支持按邮箱或工号查找。',
   },
 }
 
-const ambiguous = (way: Text): Found => ({
+const AMBIGUOUS: Found = {
   state: 'ambiguous',
-  reason: { en: `two different people: ${way.en}`, zh: `指向两个不同的人：${way.zh}` },
-})
-const AMBIGUOUS: Record<VendorName, Found> = {
-  feishu: ambiguous({
-    en: 'what was given belongs to more than one. Give the open_id.',
-    zh: '所提供的信息属于多人，请提供 open_id。',
-  }),
-  dingtalk: ambiguous({
-    en: 'what was given belongs to more than one. Give the unionId.',
-    zh: '所提供的信息属于多人，请提供 unionId。',
-  }),
+  reason: {
+    en: 'two different people: what was given belongs to more than one. Give the open_id.',
+    zh: '指向两个不同的人：所提供的信息属于多人，请提供 open_id。',
+  },
 }
 
 const RESIGNED: Found = {

@@ -498,6 +498,16 @@ describe('redrive', () => {
     expect([await left(), bus.events]).toEqual([[7, 0], []])
   })
 
+  test('an event that says who leaves is sent again as what it is', async () => {
+    const detail = { offboardingId: 'hr-9', leaver: { email: 'leaver@corp.example' } }
+    const event = { ...offboardingEvent(detail), 'detail-type': 'User Leaving' }
+    const letter = await put(JSON.stringify(event), { kind: 'not_found', code: 'none', hint: 'Nowhere.' })
+    expect((await run('list')).stdout).toContain('Nowhere.')
+    const { code, stderr } = await run('redrive', '--id', letter, '--yes')
+    expect([code, stderr]).toEqual([0, expect.stringContaining('Redriven: 1.')])
+    expect(bus.events).toMatchObject([{ event: { 'detail-type': 'User Leaving', detail } }])
+  })
+
   test('an event that no function took is sent again once, though several letters hold it', async () => {
     const event = offboardingEvent(EVENT)
     await putUndelivered(event, APPROVAL, 'eventbridge')

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { recordCall } from '../../lib/ledger/calls.ts'
 import { endSending } from '../../lib/ledger/completion.ts'
+import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 
 import { getSummaryKey, type Outcome } from '../../lib/ledger/offboardings.ts'
 import { APPROVAL, DRIVE, type LedgerStack, settle, startLedgerStack } from './ledger-stack.ts'
@@ -186,4 +187,21 @@ test.each([
 ])('%j is one clear line and exit code 2', async (args, told) => {
   const { code, stderr } = await command(stack, ...args)
   expect([code, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining(told)])
+})
+
+test('a leaver who is still to be found is open, with why', async () => {
+  const stack = await startLedgerStack()
+  onTestFinished(() => stack.stop())
+  const name = { offboardingId: 'new', eventId: 'leaving-1', dryRun: false }
+  await stack.write(async () => {
+    await openLeaving(name, { source: 'hr.offboarding', sentAt: new Date().toISOString() })
+    await recordTry(name, { kind: 'misconfigured', code: '99991672', hint: 'Enable the scope.\u001b' })
+  })
+  const { lines } = await command(stack, 'list')
+  expect(lines.at(-1)).toMatch(/^new +open +\S+ +finding the leaver: misconfigured: Enable the scope\.$/)
+  expect(await jsonOf(stack, 'list')).toMatchObject([
+    { offboardingId: 'new', state: 'open', resolving: { kind: 'misconfigured', hint: 'Enable the scope.' } },
+  ])
+  await stack.write(() => endLeaving(name, { stage: 'rejected' }))
+  expect(await jsonOf(stack, 'list')).toEqual([])
 })

@@ -4,6 +4,7 @@ import type { Io } from '../../cli/io.ts'
 import { Progress } from '../../cli/progress/progress.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { settleCalls } from '../../lib/ledger/buckets.ts'
+import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Wait } from '../../lib/report/hold.ts'
 import type { Row } from '../../lib/report/rows.ts'
@@ -488,4 +489,52 @@ test('the bar of a terminal: what has ended, until when the rest waits, and how 
   progress.show(reportOf(rows), waits)
   const line = `\r\u001b[K[███·········] 11/40  1 parked  about 7 min left  waits until ${until}`
   expect(written[1]).toContain(line)
+})
+
+describe('an event that says who leaves as HR knows them', () => {
+  const name = () => ({ offboardingId: id, eventId: 'leaving-1', dryRun: false })
+  const open = () =>
+    stack.write(() => openLeaving(name(), { source: 'hr.offboarding', sentAt: new Date().toISOString() }))
+
+  test('is open while the leaver is being found, with why', async () => {
+    await open()
+    await stack.write(() =>
+      recordTry(name(), { kind: 'misconfigured', code: '99991672', hint: 'Enable contact:user.id:readonly.' }),
+    )
+    const { code, stdout } = await report(id)
+    expect([code, stdout]).toEqual([1, expect.stringContaining('open (misconfigured)')])
+    expect(stdout).toContain('open: the leaver is being found\n  misconfigured: Enable contact:user.id:readonly.')
+  })
+
+  test('is not done when it was sent on, until every function has taken it; then it says who was found', async () => {
+    await open()
+    const found = {
+      feishu: { state: 'found' as const, openId: 'ou_1' },
+      dingtalk: { state: 'not_found' as const, reason: { en: 'unknown', zh: '不存在' } },
+    }
+    await stack.write(() => endLeaving(name(), { stage: 'sent', found, sentEventIds: ['event-9'], targets: 1 }))
+    const { code, stdout } = await report(id)
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`Not planned yet: ${DRIVE}, ${APPROVAL}`)])
+    await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
+    const { code: done, stdout: told } = await report(id)
+    expect([done, told]).toEqual([0, expect.stringContaining('leaver at feishu: found, openId ou_1\n')])
+    expect(told).toContain('leaver at dingtalk: not found: unknown')
+    expect(JSON.parse((await report(id, '--json')).stdout).people).toMatchObject([
+      { role: 'leaver', vendor: 'feishu', state: 'found', ids: { openId: 'ou_1' }, reason: null },
+      { role: 'leaver', vendor: 'dingtalk', state: 'not_found', ids: {}, reason: 'unknown' },
+    ])
+  })
+
+  test('is followed through finding and sending on', async () => {
+    await open()
+    const command = startCommand(['report', id, '--follow', '--local', stack.url])
+    await command.until('stderr', /resolving {2}the leaver/)
+    await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
+    const found = { feishu: { state: 'found' as const, openId: 'ou_1' } }
+    await stack.write(() => endLeaving(name(), { stage: 'sent', found, sentEventIds: ['event-9'], targets: 1 }))
+    expect(await command.ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('found      leaver at feishu: found, openId ou_1'),
+    })
+  }, 120_000)
 })

@@ -33,6 +33,7 @@ beforeAll(async () => {
       FEISHU_BASE_URL: sandbox.url,
       FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
       DINGTALK_BASE_URL: sandbox.url,
+      DINGTALK_OAPI_BASE_URL: sandbox.url,
       LIMIT_SPEED: '120',
     },
     secrets: sampleSecrets(sampleWorld(), variables),

@@ -124,7 +124,7 @@ describe('a leaver is found', () => {
   })
 
   test('by an id, which wins over everything else', async () => {
-    feishuKnows('ou_other', { open_id: 'ou_leaver' })
+    feishuKnows('ou_other')
     await resolve({ leaver: { email: 'another@corp.example', feishu: { openId: 'ou_leaver' } } })
     expect(asked(IDS)).toEqual([])
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
@@ -325,7 +325,7 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     await harness.close()
     harness = await startHarness({ env: { VENDORS: 'dingtalk' } })
     await resolve({ leaver: { email: EMAIL } })
-    await expectRejected(/DingTalk: not asked: .*dingtalkPeopleIndex/, 'not_found')
+    await expectRejected(/DingTalk: not asked: DingTalk finds people by mobile or id/, 'not_found')
   })
 
   test('an event that is invalid', async () => {

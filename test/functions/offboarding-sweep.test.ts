@@ -242,3 +242,14 @@ test('finds what an event began that its sender dated tomorrow', async () => {
   harness.clock.pass(2 * MINUTE_MS)
   expect(await sweep()).toMatchObject({ Completed: 1 })
 })
+
+test('measures how long the oldest leaver has waited to be found', async () => {
+  const { openLeaving } = await import('../../lib/ledger/leavings.ts')
+  const name = { offboardingId: 'hr-2', eventId: 'leaving-1', dryRun: false }
+  await openLeaving(name, { source: 'hr.offboarding', sentAt: new Date().toISOString() })
+  harness.clock.pass(3 * MINUTE_MS)
+  await sweep()
+  expect(harness.log.filter((line) => 'OldestWaitingSeconds' in line)).toMatchObject([
+    { Operation: 'offboarding-resolution', OldestWaitingSeconds: 180 },
+  ])
+})

@@ -109,7 +109,7 @@ describe('saved queries', () => {
   test('are asked of every function, and name only fields that lines have', () => {
     expect(queries().size).toBeGreaterThanOrEqual(8)
     for (const { QueryString, LogGroupNames, Name } of ofType('AWS::Logs::QueryDefinition')) {
-      expect(LogGroupNames).toHaveLength(operationNames.length + 2)
+      expect(LogGroupNames).toHaveLength(operationNames.length + 3)
       for (const field of namesIn(QueryString)) expect([...fields], `${Name}: ${field}`).toContain(field)
     }
   })
@@ -143,7 +143,7 @@ describe('metrics made from lines', () => {
   test('read fields and kinds that lines have', () => {
     const filters = ofType('AWS::Logs::MetricFilter')
     // Three for each operation, and one for each function that renews tokens.
-    expect(filters).toHaveLength(4 * operationNames.length + 1)
+    expect(filters).toHaveLength(4 * operationNames.length + 2)
     for (const { FilterPattern, MetricTransformations } of filters) {
       const read = [FilterPattern, MetricTransformations[0].MetricValue, MetricTransformations[0].Dimensions[0].Value]
       for (const [, field] of read.join(' ').matchAll(/\$\.(\w+)/g)) expect(fields).toContain(field)
@@ -214,7 +214,7 @@ describe('the dashboard', () => {
     expect(tables.length).toBeGreaterThanOrEqual(5)
     for (const { properties } of tables) {
       const [sources, query] = [/^(SOURCE '[^']+'\n\| )+/.exec(properties.query)?.[0] ?? '', properties.query]
-      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 2)
+      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 3)
       expect([...queries().values()]).toContain(query.slice(sources.length))
     }
   })

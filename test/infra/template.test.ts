@@ -541,7 +541,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
 
 /** Names: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, …/eventbridge/latest/userguide/eb-monitoring.html */
 describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
-  const isOperation = names.includes(name)
+  const isOfBus = [...names, RESOLUTION].includes(name)
   const countsAny = { Statistic: 'Sum', Threshold: 0, Period: 300, EvaluationPeriods: 1 }
 
   it('events that Lambda gives up, and those it cannot keep', () => {
@@ -552,8 +552,8 @@ describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
       Dimensions,
       ...countsAny,
     })
-    // Only operations have a destination.
-    if (isOperation)
+    // What is scheduled has no destination.
+    if (isOfBus)
       expect(alarmNamed(plain, `dev-${name}-failed-destination`)).toMatchObject({
         Namespace: 'AWS/Lambda',
         MetricName: 'DestinationDeliveryFailures',
@@ -571,7 +571,7 @@ describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
       Namespace: 'AWS/Events',
       MetricName,
       // Without the bus for a rule of the account's own bus, which schedules are on.
-      Dimensions: isOperation ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
+      Dimensions: isOfBus ? [{ Name: 'EventBusName', Value: '<EventBus>' }, rule] : [rule],
       ...countsAny,
     })
   })
@@ -659,11 +659,16 @@ describe('policies', () => {
           `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${name}`,
         ),
       ])
+      const resolution = allow(
+        `${stage}-${RESOLUTION}`,
+        'events.amazonaws.com',
+        `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${RESOLUTION}`,
+      )
       const scheduled = [RENEWAL, SWEEP].map((name) => {
         const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
         return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
       })
-      const expected = [...ofOperations, ...scheduled]
+      const expected = [...ofOperations, resolution, ...scheduled]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -672,7 +677,7 @@ describe('policies', () => {
 
   it('let nobody use a queue without TLS, and only our rules send undelivered events', () => {
     const queues = ofType(plain, 'AWS::SQS::Queue')
-    expect(queues).toHaveLength(2 * names.length + 4)
+    expect(queues).toHaveLength(2 * names.length + 5)
     for (const { id } of queues) {
       const [overTls, ...others] = policyOfQueue(plain, id).toReversed()
       expect(overTls).toEqual({
@@ -695,7 +700,7 @@ describe('policies', () => {
                 Condition: {
                   ArnEquals: {
                     'aws:SourceArn': [
-                      ...names.map((name) => `subscription-offboarding-dev/dev-${name}`),
+                      ...[...names, RESOLUTION].map((name) => `subscription-offboarding-dev/dev-${name}`),
                       ...[RENEWAL, SWEEP].map((name) => `dev-${name}`),
                     ].map((rule) => `arn:\${AWS::Partition}:events:\${AWS::Region}:\${AWS::AccountId}:rule/${rule}`),
                   },
@@ -720,7 +725,7 @@ describe('policies', () => {
         Condition: {
           'ForAllValues:StringEquals': {
             'events:source': ['com.example.hr'],
-            'events:detail-type': ['User Offboarding'],
+            'events:detail-type': ['User Offboarding', 'User Leaving'],
           },
         },
       },
@@ -734,7 +739,7 @@ describe('what all operations share', () => {
     expect(full.Resources.EventBus?.Properties.Name).toBe('people')
     expect(one(plain, 'AWS::Events::Archive', () => true)).toMatchObject({
       SourceArn: '<EventBus.Arn>',
-      EventPattern: { source: ['hr.offboarding'], 'detail-type': ['User Offboarding'] },
+      EventPattern: { source: ['hr.offboarding'], 'detail-type': ['User Offboarding', 'User Leaving'] },
       RetentionDays: 90,
     })
     expect(one(full, 'AWS::Events::Archive', () => true)).toMatchObject({
@@ -873,7 +878,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2)
+    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 7)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -1068,6 +1073,64 @@ describe(RENEWAL, () => {
         Statistic: 'Maximum',
         Period: 86_400,
       })
+  })
+})
+
+describe(RESOLUTION, () => {
+  it('takes events that say who leaves, and its queue, and is told where to look', () => {
+    const { id, ...lambda } = lambdaOf(full, `prod-${RESOLUTION}`)
+    expect(lambda).toMatchObject({ Timeout: 300, Handler: `dist/${RESOLUTION}/index.handler` })
+    expect(lambda.Environment.Variables).toMatchObject({
+      VENDORS: 'feishu,dingtalk',
+      EVENT_SOURCE: 'com.example.hr',
+      OPERATIONS: names.join(','),
+      DINGTALK_OAPI_BASE_URL: 'https://oapi.dingtalk.io',
+      RESOLUTION_QUEUE_URL: '<OffboardingResolutionQueue>',
+      FEISHU_USER_SECRET_PREFIX: expect.any(String),
+    })
+    const rule = one(full, 'AWS::Events::Rule', (it) => it.Name === `prod-${RESOLUTION}`)
+    expect(rule.EventPattern).toEqual({ source: ['com.example.hr'], 'detail-type': ['User Leaving'] })
+    const source = one(full, 'AWS::Lambda::EventSourceMapping', (it) => it.FunctionName === `<${id}.Arn>`)
+    expect(source).toMatchObject({
+      EventSourceArn: '<OffboardingResolutionQueue.Arn>',
+      BatchSize: 10,
+      FunctionResponseTypes: ['ReportBatchItemFailures'],
+      ScalingConfig: { MaximumConcurrency: 5 },
+    })
+    expect(queueNamed(full, `prod-${RESOLUTION}`)).toMatchObject({
+      VisibilityTimeout: 6 * 300,
+      RedrivePolicy: { deadLetterTargetArn: '<UndeliveredEventsQueue.Arn>', maxReceiveCount: 1000 },
+    })
+  })
+
+  it('may put offboarding events and say how it ended, and nothing else, on the bus', () => {
+    const puts = statementsOf(full, `prod-${RESOLUTION}`).filter(({ Action }) => Action === 'events:PutEvents')
+    expect(puts.map(({ Condition }) => Condition)).toEqual([
+      {
+        'ForAllValues:StringEquals': {
+          'events:source': ['com.example.hr'],
+          'events:detail-type': ['User Offboarding'],
+        },
+      },
+      {
+        'ForAllValues:StringEquals': {
+          'events:source': ['subscription-offboarding'],
+          'events:detail-type': ['Subscription Offboarding Rejected', 'Subscription Offboarding Completed'],
+        },
+      },
+    ])
+  })
+
+  it('rings when somebody has not been found for an hour', () => {
+    expect(alarmNamed(plain, 'dev-unresolved-leavers')).toMatchObject({
+      Namespace: 'SubscriptionOffboarding',
+      MetricName: 'OldestWaitingSeconds',
+      Dimensions: [
+        { Name: 'FunctionName', Value: `dev-${SWEEP}` },
+        { Name: 'Operation', Value: RESOLUTION },
+      ],
+      Threshold: 3_600,
+    })
   })
 })
 

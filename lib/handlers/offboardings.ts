@@ -11,6 +11,7 @@ import { readPage } from '../report/listing.ts'
 import { needsOperator, type Row } from '../report/rows.ts'
 import { summarize } from '../report/summary.ts'
 import { callerOf } from './caller.ts'
+import { different, held, unknown } from './offboarding-errors.ts'
 import { readList, readOne, readOrder, writeToken } from './offboarding-request.ts'
 import { json, languageOf, problem } from './problem.ts'
 import { awsError } from './queue-waits.ts'
@@ -73,8 +74,8 @@ async function order(event: APIGatewayProxyEventV2, named: Parameters<Route>[1])
   named(name)
   // As the schema orders its fields, and with what it leaves to its defaults.
   const claim = await claimRequest(name, JSON.stringify([type, detail]), callerOf(event))
-  if (claim.claim === 'different') throw new OperationError('invalid_request', DIFFERENT, CONFLICT)
-  if (claim.claim === 'held') throw new OperationError('unavailable', HELD, { scope: 'us' })
+  if (claim.claim === 'different') throw different()
+  if (claim.claim === 'held') throw held()
   if (claim.claim === 'sent') return accepted(200, name, claim.eventId)
   const [eventId = ''] = await putOnBus(type, [detail]).catch(async (thrown) => {
     await releaseRequest(name).catch(() => {})
@@ -84,22 +85,6 @@ async function order(event: APIGatewayProxyEventV2, named: Parameters<Route>[1])
     audit({ message: 'unrecorded', operation: OFFBOARDINGS, ...name, eventId, stack: framesOf(thrown) }),
   )
   return accepted(202, name, eventId)
-}
-
-const DIFFERENT = {
-  en: 'This offboarding was asked for before, with another content.',
-  zh: '此离职处理已提交过，且内容不同。',
-}
-const CONFLICT = {
-  status: 409,
-  hint: {
-    en: 'Send what was sent before, or use a new offboardingId.',
-    zh: '请发送与之前相同的内容，或使用新的 offboardingId。',
-  },
-}
-const HELD = {
-  en: 'Another copy of this request is being sent.',
-  zh: '此请求的另一副本正在发送中。',
 }
 
 function accepted(status: number, name: RequestName, eventId: string): Answer {
@@ -121,7 +106,7 @@ async function show(event: APIGatewayProxyEventV2, named: Parameters<Route>[1]):
   named({ offboardingId, ...(dryRun !== undefined && { dryRun }) })
   const records = await readRecords(offboardingId)
   const report = summarize(offboardingId, records, { operations: environment('OPERATIONS').split(','), dryRun })
-  if (!report) throw new OperationError('not_found', UNKNOWN, { hint: CHECK_NAME })
+  if (!report) throw unknown()
   const { held: _, ...shown } = toJson(report, report.rows.slice(0, MOST_TARGETS))
   const { hasDryRuns, rows, unplanned } = report
   const state = unplanned.length > 0 || rows.some(isOpen) ? 'open' : rows.some(needsOperator) ? 'attention' : 'finished'
@@ -129,9 +114,3 @@ async function show(event: APIGatewayProxyEventV2, named: Parameters<Route>[1]):
 }
 
 const isOpen = ({ outcome }: Row): boolean => outcome === 'open'
-
-const UNKNOWN = { en: 'Nothing is known of this offboarding.', zh: '没有此离职处理的记录。' }
-const CHECK_NAME = {
-  en: 'Check the offboardingId; a run is kept for the days that the stack keeps its ledger.',
-  zh: '请核对 offboardingId；记录的保留天数由部署参数决定。',
-}

@@ -200,8 +200,9 @@ export function offboardingRoutes() {
   const unreachable = () => misconfigured('dev-ledger', 'Query', 'AccessDeniedException')
   const fail = (...errors: OperationError[]) =>
     failures(OFFBOARDINGS, [...errors, unreachable(), toOperationError(undefined)])
-  const ok = (description: string, schema: string, value: object) => ({
-    description,
+  const ok = ({ en, zh }: Text, schema: string, value: object) => ({
+    description: en,
+    'x-description-zh': zh,
     content: { 'application/json': { schema: ref(schema), examples: { answer: { value } } } },
   })
   const unavailable = new OperationError(
@@ -235,8 +236,14 @@ export function offboardingRoutes() {
           },
         },
         responses: {
-          200: { ...ok('Its event was sent before.', 'Accepted', EXAMPLES.accepted), headers: location },
-          202: { ...ok('Its event is sent.', 'Accepted', EXAMPLES.accepted), headers: location },
+          200: {
+            ...ok({ en: 'Its event was sent before.', zh: '其事件此前已发送。' }, 'Accepted', EXAMPLES.accepted),
+            headers: location,
+          },
+          202: {
+            ...ok({ en: 'Its event is sent.', zh: '其事件已发送。' }, 'Accepted', EXAMPLES.accepted),
+            headers: location,
+          },
           ...fail(
             thrownBy(() => readOrder(request({ body: '{"leaver":{"phone":"1"}}' }))),
             different(),
@@ -273,7 +280,7 @@ export function offboardingRoutes() {
           { $ref: '#/components/parameters/acceptLanguage' },
         ],
         responses: {
-          200: ok('A page.', 'Offboardings', EXAMPLES.offboardings),
+          200: ok({ en: 'A page.', zh: '一页列表。' }, 'Offboardings', EXAMPLES.offboardings),
           ...fail(
             thrownBy(() => readList(request({ queryStringParameters: { state: 'lost', limit: '0' } }))),
             unavailable,
@@ -307,7 +314,7 @@ export function offboardingRoutes() {
           { $ref: '#/components/parameters/acceptLanguage' },
         ],
         responses: {
-          200: ok('What is known of it.', 'Offboarding', EXAMPLES.one),
+          200: ok({ en: 'What is known of it.', zh: '已知的全部结果。' }, 'Offboarding', EXAMPLES.one),
           ...fail(
             thrownBy(() =>
               readOne(request({ pathParameters: { offboardingId: ID }, queryStringParameters: { dry_run: '1' } })),

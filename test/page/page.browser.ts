@@ -90,8 +90,13 @@ test('asks for an offboarding with the body that stands there, lists it and show
   await answer().getByText('"eventId"').waitFor()
   expect(await page.locator('.response .status').textContent()).toBe('202')
   await choose('List offboardings by state')
-  await press()
-  await answer().getByText('"page-1"').waitFor()
+  // The ledger has it a moment later.
+  const listed = async () => {
+    await press()
+    await answer().waitFor()
+    return answer().textContent()
+  }
+  await expect.poll(listed, { timeout: 30_000 }).toContain('"page-1"')
   await choose('Show what became of an offboarding')
   await page.getByLabel('offboardingId').fill('page-1')
   await press()

@@ -1,7 +1,7 @@
 /** `offboarding list`: offboardings by what has become of them. */
 import { Command, Option } from 'commander'
-import { isSuperseded, listByState, STATES, type State } from '../lib/ledger/records.ts'
-import { printable } from '../lib/schema.ts'
+import { STATES, type State } from '../lib/ledger/records.ts'
+import { type Listed, listOffboardings } from '../lib/report/listing.ts'
 import { withOptions } from './command.ts'
 import { type Io, log } from './io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
@@ -41,27 +41,15 @@ Examples:
 
 /** How many of each state are shown unless more are asked for. */
 const SHOWN = 20
-/** As long as its letter is kept. */
-const REJECTION_MS = 14 * 86_400_000
-
-/** `rejected`: why, if it is an event that was rejected. */
-type Listed = {
-  offboardingId: string | null
-  state: State
-  /** ISO 8601. */
-  since: string
-  isDryRun: boolean
-  /** Targets that the vendor does not know, when it last ended. */
-  gone: number
-  rejected: { eventId: string; kind: string; hint: string } | null
-  /** The leaver is still to be found; `hint` says what the last try failed for. */
-  resolving: { kind: string | null; hint: string | null } | null
-}
-
 async function list(io: Io, { state, dryRun = false, all = false, json = false }: Options): Promise<void> {
   const most = all || json ? Number.POSITIVE_INFINITY : SHOWN
+  // One page more than is shown is seldom needed.
+  const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
   const found = await Promise.all(
-    (state ? [state] : STATES).map(async (one) => ({ state: one, ...(await take(listed(one, dryRun, most), most)) })),
+    (state ? [state] : STATES).map(async (one) => ({
+      state: one,
+      ...(await take(listOffboardings(one, { dryRun, ...pages }), most)),
+    })),
   )
   const shown = found.flatMap(({ taken }) => taken)
   if (json) io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
@@ -69,34 +57,6 @@ async function list(io: Io, { state, dryRun = false, all = false, json = false }
   const counts = found.map(({ state, taken, isMore }) => `${isMore ? 'more than ' : ''}${taken.length} ${TEXTS[state]}`)
   const hint = found.some(({ isMore }) => isMore) ? ' --all shows every one.' : ''
   log(io, `${dryRun ? 'Dry runs: ' : ''}${counts.join(', ')}.${hint}`)
-}
-
-/** Those in a state, of real runs or of dry runs. */
-async function* listed(state: State, dryRun: boolean, most: number): AsyncGenerator<Listed> {
-  const newestFirst = state === 'finished'
-  // One page more than is shown is seldom needed.
-  const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
-  for await (const one of listByState(state, { newestFirst, ...pages }))
-    if ('dryRun' in one) {
-      if (one.dryRun !== dryRun) continue
-      const { offboardingId, since, gone = 0, resolving: leaver } = one
-      const text = (value: string | undefined) => (value ? printable(value, 1_000) : null)
-      const resolving = leaver ? { kind: text(leaver.kind), hint: text(leaver.hint) } : null
-      const known = { state, since, isDryRun: dryRun, gone: state === 'open' ? 0 : gone, rejected: null, resolving }
-      yield { offboardingId: printable(offboardingId, 256), ...known }
-    } else if (!dryRun && Date.parse(one.finishedAt) > Date.now() - REJECTION_MS && !(await isSuperseded(one))) {
-      const { offboardingId, eventId, finishedAt: since, kind } = one
-      const hint = printable(one.hint, 1_000)
-      yield {
-        offboardingId,
-        state,
-        since,
-        isDryRun: false,
-        gone: 0,
-        rejected: { eventId: printable(eventId), kind, hint },
-        resolving: null,
-      }
-    }
 }
 
 /** The first of them, and whether there are more. */

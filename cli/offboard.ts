@@ -9,9 +9,9 @@ import { parse } from '../lib/schema.ts'
 import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
 import { assertEvent, newOffboardingId } from './event/event-detail.ts'
 import { type Io, log } from './io.ts'
+import { getExitCode } from './progress/exit-code.ts'
 import { follow, sendEvent } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
-import { getExitCode } from './progress/summary.ts'
 import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
 
 /** The one option for targets that belongs to no operation. */

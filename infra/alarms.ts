@@ -11,6 +11,7 @@ import {
   functionsOf,
   idOf,
   namespaceOf,
+  OFFBOARDINGS,
   type Osls,
   oslsId,
   policy,
@@ -57,6 +58,8 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
   const functions = await functionsOf(osls)
   /** Of the stack's own bus; those of schedules are of the account's. */
   const busRules = { ...operations, [RESOLUTION]: {}, ...registerRules({ registerEvent }) }
+  /** Those that events reach. */
+  const { [OFFBOARDINGS]: _, ...asynchronous } = functions
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -241,7 +244,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         }),
       })),
       // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-      ...collect(functions, (key, { name }) => ({
+      ...collect(asynchronous, (key, { name }) => ({
         [`${idOf(key)}DroppedEventsAlarm`]: alarm(`${key}-dropped-events`, {
           Metric: functionMetric(key, 'AsyncEventsDropped'),
           Period: 300,
@@ -254,7 +257,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
       })),
       // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
       ...collect(RULE_METRICS, (MetricName, { name, Description }) =>
-        collect({ ...functions, ...busRules }, (key) => ({
+        collect({ ...asynchronous, ...busRules }, (key) => ({
           [`${idOf(key)}${MetricName}Alarm`]: alarm(`${key}-${name}`, {
             Metric: ruleMetric(key, MetricName),
             Period: 300,

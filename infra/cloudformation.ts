@@ -100,6 +100,8 @@ export const SWEEP = 'offboarding-sweep'
 export const RESOLUTION = 'offboarding-resolution'
 /** The one that keeps the register: without route and queue, with rules on the bus. */
 export const REGISTER = 'subscription-register'
+/** The one that HR systems call: with routes alone. */
+export const OFFBOARDINGS = 'offboardings'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

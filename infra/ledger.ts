@@ -89,6 +89,17 @@ export const resolveLedger = (questions: string[]) => [
   findOpenTargets(),
 ]
 
+/** Statements of the role that answers HR systems: offboardings, and those in each state. */
+export const answerLedger = () => [
+  allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),
+  allow(
+    'ListOffboardings',
+    'dynamodb:Query',
+    sub('${Ledger.Arn}/index/state'),
+    forKeys('attention', 'open', 'finished'),
+  ),
+]
+
 /** Statements of a role that ends what was left undone: offboardings, and those that are open. */
 export const sweepLedger = () => [
   allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),

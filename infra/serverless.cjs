@@ -4,6 +4,7 @@ module.exports = Object.assign(
   require('./parameters.ts'),
   require('./resources.ts'),
   require('./resolution.ts'),
+  require('./offboardings.ts'),
   require('./ledger.ts'),
   require('./register.ts'),
   require('./throttling.ts'),

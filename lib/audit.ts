@@ -13,6 +13,7 @@ import type { Expectation } from './vendor/rehearse.ts'
 export type AuditLine = {
   message:
     | 'finished'
+    | 'answered'
     | 'parked'
     | 'rejected'
     | 'completed'
@@ -62,6 +63,10 @@ export type AuditLine = {
   /** Where an internal error came from; frames only, for a message may hold content. */
   stack?: string[]
   lambdaRequestId?: string
+  /** Of an HTTP request that is no operation: its route without ids, who called, and the answer's status. */
+  route?: string
+  caller?: string | undefined
+  status?: number
   /** Of a user secret; it ends in the user's id. */
   secretId?: string
 }

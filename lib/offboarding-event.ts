@@ -17,7 +17,11 @@ const file = v.pipe(
     openId: nullish(openId),
   }),
   v.forward(
-    v.check(({ fileType, eventType }) => eventTypeFits(fileType, eventType), 'folder_event_type'),
+    v.partialCheck(
+      [['fileType'], ['eventType']],
+      ({ fileType, eventType }) => eventTypeFits(fileType, eventType),
+      'folder_event_type',
+    ),
     ['eventType'],
   ),
 )
@@ -32,7 +36,11 @@ const feishu = v.pipe(
     files: v.optional(v.array(file)),
   }),
   v.forward(
-    v.check(({ calendar, openId }) => !calendar || openId !== undefined, 'calendar_needs_open_id'),
+    v.partialCheck(
+      [['calendar'], ['openId']],
+      ({ calendar, openId }) => !calendar || openId !== undefined,
+      'calendar_needs_open_id',
+    ),
     ['openId'],
   ),
 )

@@ -320,8 +320,10 @@ const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({
   version: '2.0',
   headers: {},
   requestContext: { http: { method: 'POST' } },
-  pathParameters: sampleOf(name).path,
-  queryStringParameters: sampleOf(name).query,
+  ...(operations.has(name) && {
+    pathParameters: sampleOf(name).path,
+    queryStringParameters: sampleOf(name).query,
+  }),
   isBase64Encoded: false,
   ...event,
 })

@@ -3,13 +3,13 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { limitOf } from '../../lib/handlers/work-item.ts'
 import { readRecords } from '../../lib/ledger/records.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
+import { isUnresolved } from '../../lib/report/rows.ts'
+import { type Report, summarize } from '../../lib/report/summary.ts'
 import { CommandError, failed } from '../command.ts'
 import type { Io } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
 import { Progress } from './progress.ts'
-import { isUnresolved } from './rows.ts'
-import { type Report, summarize } from './summary.ts'
 import { loadOperations, readWaits } from './waits.ts'
 
 /** Every operation should have planned by then: an event is tried again after one and two minutes. */

@@ -155,6 +155,20 @@ describe('may be used by', () => {
     ])
   })
 
+  it('offboardings for offboardings, and to list those in each state', () => {
+    expect(
+      statementsOf('offboardings').map(({ Action, Resource, Condition }) => [Action, Resource, Condition]),
+    ).toEqual([
+      [ITEM_ACTIONS, { 'Fn::GetAtt': ['Ledger', 'Arn'] }, limitedTo('offboarding#*')],
+      [
+        'dynamodb:Query',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+        { 'Fn::Sub': '${Ledger.Arn}/index/state' },
+        limitedTo('attention', 'open', 'finished'),
+      ],
+    ])
+  })
+
   it('no function in any other way', () => {
     const roles = ofType('AWS::IAM::Role')
     const allowed = JSON.stringify(roles).match(/dynamodb:\w+/g) ?? []

@@ -43,7 +43,8 @@ const SWEEP = 'offboarding-sweep'
 const names = operationNames
 const RESOLUTION = 'offboarding-resolution'
 const REGISTER = 'subscription-register'
-const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION, REGISTER]
+const OFFBOARDINGS = 'offboardings'
+const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION, REGISTER, OFFBOARDINGS]
 
 const withParams = [
   'auth=jwt',
@@ -586,7 +587,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
 })
 
 /** Names: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, …/eventbridge/latest/userguide/eb-monitoring.html */
-describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
+describe.each(functionNames.filter((name) => name !== OFFBOARDINGS))('what AWS may lose of %s rings:', (name) => {
   const isOnBus = [...names, RESOLUTION, REGISTER].includes(name)
   const countsAny = { Statistic: 'Sum', Threshold: 0, Period: 300, EvaluationPeriods: 1 }
 
@@ -712,6 +713,11 @@ describe('policies', () => {
         'events.amazonaws.com',
         `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${RESOLUTION}`,
       )
+      const offboardings = allow(
+        `${stage}-${OFFBOARDINGS}`,
+        'apigateway.amazonaws.com',
+        `arn:<AWS::Partition>:execute-api:${place}:<HttpApi>/*`,
+      )
       const scheduled = [RENEWAL, SWEEP].map((name) => {
         const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
         return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
@@ -723,7 +729,7 @@ describe('policies', () => {
           `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${rule}`,
         ),
       )
-      const expected = [...ofOperations, resolution, ...scheduled, ...ofRegister]
+      const expected = [...ofOperations, resolution, offboardings, ...scheduled, ...ofRegister]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -865,7 +871,7 @@ describe('what all operations share', () => {
       IdentitySource: ['$request.header.Authorization'],
       JwtConfiguration: { Issuer: 'https://login.example.com/tenant/', Audience: ['offboarding', 'hr'] },
     })
-    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length + 3)
   })
 
   it.each([
@@ -946,7 +952,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 15)
+    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 15 + 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -1131,7 +1137,7 @@ describe(RENEWAL, () => {
     const { id } = lambdaOf(plain, `dev-${RENEWAL}`)
     for (const type of ['AWS::ApiGatewayV2::Integration', 'AWS::Lambda::EventSourceMapping'])
       expect(JSON.stringify(ofType(plain, type))).not.toContain(id)
-    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length + 3)
   })
 
   it('may list names and tags, read the app secrets, renew the users, keep a run that is given up, and nothing else', () => {
@@ -1176,6 +1182,44 @@ describe(RENEWAL, () => {
         Statistic: 'Maximum',
         Period: 86_400,
       })
+  })
+})
+
+describe(OFFBOARDINGS, () => {
+  it('has three routes, for those who may call the others', () => {
+    for (const [template, stage, auth] of [
+      [plain, 'dev', 'AWS_IAM'],
+      [full, 'prod', 'JWT'],
+    ] as const) {
+      const { id } = lambdaOf(template, `${stage}-${OFFBOARDINGS}`)
+      const integration = one(template, 'AWS::ApiGatewayV2::Integration', (it) => it.IntegrationUri === `<${id}.Arn>`)
+      const routes = ofType(template, 'AWS::ApiGatewayV2::Route').filter(({ Target }) =>
+        Target.includes(integration.id),
+      )
+      expect(routes.map(({ RouteKey, AuthorizationType }) => [RouteKey, AuthorizationType]).sort()).toEqual([
+        ['GET /offboardings', auth],
+        ['GET /offboardings/{offboardingId}', auth],
+        ['POST /offboardings', auth],
+      ])
+    }
+  })
+
+  it('may put the two events on the bus, as their sender does, and use the offboardings of the ledger: nothing else', () => {
+    const { Environment, VpcConfig } = lambdaOf(plain, `dev-${OFFBOARDINGS}`)
+    expect(Environment.Variables).toMatchObject({ EVENT_SOURCE: 'hr.offboarding', OPERATIONS: names.join(',') })
+    expect(VpcConfig).toBeUndefined()
+    const statements = statementsOf(plain, `dev-${OFFBOARDINGS}`)
+    expect(statements.map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'SendEvents'])
+    expect(statements[1]).toMatchObject({
+      Action: 'events:PutEvents',
+      Resource: '<EventBus.Arn>',
+      Condition: {
+        'ForAllValues:StringEquals': {
+          'events:source': 'hr.offboarding',
+          'events:detail-type': ['User Offboarding', 'User Leaving'],
+        },
+      },
+    })
   })
 })
 

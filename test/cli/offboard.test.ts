@@ -116,6 +116,7 @@ describe('what is wrong with an event is told field by field, and nothing is sen
       expect.stringMatching(
         /^ {2}feishu\.approvalCode +is not a known field; known are tenantKey, openId, .*approvalCodes/,
       ),
+      '  feishu.openId             is required when calendar is true',
     ])
     expect(stderr).toMatch(/invalid\.json is not a valid offboarding event, see above\. Nothing was sent\.\n/)
     expect(stderr).not.toContain('planted')

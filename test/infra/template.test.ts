@@ -1209,13 +1209,13 @@ describe(OFFBOARDINGS, () => {
     expect(Environment.Variables).toMatchObject({ EVENT_SOURCE: 'hr.offboarding', OPERATIONS: names.join(',') })
     expect(VpcConfig).toBeUndefined()
     const statements = statementsOf(plain, `dev-${OFFBOARDINGS}`)
-    expect(statements.map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'SendEvents'])
+    expect(statements.map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'OrderOffboardings'])
     expect(statements[1]).toMatchObject({
       Action: 'events:PutEvents',
       Resource: '<EventBus.Arn>',
       Condition: {
         'ForAllValues:StringEquals': {
-          'events:source': 'hr.offboarding',
+          'events:source': ['hr.offboarding'],
           'events:detail-type': ['User Offboarding', 'User Leaving'],
         },
       },

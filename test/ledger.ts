@@ -2,7 +2,7 @@
 import { vi } from 'vitest'
 import { ledger } from '../infra/ledger.ts'
 import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
-import { AwsError, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
+import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
 import { Table } from '../local/simulation/table.ts'
 
 /** The properties of the table that infra/ledger.ts describes. */
@@ -35,7 +35,7 @@ export const TABLE_OPERATIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem
  * Starts the table `name` for what lib/aws/dynamodb.ts asks of it, which test/local/simulation/table.long.test.ts finds
  * answered as dynalite does. Its items can be read and set without a request.
  */
-export async function startQuickLedger(name: string): Promise<QuickLedger> {
+export async function startQuickLedger(name: string, options: AwsJsonOptions = {}): Promise<QuickLedger> {
   const table = new Table()
   const run = (operation: string) => (input: { TableName?: string }) => {
     if (input.TableName === name) return table.run(operation, input)
@@ -43,6 +43,7 @@ export async function startQuickLedger(name: string): Promise<QuickLedger> {
   }
   const service = await startAwsJson(
     Object.fromEntries(TABLE_OPERATIONS.map((operation) => [operation, run(operation)])),
+    options,
   )
   return { ...service, items: table.items }
 }

@@ -15,7 +15,7 @@ const tokens = {
 
 let harness: Harness
 beforeEach(async () => {
-  harness = await startHarness()
+  harness = await startHarness({ sdk: true })
   harness.secrets.seed(leaver, tokens)
 })
 afterEach(() => harness.close())

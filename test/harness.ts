@@ -6,7 +6,6 @@ import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
-import { AwsError, type AwsJsonService } from '../local/aws/json-server.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
@@ -14,10 +13,10 @@ import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 import * as aws from '../local/simulation/aws.ts'
 import * as dynamodb from '../local/simulation/dynamodb.ts'
-import type { Host } from '../local/simulation/host.ts'
 import { startClock } from './clock.ts'
 import { startContainer } from './container.ts'
 import { startQuickLedger, TABLE_OPERATIONS } from './ledger.ts'
+import { answerClients } from './services.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -89,7 +88,7 @@ export async function startHarness({
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES), isServed: sdk })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
-  const restoreClients = sdk ? () => {} : replaceClients(serviceOf)
+  const stopAnswering = sdk ? () => {} : answerClients(serviceOf)
   let started: Queues | undefined
   const created = new Set<string>()
   /** The queues, with those of the operation `name` and those that all share. */
@@ -273,7 +272,7 @@ export async function startHarness({
       clock.stop()
       for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
       Object.assign(process.env, before)
-      restoreClients()
+      stopAnswering()
       random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
@@ -286,26 +285,6 @@ const CLIENTS = {
   '@aws-sdk/client-dynamodb': dynamodb,
   '@aws-sdk/client-eventbridge': aws,
   '@aws-sdk/client-secrets-manager': aws,
-}
-
-/** Lets these clients call a service directly, as JSON. Returns how to end that. */
-function replaceClients(serviceOf: (operation: string) => Pick<AwsJsonService, 'call'>): () => void {
-  const copy = (value: object) => JSON.parse(JSON.stringify(value))
-  const host: Partial<Host> = {
-    sleep: async () => {},
-    date: () => new Date().toUTCString(),
-    async aws(operation, input) {
-      try {
-        return copy(await serviceOf(operation).call(operation, copy(input)))
-      } catch (error) {
-        if (!(error instanceof AwsError)) throw error
-        const { message, type, status, details } = error
-        throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
-      }
-    },
-  }
-  Object.assign(globalThis, { host })
-  return () => void Reflect.deleteProperty(globalThis, 'host')
 }
 
 const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({

@@ -4,6 +4,7 @@ import { ledger } from '../infra/ledger.ts'
 import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
 import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
 import { Table } from '../local/simulation/table.ts'
+import { answerClients } from './services.ts'
 
 /** The properties of the table that infra/ledger.ts describes. */
 export async function ledgerProperties(): Promise<Record<string, unknown>> {
@@ -46,4 +47,22 @@ export async function startQuickLedger(name: string, options: AwsJsonOptions = {
     options,
   )
   return { ...service, items: table.items }
+}
+
+/**
+ * Starts that table and stubs the environment, for modules that have local/simulation/dynamodb.ts in place of AWS's client:
+ * `vi.mock('@aws-sdk/client-dynamodb', () => import(…))` in the test.
+ */
+export async function startLedgerHere(): Promise<QuickLedger> {
+  const ledger = await startQuickLedger('test-ledger', { isServed: false })
+  vi.stubEnv('AWS_REGION', 'ap-southeast-1')
+  vi.stubEnv('LEDGER_TABLE', 'test-ledger')
+  const stopAnswering = answerClients(() => ledger)
+  return {
+    ...ledger,
+    async close() {
+      stopAnswering()
+      await ledger.close()
+    },
+  }
 }

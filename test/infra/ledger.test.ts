@@ -4,7 +4,7 @@ import { compileTemplate, type Resource, type Template } from '../../infra/compi
 let template: Template
 beforeAll(async () => {
   template = await compileTemplate({ stage: 'local' })
-}, 120_000)
+})
 
 const ofType = (type: string) => Object.values(template.Resources).filter(({ Type }) => Type === type)
 

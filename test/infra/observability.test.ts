@@ -62,7 +62,7 @@ async function writeLines(): Promise<void> {
 beforeAll(async () => {
   resources = (await compileTemplate({ stage: 'local' })).Resources
   await writeLines()
-}, 120_000)
+})
 
 /** The headings' anchors, as GitHub makes them. */
 const anchorsOf = (file: string) =>

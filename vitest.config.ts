@@ -52,6 +52,7 @@ export default defineConfig({
         test: {
           name: 'whole',
           isolate: false,
+          globalSetup: 'test/compiled-template.ts',
           include: WHOLE,
           exclude: [LONG],
           provide: { size: { users: 300, due: 60 } },

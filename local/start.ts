@@ -120,6 +120,8 @@ async function startWith(options: Options, io: Io): Promise<number> {
         response.end(JSON.stringify(description()))
       },
     },
+    // On a busy machine the ledger may answer too late for the functions' time-outs while they start: the last try is after that.
+    retryDelaysMs: [200, 10_000],
     onWork: ({ functionName, error }) => {
       if (error) say(`${functionName} failed and will be called again: ${(error as Error).message}`)
     },

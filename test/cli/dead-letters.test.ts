@@ -261,7 +261,7 @@ describe('list', () => {
     expect([code, stderr, waits()]).toEqual([0, expect.stringMatching(/No letters\.\n$/), [1]])
     calls = []
     expect([(await run('list')).code, waits()]).toEqual([0, [0]])
-  }, 60_000)
+  })
 
   test('says so when there is none', async () => {
     expect(await run('list')).toEqual({ code: 0, stdout: '', stderr: 'No letters.\n' })
@@ -630,7 +630,7 @@ describe('a letter whose content is hostile', () => {
     expect([await left(), (await bodies(`${DRIVE}.fifo`)).length]).toEqual([[HOSTILE.length - sendable.length, 0], 2])
     const discarded = await run('discard', '--all', '--yes')
     expect([discarded.code, await left()]).toEqual([0, [0, 0]])
-  }, 60_000)
+  })
 
   test('events without an id are sent each for itself', async () => {
     const other = { ...EVENT, offboardingId: 'hr-10' }

@@ -274,7 +274,7 @@ describe('Feishu calendars', () => {
     writeFileSync(`${path.dirname(file)}/blocked-2.json`, 'mine')
     const blocked = await run(...args.with(-3, path.join(folder, 'blocked.json')))
     expect([blocked.code, existsSync(path.join(folder, 'blocked.json'))]).toEqual([2, false])
-  }, 30_000)
+  })
 
   test.each([
     [{ has_more: true, page_token: 'same', calendar_list: [] }, /has no end/],
@@ -351,7 +351,7 @@ describe('Feishu calendars', () => {
     expect([(await renewing.ended).code, calls('/get_subscribe'), existsSync(file)]).toEqual([130, 0, false])
     expect((await run('--feishu-open-id', LEAVER)).code).toBe(0)
     expect(sandbox.state.tokenCalls['/oauth/v3/token refresh_token']).toBe(1)
-  }, 40_000)
+  })
 
   test('waits as long as the vendor asks, and goes on', async () => {
     await start()
@@ -433,7 +433,7 @@ describe('documents', () => {
     expect(sandbox.requests.filter(({ status }) => status !== 200)).toEqual([])
     expect(stderr).toContain('25 documents to check; Feishu allows 10 checks a minute.')
     expect(stderr.match(/\d+ asked; the vendor allows 10 a minute: on in \d s …/g)).not.toBeNull()
-  }, 60_000)
+  })
 
   test('Ctrl-C ends the wait, writes nothing, and is exit code 130', async () => {
     await start(undefined, { speed: 1 })
@@ -448,7 +448,7 @@ describe('documents', () => {
       expect.stringMatching(/Interrupted: nothing was written\.\n$/),
       false,
     ])
-  }, 40_000)
+  })
 })
 
 describe('the file', () => {

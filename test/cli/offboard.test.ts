@@ -35,7 +35,7 @@ describe('beside a local stack', () => {
       expect.stringMatching(/names 20000 targets; at most \d+ are .* Nothing was sent\.\n/),
     ])
     expect((await run('report', 'many')).stderr).toContain('nothing is known of this offboarding')
-  }, 60_000)
+  })
 
   test('flags stand for a file in small cases, and the command names the offboarding itself', async () => {
     const { code, stdout, stderr } = await run(
@@ -52,7 +52,7 @@ describe('beside a local stack', () => {
     const id = /^Sent (offboarding-\d{14}-[0-9a-f]{6}) as/.exec(stderr)?.[1] ?? ''
     const { stdout: json } = await run('report', id, '--json')
     expect(JSON.parse(json).targets).toHaveLength(6)
-  }, 60_000)
+  })
 })
 
 describe('where nothing answers for the functions', () => {
@@ -94,7 +94,7 @@ describe('where nothing answers for the functions', () => {
     expect(code).toBe(130)
     expect(stderr).toContain(`To go on following it: npx offboarding offboard --follow 'it'\\''s' --local ${local}\n`)
     expect(put()).toMatchObject([{ source: 'hr.offboarding', 'detail-type': 'User Offboarding' }])
-  }, 60_000)
+  })
 })
 
 describe('what is wrong with an event is told field by field, and nothing is sent', () => {

@@ -99,7 +99,7 @@ test('npx finds it in a checkout, with nothing installed and no network', async 
   const env = { npm_config_cache: mkdtempSync(path.join(tmpdir(), 'npx-')), npm_config_offline: 'true' }
   const { code, stderr } = await startProcess('npx', ['offboarding', 'report'], env).ended
   expect([code, stderr]).toEqual([2, expect.stringContaining("missing required argument 'offboarding-id'")])
-}, 60_000)
+})
 
 test('the npm scripts of each command are its aliases', async () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -122,7 +122,7 @@ test('the npm scripts of each command are its aliases', async () => {
   }
   const { code, stderr } = await startProcess('npm', ['run', '--silent', 'dead-letters', '--', 'list', '--bogus']).ended
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^offboarding letters list: unknown option '--bogus'\n/)])
-}, 60_000)
+})
 
 test('--version is that of package.json', async () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))

@@ -413,7 +413,7 @@ test('reads 2,000 targets through throttling, one page after another and nothing
   expect(new Set(operations)).toEqual(new Set(['Query']))
   // Two of them were throttled.
   expect(operations.length - 2).toBeLessThanOrEqual(4)
-}, 60_000)
+})
 
 test('of a deployed stage asks its table, and says which one is not there', async () => {
   const env = { AWS_ENDPOINT_URL: stack.ledger.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
@@ -423,7 +423,7 @@ test('of a deployed stage asks its table, and says which one is not there', asyn
     expect.stringMatching(/there is no table production-ledger here: check stage, region and account\n$/),
   ])
   expect(stack.ledger.requests.at(-1)?.input).toMatchObject({ TableName: 'production-ledger' })
-}, 60_000)
+})
 
 test('says which permission is missing, and nothing of what AWS said', async () => {
   stack.ledger.fail('Query', { type: 'AccessDeniedException', message: 'planted' }, 1)

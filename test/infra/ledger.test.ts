@@ -14,7 +14,7 @@ const questions = [
 let template: Template
 beforeAll(async () => {
   template = await compileTemplate({ stage: 'local' })
-}, 120_000)
+})
 
 const ofType = (type: string) => Object.values(template.Resources).filter(({ Type }) => Type === type)
 

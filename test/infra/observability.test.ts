@@ -45,7 +45,9 @@ async function writeLines(): Promise<void> {
       refreshTokenExpiresAt: '2020-01-01T00:00:00Z',
     })
     process.env.RENEW_WITHIN_DAYS = '3'
-    const { handler } = await import('../../functions/user-token-renewal.ts')
+    const { handler } = await harness.load<typeof import('../../functions/user-token-renewal.ts')>(
+      'functions/user-token-renewal.ts',
+    )
     await handler({}, { functionName: 'user-token-renewal', getRemainingTimeInMillis: () => 900_000 } as never)
     seen.push(...harness.log)
   } finally {
@@ -60,7 +62,7 @@ async function writeLines(): Promise<void> {
 beforeAll(async () => {
   resources = (await compileTemplate({ stage: 'local' })).Resources
   await writeLines()
-}, 120_000)
+})
 
 /** The headings' anchors, as GitHub makes them. */
 const anchorsOf = (file: string) =>

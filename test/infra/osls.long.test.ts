@@ -70,7 +70,7 @@ test('growing takes one block for a sixth operation, and a function that is no o
   expect(roles.map(([id]) => id)).toContain('IamRoleLambdaExecution')
   for (const [, { Properties }] of roles)
     expect(Properties).toMatchObject({ PermissionsBoundary: permissionsBoundaryArn })
-}, 180_000)
+})
 
 test('osls compiles the template with parameters and stage, without bundles, without credentials in reach', async () => {
   process.env.AWS_ACCESS_KEY_ID = 'planted'
@@ -94,4 +94,4 @@ test('osls compiles the template with parameters and stage, without bundles, wit
   })
   writeFileSync(path.join(cwd, 'serverless.yml'), '{}')
   await expect(compileTemplate({ cwd, cacheFolder })).rejects.toThrow(/osls package failed/)
-}, 180_000)
+})

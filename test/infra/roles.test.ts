@@ -26,7 +26,7 @@ let policies: Map<string, Policy>
 
 beforeAll(async () => {
   policies = rolePoliciesOf(await compileTemplate({ stage: 'local' }))
-}, 120_000)
+})
 
 /** The policy of each function's role, by the function's name. */
 function rolePoliciesOf(template: Template): Map<string, Policy> {

@@ -109,7 +109,7 @@ beforeAll(async () => {
   plain = packaged.template
   output = packaged.output
   full = compiled as Template
-}, 120_000)
+})
 
 afterAll(() => rm(directory, { recursive: true, force: true }))
 

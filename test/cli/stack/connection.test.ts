@@ -59,7 +59,7 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
     },
     { timeout: 30_000 },
   )
-}, 120_000)
+})
 
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
   const { names, region, settings, isLocal } = await connect(io, {
@@ -72,7 +72,7 @@ test('a stage is what serverless.yml names, with the parameters it was deployed 
   expect(region).toBe('eu-west-1')
   expect(isLocal).toBe(false)
   expect(settings('dynamodb')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })
-}, 60_000)
+})
 
 test('whatever else answers on the port is no stack', async () => {
   const server = createServer((_, response) => response.end('{"names":null}'))

@@ -13,6 +13,8 @@ import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
 import * as aws from '../local/simulation/aws.ts'
 import * as dynamodb from '../local/simulation/dynamodb.ts'
+import type { Host } from '../local/simulation/host.ts'
+import * as undici from '../local/simulation/undici.ts'
 import { startClock } from './clock.ts'
 import { startContainer } from './container.ts'
 import { startQuickLedger, TABLE_OPERATIONS } from './ledger.ts'
@@ -73,6 +75,7 @@ export async function startHarness({
   speed = Number.POSITIVE_INFINITY,
   env = {},
   sdk = false,
+  vendor,
 }: {
   world?: World
   /** How many times faster than documented the vendors' limits pass; by default nothing is ever limited. */
@@ -81,6 +84,8 @@ export async function startHarness({
   env?: Record<string, string>
   /** Whether the functions have AWS's own clients, which take longer than everything else in most tests. */
   sdk?: boolean
+  /** Answers in the place of the sandbox, and without taking time on the clock. */
+  vendor?: Host['vendor']
 } = {}) {
   const before = { ...process.env }
   const clock = startClock()
@@ -90,7 +95,7 @@ export async function startHarness({
   const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES), isServed: sdk })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
-  const stopAnswering = sdk ? () => {} : answerClients(serviceOf)
+  const stopAnswering = sdk ? () => {} : answerClients(serviceOf, vendor)
   let started: Queues | undefined
   const created = new Set<string>()
   /** The queues, with those of the operation `name` and those that all share. */
@@ -132,7 +137,11 @@ export async function startHarness({
     return true
   })
 
-  const standIns = { 'node:timers/promises': { setTimeout: clock.sleep }, ...(!sdk && CLIENTS) }
+  const standIns = {
+    'node:timers/promises': { setTimeout: clock.sleep },
+    ...(!sdk && CLIENTS),
+    ...(vendor && { undici }),
+  }
   let container = startContainer(standIns)
   /** Goes on with containers that have done nothing yet. */
   const startCold = async () => {

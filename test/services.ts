@@ -2,11 +2,15 @@
 import { AwsError, type AwsJsonService } from '../local/aws/json-server.ts'
 import type { Host } from '../local/simulation/host.ts'
 
-/** Has local/simulation/aws.ts and dynamodb.ts call the service of an operation. Returns how to end that. */
-export function answerClients(serviceOf: (operation: string) => Pick<AwsJsonService, 'call'>): () => void {
+/** Has local/simulation/{aws,dynamodb}.ts call the service of an operation, and undici.ts the vendor. Returns how to end that. */
+export function answerClients(
+  serviceOf: (operation: string) => Pick<AwsJsonService, 'call'>,
+  vendor?: Host['vendor'],
+): () => void {
   const copy = (value: object) => JSON.parse(JSON.stringify(value))
   const host: Partial<Host> = {
     sleep: async () => {},
+    ...(vendor && { vendor }),
     date: () => new Date().toUTCString(),
     async aws(operation, input) {
       try {

@@ -246,7 +246,7 @@ test('finds what an event began that its sender dated tomorrow', async () => {
 })
 
 test('measures how long the oldest leaver has waited to be found', async () => {
-  const { openLeaving } = await import('../../lib/ledger/leavings.ts')
+  const { openLeaving } = await harness.load<typeof import('../../lib/ledger/leavings.ts')>('lib/ledger/leavings.ts')
   const name = { offboardingId: 'hr-2', eventId: 'leaving-1', dryRun: false }
   await openLeaving(name, { source: 'hr.offboarding', sentAt: new Date().toISOString() })
   harness.clock.pass(3 * MINUTE_MS)

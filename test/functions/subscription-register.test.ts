@@ -36,7 +36,7 @@ const finish = (detail: Record<string, unknown>) =>
 /** What is registered for a person: operation, input and since when. */
 async function listed(person = LEAVER) {
   harness.setEnv(REGISTER)
-  const { listRegistered } = await import('../../lib/ledger/register.ts')
+  const { listRegistered } = await harness.load<typeof import('../../lib/ledger/register.ts')>('lib/ledger/register.ts')
   const entries: [string, object, string][] = []
   for await (const { operation, input, registeredAt } of listRegistered(person))
     entries.push([operation, input, registeredAt])

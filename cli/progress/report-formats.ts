@@ -1,4 +1,6 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
+
+import { describeApproval } from '../../lib/people/collect.ts'
 import { formatCsv } from '../csv.ts'
 import { formatTable, formatTime } from '../table.ts'
 import { formatHold, type Wait } from './hold.ts'
@@ -90,6 +92,7 @@ const formatText: Format = (report, shown) => {
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
     ...report.people.map(formatPerson),
+    ...report.approvalCodes.map(describeApproval),
     ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
     ...shown.filter(hasReason).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
   ].join('\n')
@@ -102,7 +105,7 @@ const formatSubject = (row: Row): string =>
     : `${formatOutcome(row)}: ${row.operation ?? 'event'} ${formatTarget(row)}`
 const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
-const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits, people }, targets) => {
+const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits, people, approvalCodes }, targets) => {
   const { open: _, gone: __, ...counts } = countOutcomes(rows)
   const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
   const only = (outcome: string) =>
@@ -127,6 +130,7 @@ const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits, p
         ),
       ),
       people,
+      approvalCodes,
       targets,
     },
     null,
@@ -173,6 +177,7 @@ const formatMarkdown: Format = (report, shown) => {
   const list = [
     ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
     ...report.people.map((person) => `- ${plain(formatPerson(person))}`),
+    ...report.approvalCodes.map((code) => `- ${plain(describeApproval(code))}`),
     ...holdsOf(report).map(({ subject, reason }) => `- **${plain(subject)}** ${plain(reason)}`),
     ...shown.filter(hasReason).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
   ]

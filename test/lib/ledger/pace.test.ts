@@ -32,6 +32,13 @@ const held = (hold: Partial<Hold>, bucket: Bucket = EMPTY): Bucket => ({
   hold: { ...REASON, sinceMs: NOW - 60_000, untilMs: NOW, failures: 1, probes: 1, ...hold },
 })
 
+test('calls that are reserved ahead do not hide from those before them what a window has had', () => {
+  // Of a full second one call has just left at the moment that is reserved ahead, and none at this one.
+  const { bucket } = reserve(sent([800, 1], [100, 19]), DINGTALK, wish(1), NOW + 250)
+  expect(reserve(bucket, DINGTALK, wish(1), NOW).granted).toEqual([])
+  expect(bucket.calls).toHaveLength(3)
+})
+
 describe('of a batch are sent', () => {
   test.each<[string, Pace, Bucket, wanted: number, granted: number, waitMs: number | undefined]>([
     ['all, when nothing is known', DRIVE, EMPTY, 10, 10, undefined],

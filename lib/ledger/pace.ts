@@ -159,13 +159,21 @@ const longestMs = (pace: Pace): number =>
 function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: number) {
   const counting = calls.filter(([sentAtMs]) => atMs - sentAtMs < windowMs)
   const left = limit - counting.reduce((sum, [, count]) => sum + count, 0)
-  const oldestMs = Math.min(...counting.map(([sentAtMs]) => sentAtMs))
   return {
     limit,
     windowMs,
     left,
-    nextAtMs: (granted: number, kept: number): number =>
-      granted < left - kept ? atMs : (granted > 0 ? Math.min(atMs, oldestMs) : oldestMs) + windowMs,
+    nextAtMs(granted: number, kept: number): number {
+      if (granted < left - kept) return atMs
+      const leaving = [...counting, [atMs, granted] as const].sort(([a], [b]) => a - b)
+      // So many have to leave before there is room; more where others are reserved ahead.
+      let tooMany = granted - left + kept
+      const last = leaving.find(([, count]) => {
+        tooMany -= count
+        return tooMany < 0
+      })
+      return (last?.[0] ?? Number.POSITIVE_INFINITY) + windowMs
+    },
   }
 }
 

@@ -2,13 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { listCodeSections } from '../../cli/code-tables.ts'
-import {
-  dingtalkCodes,
-  dingtalkOapiCodes,
-  feishuCodes,
-  feishuOAuthCodes,
-  feishuUserInfoCodes,
-} from '../../local/sandbox/codes.ts'
+import { dingtalkCodes, feishuCodes, feishuOAuthCodes, feishuUserInfoCodes } from '../../local/sandbox/codes.ts'
 
 const known = (await listCodeSections()).flatMap(({ codes }) => Object.keys(codes))
 const isKnown = (code: string) =>

@@ -46,13 +46,16 @@ export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): 
   const ids = { unionId: idsOf(found.get('dingtalk'))?.unionId, openId: inFeishu?.openId }
   for (const { findings } of collect({ ...ids, custodianId, tenantKey }, ask, listRegistered))
     for await (const { target, error, approvalCode } of findings) {
-      // What is refused for good, as the list of somebody without stored tokens, is left out; the rest of them goes on.
-      if (error && error.queue !== 'park' && error.queue !== 'gone' && error.scope !== 'user') throw plain(error)
+      if (error && !isForGood(error)) throw plain(error)
       if (target) parts.push(target)
       if (approvalCode) approvalCodes.add(approvalCode)
     }
   return { found, custodian: watcher, parts, approvalCodes: [...approvalCodes] }
 }
+
+/** What is refused for good, as the list of a person without stored tokens, is left out; what else they have goes on. */
+const isForGood = ({ queue, kind }: OperationError): boolean =>
+  queue === 'park' || queue === 'gone' || kind === 'reauthorization_required'
 
 const SAME_PERSON: Text = {
   en: 'The custodian is the leaver: name somebody who stays.',

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { unmarshalAll } from '../../lib/aws/attributes.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
+import { sampleWorld } from '../../local/sandbox/sandbox.ts'
 import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
 
 const name = 'offboarding-resolution'
@@ -500,6 +501,17 @@ describe('tried again', () => {
     feishuKnows('ou_without_tokens')
     expect(await resolve(email)).toEqual({ failed: [] })
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_without_tokens', calendar: true } }])
+  })
+
+  test('a token of theirs that cannot be renewed now is waited for: nothing is sent half', async () => {
+    await harness.close()
+    const world = sampleWorld()
+    for (const tokens of world.feishu.users[0]?.tokens ?? []) tokens.expiresIn = 1
+    harness = await startHarness({ world })
+    recovers()
+    harness.sandbox.answer({ path: '/oauth/v3/token' }, { status: 503, body: 'down' }, 5)
+    expect(await resolve(email)).toEqual({ failed: [0] })
+    expect([details(), record()?.lastKind]).toEqual([[], 'unavailable'])
   })
 
   test('a list that the vendor cannot give now is waited for: nothing is sent half', async () => {

@@ -3,6 +3,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
 import { mergeParts } from '../lib/event-part.ts'
 import { feishuDocumentStatus } from '../lib/feishu/document-status.ts'
+import { listRegistered } from '../lib/ledger/register.ts'
 import type { EventPart } from '../lib/operation-docs.ts'
 import { collect, documentFindings, type EventFile, type Finding, type Leaver } from '../lib/people/collect.ts'
 import { failed, repeatable, UsageError, vendorId, withOptions } from './command.ts'
@@ -62,8 +63,9 @@ export const discoverCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-No vendor lists the approvals and documents that a person is subscribed to: add
-them from your own register.
+No vendor lists the approvals and documents that a person is subscribed to. What
+was registered for them (npx offboarding register) is shown: documents go into
+the event; approvals belong to the app and are left to you.
 
 The calls go out from this machine, so the vendors must allow its address. They
 read the app's and the user's secret with your own AWS credentials
@@ -163,13 +165,15 @@ async function findAll(
   const all: Finding[] = []
   const show = async (title: string, findings: AsyncIterable<Finding>) => {
     io.stdout.write(`${title}\n`)
+    const before = all.length
     for await (const finding of findings) {
       io.stdout.write(`  ${finding.isUntold ? '?' : finding.target ? '+' : '-'} ${finding.told}\n`)
       all.push(finding)
     }
+    if (all.length === before) io.stdout.write('  none\n')
     io.stdout.write('\n')
   }
-  for (const { title, findings } of collect(leaver, patient(io, signal))) await show(title, findings)
+  for (const { title, findings } of collect(leaver, patient(io, signal), listRegistered)) await show(title, findings)
   if (files.length > 0) {
     const { perMinute = 1 } = feishuDocumentStatus.pace
     if (files.length > perMinute)
@@ -177,6 +181,6 @@ async function findAll(
     await show('Feishu documents', documentFindings(files, leaver.tenantKey, paced(io, { perMinute, speed }, signal)))
   }
   io.stdout.write(`+ in the event   - not in it   ? could not be determined
-No vendor lists the approvals and documents that a person is subscribed to: add them from your own register.\n`)
+No vendor lists the approvals and documents that a person is subscribed to: only those that are registered are shown.\n`)
   return all
 }

@@ -78,7 +78,10 @@ const keysOfUsers = (prefix: string | undefined) => `user#${prefix}*`
 const findOpenTargets = () =>
   allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
 
-/** Statements of the role that resolves leavers: offboardings, the ids of people, renewals, and the buckets of its questions. */
+/**
+ * Statements of the role that resolves leavers: offboardings, the ids of people, renewals, the buckets of its questions, and what is
+ * registered for a person.
+ */
 export const resolveLedger = (questions: string[]) => [
   allow(
     'UseLedger',
@@ -87,6 +90,7 @@ export const resolveLedger = (questions: string[]) => [
     forKeys('offboarding#*', 'person#*', 'user#*', ...questions.map((name) => `bucket#${name}#*`)),
   ),
   findOpenTargets(),
+  allow('ListRegistered', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('register#*')),
 ]
 
 /** Statements of the role that answers HR systems: offboardings, and those in each state. */

@@ -5,6 +5,7 @@ import { groupOf, type WorkItem, workItem } from '../../lib/handlers/work-item.t
 import { LEAVING, leaving } from '../../lib/leaving-event.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
+import { ENDED, type Ending, REGISTERED, registrationOf } from '../../lib/register-event.ts'
 import { type Input, issuesOf, printable } from '../../lib/schema.ts'
 import type { Names } from '../stack/connection.ts'
 
@@ -132,11 +133,17 @@ export function contentOf(message: Message): Content {
   return { text: body }
 }
 
-/** The events of the stack, by their type. */
-const SCHEMAS = new Map<string, v.GenericSchema>([
-  [OFFBOARDING, offboarding],
-  [LEAVING, leaving],
-])
+/** The schema of a detail of the stack's events, by their type. */
+const SCHEMAS: Record<string, (detail: unknown, operations: readonly Ending[]) => v.GenericSchema> = {
+  [OFFBOARDING]: () => offboarding,
+  [LEAVING]: () => leaving,
+  [REGISTERED]: registrationIn,
+  [ENDED]: registrationIn,
+}
+
+function registrationIn(detail: unknown, operations: readonly Ending[]): v.GenericSchema {
+  return registrationOf(operations, objectIn(detail)?.operation)
+}
 
 /** What sending it again comes to. */
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
@@ -154,7 +161,7 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
   }
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event
-  const schema = SCHEMAS.get(text(type) ?? '')
+  const schema = SCHEMAS[text(type) ?? '']?.(detail, [...operations.values()])
   if (source !== names.source || !schema) return { refused: 'is no offboarding event of this stack' }
   if (issuesOf(schema, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }

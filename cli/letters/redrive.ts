@@ -89,7 +89,7 @@ async function redrive(io: Io, options: Options, connection: Connection): Promis
     log(io, `Redriven: ${done}.`)
     const ids = [...new Set(sendable.flatMap(({ letter }) => letter.offboardingId ?? []))]
     const id = ids.length === 1 ? String(ids[0]) : 'OFFBOARDING_ID'
-    if (done > 0) log(io, `To see the outcome: ${commandLine(['report', id], options)}`)
+    if (done > 0 && ids.length > 0) log(io, `To see the outcome: ${commandLine(['report', id], options)}`)
     return problems.count + failures.count === 0 ? 0 : 1
   })
 }

@@ -1,5 +1,6 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
 
+import { describeApproval } from '../../lib/people/collect.ts'
 import { formatHold, type Wait } from '../../lib/report/hold.ts'
 import { toJson } from '../../lib/report/json.ts'
 import {
@@ -96,6 +97,7 @@ const formatText: Format = (report, shown) => {
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
     ...report.people.map(formatPerson),
+    ...report.approvalCodes.map(describeApproval),
     ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
     ...shown.filter(hasReason).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
   ].join('\n')
@@ -149,6 +151,7 @@ const formatMarkdown: Format = (report, shown) => {
   const list = [
     ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
     ...report.people.map((person) => `- ${plain(formatPerson(person))}`),
+    ...report.approvalCodes.map((code) => `- ${plain(describeApproval(code))}`),
     ...holdsOf(report).map(({ subject, reason }) => `- **${plain(subject)}** ${plain(reason)}`),
     ...shown.filter(hasReason).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
   ]

@@ -4,13 +4,19 @@ import { OperationError, type Text } from '../error.ts'
 import { mergeParts } from '../event-part.ts'
 import type { Leaving, Person } from '../leaving-event.ts'
 import type { FoundRecord } from '../ledger/leavings.ts'
+import { listRegistered } from '../ledger/register.ts'
 import type { EventPart } from '../operation-docs.ts'
 import type { Ask } from '../people/ask.ts'
 import { collect } from '../people/collect.ts'
 import { type Found, findPerson, type VendorName } from '../people/find-person.ts'
 
-/** Who was found, and what the leaver has: a part of an event for each target. */
-export type Resolved = { found: Map<VendorName, Found>; custodian: Found | undefined; parts: EventPart[] }
+/** Who was found, and what the leaver has: a part of an event for each target, and the approvals that are left to an operator. */
+export type Resolved = {
+  found: Map<VendorName, Found>
+  custodian: Found | undefined
+  parts: EventPart[]
+  approvalCodes: string[]
+}
 
 /** The vendors at which a leaver is looked for, by the variable `VENDORS`. */
 const vendors = (): VendorName[] => environment('VENDORS').split(',') as VendorName[]
@@ -36,20 +42,20 @@ export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): 
   if (custodianId && custodianId === inFeishu?.openId) throw new OperationError('invalid_request', SAME_PERSON)
 
   const parts: EventPart[] = []
-  const person = {
-    unionId: idsOf(found.get('dingtalk'))?.unionId,
-    openId: inFeishu?.openId,
-    custodianId,
-    tenantKey,
-  }
-  for (const { findings } of collect(person, ask))
-    for await (const { target, error } of findings) {
-      // What is refused for good, as the list of somebody without stored tokens, is left out; the rest of them goes on.
-      if (error && error.queue !== 'park' && error.queue !== 'gone' && error.scope !== 'user') throw plain(error)
+  const approvalCodes = new Set<string>()
+  const ids = { unionId: idsOf(found.get('dingtalk'))?.unionId, openId: inFeishu?.openId }
+  for (const { findings } of collect({ ...ids, custodianId, tenantKey }, ask, listRegistered))
+    for await (const { target, error, approvalCode } of findings) {
+      if (error && !isForGood(error)) throw plain(error)
       if (target) parts.push(target)
+      if (approvalCode) approvalCodes.add(approvalCode)
     }
-  return { found, custodian: watcher, parts }
+  return { found, custodian: watcher, parts, approvalCodes: [...approvalCodes] }
 }
+
+/** What is refused for good, as the list of a person without stored tokens, is left out; what else they have goes on. */
+const isForGood = ({ queue, kind }: OperationError): boolean =>
+  queue === 'park' || queue === 'gone' || kind === 'reauthorization_required'
 
 const SAME_PERSON: Text = {
   en: 'The custodian is the leaver: name somebody who stays.',

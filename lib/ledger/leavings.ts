@@ -41,6 +41,8 @@ export type LeavingRecord = LeavingName &
     /** The offboarding events that it became, and their targets. */
     sentEventIds?: string[]
     targets?: number
+    /** Approvals that are registered for the leaver. They are the app's, for everyone, and not in the events. */
+    approvalCodes?: string[]
   }
 
 const keyOf = ({ offboardingId, eventId, dryRun }: LeavingName): Key => ({

@@ -13,6 +13,11 @@ const unknown = { kind: 'not_found', means: { en: 'no such user', zh: '找不到
 /** Of all these lookups. */
 export const dingtalkPeopleCodes: CodeTable = {
   33012: unknown,
+  // https://open.dingtalk.com/document/development/server-api-error-codes-1
+  50002: {
+    kind: 'not_found',
+    means: { en: "the user is outside the app's contact scope", zh: '用户不在应用的通讯录权限范围内' },
+  },
   60121: unknown,
   40104: { kind: 'not_found', means: { en: 'no mobile of this organization', zh: '企业中无此手机号' } },
 }

@@ -3,7 +3,10 @@ import { countExpected, countOutcomes, groupByOperation, type Row } from './rows
 import type { Report } from './summary.ts'
 
 /** The counts are those of all targets, `shown` are the ones to list. */
-export function toJson({ offboardingId, isDryRun, rows, unplanned, waits, people }: Report, shown: Row[]) {
+export function toJson(
+  { offboardingId, isDryRun, rows, unplanned, waits, people, approvalCodes }: Report,
+  shown: Row[],
+) {
   const { open: _, gone: __, ...counts } = countOutcomes(rows)
   const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
   const only = (outcome: string) =>
@@ -25,6 +28,7 @@ export function toJson({ offboardingId, isDryRun, rows, unplanned, waits, people
       ),
     ),
     people,
+    approvalCodes,
     targets: shown,
   }
 }

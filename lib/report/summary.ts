@@ -21,6 +21,8 @@ export type Report = {
   waits?: ReadonlyMap<string, Wait>
   /** Who was found where, of events that say who leaves as HR knows them; the oldest first. */
   people: PersonFound[]
+  /** Approvals that are registered for the leaver and left to the operator. */
+  approvalCodes: string[]
 }
 
 /** What a vendor knows of the leaver, or of the custodian. Its texts contain no control characters. */
@@ -102,6 +104,9 @@ export function summarize(offboardingId: string, records: Records, options: Opti
     rows: rows.sort((a, b) => urgencyOf(a) - urgencyOf(b) || ((order.get(a) ?? '') < (order.get(b) ?? '') ? -1 : 1)),
     unplanned: operations.filter((operation) => isUnderway || unfinished.some((one) => !hasPlanned(one, operation))),
     people: ofLeavings.flatMap(peopleOf),
+    approvalCodes: [...new Set(ofLeavings.flatMap(({ approvalCodes = [] }) => approvalCodes))]
+      .filter((code) => !rows.some(({ input }) => input?.approval_code === code))
+      .map((code) => printable(code)),
   }
 }
 

@@ -531,6 +531,18 @@ describe('redrive', () => {
     expect(bus.events).toMatchObject([{ event: { 'detail-type': 'User Leaving', detail } }])
   })
 
+  test.each(['Subscription Registered', 'Subscription Ended'])('"%s" is sent again as what it is', async (type) => {
+    const person = { feishu: { openId: 'ou_leaver' } }
+    const detail = { person, operation: DRIVE, input: { file_token: 'doxcn1', file_type: 'docx' } }
+    await putUndelivered({ ...offboardingEvent(detail), 'detail-type': type }, 'subscription-register', 'eventbridge')
+    const { code, stderr } = await run('redrive', '--all', '--yes')
+    expect([code, stderr]).toEqual([0, 'Redriven: 1.\n'])
+    expect(bus.events).toMatchObject([{ event: { source: 'hr.offboarding', 'detail-type': type, detail } }])
+    const wrong = { ...detail, input: { file_token: 'doxcn1' } }
+    await putUndelivered({ ...offboardingEvent(wrong), 'detail-type': type }, 'subscription-register', 'lambda')
+    expect((await run('redrive', '--all', '--yes')).stderr).toContain('it is an invalid event')
+  })
+
   test('an event that no function took is sent again once, though several letters hold it', async () => {
     const event = offboardingEvent(EVENT)
     await putUndelivered(event, APPROVAL, 'eventbridge')

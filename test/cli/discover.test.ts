@@ -209,6 +209,55 @@ describe('DingTalk', () => {
   })
 })
 
+describe('the register', () => {
+  const register = async (operation: string, input: Record<string, string>, at: string) => {
+    const { useTable } = await import('../../lib/aws/dynamodb.ts')
+    const { recordRegistered } = await import('../../lib/ledger/register.ts')
+    const { loadOperations } = await import('../../infra/operations.ts')
+    const contract = (await loadOperations()).find(({ name }) => name === operation)?.operation
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+    useTable({
+      name: VARIABLES.LEDGER_TABLE,
+      settings: { endpoint: ledger.url, region: 'ap-southeast-1', credentials },
+      toError: (_, error) => error as Error,
+    })
+    if (!contract) throw new Error(operation)
+    const registration = { person: { feishu: { openId: LEAVER } }, operation, input }
+    await recordRegistered(contract, registration, { at, source: 'test' })
+  }
+
+  test('has documents for the event, and approvals that are left to the operator', async () => {
+    await start()
+    await register(
+      'feishu-drive-unsubscribe',
+      { file_token: 'doxcnSandbox01', file_type: 'docx' },
+      '2026-11-21T00:00:00Z',
+    )
+    await register('feishu-approval-unsubscribe', { approval_code: 'CODE-1' }, '2026-11-22T00:00:00Z')
+    const file = newFile()
+    const { code, stdout } = await run('--feishu-open-id', LEAVER, '--output', file)
+    expect([code, linesOf(stdout).slice(-2)]).toEqual([
+      0,
+      [
+        '  + feishu-drive-unsubscribe doxcnSandbox01 docx',
+        '  - approval CODE-1 is registered; it belongs to the app: add it with --approval-code to end it for everyone',
+      ],
+    ])
+    expect(eventOf(file).feishu).toEqual({
+      openId: LEAVER,
+      calendar: true,
+      files: [{ fileToken: 'doxcnSandbox01', fileType: 'docx' }],
+    })
+  })
+
+  test('that cannot be read leaves something undetermined', async () => {
+    await start()
+    ledger.fail('Query', { type: 'AccessDeniedException', status: 400 })
+    const { code, stdout } = await run('--feishu-open-id', LEAVER)
+    expect([code, linesOf(stdout).at(-1)]).toEqual([1, expect.stringMatching(/^ {2}\? the register was not read: /)])
+  })
+})
+
 describe('Feishu calendars', () => {
   const CUSTODIAN = ['--custodian-open-id', 'ou_custodian']
   const owned = (name: string) => `feishu.cn_${name}@group.calendar.feishu.cn`

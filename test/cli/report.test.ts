@@ -509,7 +509,7 @@ const rowOf = (name: string, outcome = 'changed'): Row => ({
   },
 })
 const reportOf = (rows: Row[]): Report => ({
-  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], rows },
+  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], approvalCodes: [], rows },
 })
 
 test('the bar of a terminal: what has ended, until when the rest waits, and how long the limits make it last', () => {
@@ -570,6 +570,22 @@ describe('an event that says who leaves as HR knows them', () => {
       { role: 'leaver', vendor: 'feishu', state: 'found', ids: { openId: 'ou_1' }, reason: null },
       { role: 'leaver', vendor: 'dingtalk', state: 'not_found', ids: {}, reason: 'unknown' },
     ])
+  })
+
+  test('offers the approvals that are registered for the leaver, until they are ended', async () => {
+    await open()
+    const end = { stage: 'sent' as const, sentEventIds: ['event-9'], targets: 1, approvalCodes: ['CODE-1', 'CODE-2'] }
+    await stack.write(() => endLeaving(name(), end))
+    await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
+    const offer = (code: string) =>
+      `approval ${code} is registered; it belongs to the app: add it with --approval-code to end it for everyone`
+    for (const format of [[], ['--markdown']])
+      expect((await report(id, ...format)).stdout.replaceAll('\\', '')).toContain(offer('CODE-1'))
+    expect(JSON.parse((await report(id, '--json')).stdout).approvalCodes).toEqual(['CODE-1', 'CODE-2'])
+    await stack.plan({ offboardingId: id, eventId: 'event-10' }, { [APPROVAL]: [{ approval_code: 'CODE-1' }] })
+    const { stdout } = await report(id)
+    expect(stdout).not.toContain(offer('CODE-1'))
+    expect(stdout).toContain(offer('CODE-2'))
   })
 
   test('is followed through finding and sending on', async () => {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { unmarshalAll } from '../../lib/aws/attributes.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
+import { sampleWorld } from '../../local/sandbox/sandbox.ts'
 import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
 
 const name = 'offboarding-resolution'
@@ -222,6 +223,83 @@ describe('a leaver is found', () => {
   })
 })
 
+describe('what is registered for a leaver', () => {
+  const APPROVAL = 'feishu-approval-unsubscribe'
+  const DRIVE = 'feishu-drive-unsubscribe'
+  const person = { feishu: { openId: 'ou_leaver' } }
+  const register = (operation: string, input: object, whose: object = person) =>
+    harness.invoke('subscription-register', {
+      ...offboardingEvent({ person: whose, operation, input }),
+      'detail-type': 'Subscription Registered',
+    })
+  beforeEach(async () => {
+    feishuKnows('ou_leaver')
+    await register(DRIVE, { file_token: 'doxcnA', file_type: 'docx' })
+  })
+  const resolveLeaver = () => resolve({ leaver: { feishu: { openId: 'ou_leaver' } } })
+
+  test('documents are taken, of the app and their own; of others nothing', async () => {
+    const folder = { file_token: 'fldcnB', file_type: 'folder', event_type: 'file.created_in_folder_v1' }
+    await register(DRIVE, { ...folder, open_id: 'ou_leaver' })
+    await register(DRIVE, { file_token: 'doxcnC', file_type: 'docx' }, { feishu: { openId: 'ou_other' } })
+    await resolveLeaver()
+    expect(details()).toEqual([
+      {
+        offboardingId: 'hr-1',
+        dryRun: false,
+        feishu: {
+          openId: 'ou_leaver',
+          calendar: true,
+          files: expect.arrayContaining([
+            { fileToken: 'doxcnA', fileType: 'docx' },
+            {
+              fileToken: 'fldcnB',
+              fileType: 'folder',
+              eventType: 'file.created_in_folder_v1',
+              openId: 'ou_leaver',
+            },
+          ]),
+        },
+      },
+    ])
+    expect(details()[0]?.feishu?.files).toHaveLength(2)
+    expect(issuesOf(offboarding, details()[0])).toEqual([])
+    expect(record()).toMatchObject({ targets: 3 })
+    expect(record()).not.toHaveProperty('approvalCodes')
+  })
+
+  test('approvals belong to the app: they are offered, and not taken', async () => {
+    await register(APPROVAL, { approval_code: 'CODE-1' })
+    await resolveLeaver()
+    expect(details()).toMatchObject([{ feishu: { files: [{ fileToken: 'doxcnA' }] } }])
+    expect(details()[0]?.feishu).not.toHaveProperty('approvalCodes')
+    expect(record()).toMatchObject({ targets: 2, approvalCodes: ['CODE-1'] })
+  })
+
+  test('what has ended is left out', async () => {
+    await harness.invoke('subscription-register', {
+      ...offboardingEvent({ person, operation: DRIVE, input: { file_token: 'doxcnA', file_type: 'docx' } }),
+      'detail-type': 'Subscription Ended',
+    })
+    await resolveLeaver()
+    expect(details()[0]?.feishu).not.toHaveProperty('files')
+  })
+
+  test('is waited for while the ledger cannot be read', async () => {
+    const call = harness.dynamoDb.call.bind(harness.dynamoDb)
+    const query = vi
+      .spyOn(harness.dynamoDb, 'call')
+      .mockImplementation((operation, ...rest) =>
+        operation === 'Query' ? Promise.reject(new Error('the table is down')) : call(operation, ...rest),
+      )
+    expect(await resolveLeaver()).toEqual({ failed: [0] })
+    expect(details()).toEqual([])
+    query.mockRestore()
+    expect(await deliver({ tries: 2 })).toEqual({ failed: [] })
+    expect(details()).toMatchObject([{ feishu: { files: [{ fileToken: 'doxcnA' }] } }])
+  })
+})
+
 describe('a custodian', () => {
   const leaver = { feishu: { openId: 'ou_leaver' } }
   const knowsEach = () => {
@@ -423,6 +501,17 @@ describe('tried again', () => {
     feishuKnows('ou_without_tokens')
     expect(await resolve(email)).toEqual({ failed: [] })
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_without_tokens', calendar: true } }])
+  })
+
+  test('a token of theirs that cannot be renewed now is waited for: nothing is sent half', async () => {
+    await harness.close()
+    const world = sampleWorld()
+    for (const tokens of world.feishu.users[0]?.tokens ?? []) tokens.expiresIn = 1
+    harness = await startHarness({ world })
+    recovers()
+    harness.sandbox.answer({ path: '/oauth/v3/token' }, { status: 503, body: 'down' }, 5)
+    expect(await resolve(email)).toEqual({ failed: [0] })
+    expect([details(), record()?.lastKind]).toEqual([[], 'unavailable'])
   })
 
   test('a list that the vendor cannot give now is waited for: nothing is sent half', async () => {

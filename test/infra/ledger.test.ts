@@ -152,6 +152,8 @@ describe('may be used by', () => {
       ],
       // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
       ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/open' }, limitedTo('offboarding#*')],
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of CloudFormation
+      ['dynamodb:Query', { 'Fn::Sub': '${Ledger.Arn}/index/state' }, limitedTo('register#*')],
     ])
   })
 

@@ -1,5 +1,6 @@
 /** An offboarding event's detail as an operator makes one: from options, and checked before anything is sent. */
 import { randomBytes } from 'node:crypto'
+import type { GenericSchema } from 'valibot'
 import { readFile } from '../../lib/feishu/drive-file.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf, printable } from '../../lib/schema.ts'
@@ -20,8 +21,8 @@ export function fileOf(option: string, name = 'file') {
 }
 
 /** Lists every wrong field on standard error, then throws `UsageError`. */
-export function assertEvent(detail: unknown, source: string, io: Io): void {
-  const issues = issuesOf(offboarding, detail)
+export function assertEvent(detail: unknown, source: string, io: Io, schema: GenericSchema = offboarding): void {
+  const issues = issuesOf(schema, detail)
   if (issues.length === 0) return
   const width = Math.max(...issues.map(([field]) => field.length))
   for (const [field, { en }] of issues) log(io, `  ${field.padEnd(width)}  ${en}`)

@@ -9,8 +9,10 @@ import { PLANNING_MS, POLL_MS } from './follow.ts'
 import { isUnresolved, needsOperator } from './rows.ts'
 import { type Report, summarize } from './summary.ts'
 
-/** Offboardings that are read at once. */
-const READ_AT_ONCE = 16
+/** Offboardings that are read at once; the local table is slow beside the functions that write to it. */
+const READ_AT_ONCE = { local: 2, deployed: 16 }
+/** So many looks in a row may fail, once one has succeeded. */
+const FAILED_LOOKS = 10
 
 /** What is followed of an offboarding: the event that was sent just now, or all that there is. */
 export type Followed = { offboardingId: string; eventId?: string | undefined; dryRun: boolean }
@@ -34,22 +36,28 @@ export async function followAll(
     const { rows, unplanned } = reports.get(one) ?? { rows: [], unplanned: operations }
     return unplanned.length === 0 && !rows.some(({ outcome }) => outcome === 'open')
   }
+  const look = async (one: Followed) => {
+    signal.throwIfAborted()
+    const { offboardingId, eventId, dryRun } = one
+    const records = await readRecords(offboardingId, { history: false })
+    const report = summarize(offboardingId, records, { operations, eventId, dryRun })
+    if (report) reports.set(one, report)
+  }
   let open = [...all]
   let changedAtMs = Date.now()
   let before = ''
+  let failed = FAILED_LOOKS
   try {
     for (;;) {
-      for (let first = 0; first < open.length; first += READ_AT_ONCE) {
-        signal.throwIfAborted()
-        await Promise.all(
-          open.slice(first, first + READ_AT_ONCE).map(async (one) => {
-            const { offboardingId, eventId, dryRun } = one
-            const records = await readRecords(offboardingId, { history: false })
-            const report = summarize(offboardingId, records, { operations, eventId, dryRun })
-            if (report) reports.set(one, report)
-          }),
-        )
+      const startedAtMs = Date.now()
+      try {
+        for (let first = 0; first < open.length; first += READ_AT_ONCE[where])
+          await Promise.all(open.slice(first, first + READ_AT_ONCE[where]).map(look))
+        failed = 0
+      } catch (error) {
+        if (signal.aborted || ++failed > FAILED_LOOKS) throw error
       }
+      const tookMs = Date.now() - startedAtMs
       open = open.filter((one) => !hasEnded(one))
       progress.show([...reports.values()], all.length - open.length)
       if (open.length === 0) return all.map((one) => reports.get(one) as Report)
@@ -64,7 +72,7 @@ export async function followAll(
         )
       const { least, perTarget } = POLL_MS[where]
       const rows = known.reduce((sum, report) => sum + (report?.rows.length ?? 1), 0)
-      await io.sleep(Math.max(least, perTarget * rows), signal)
+      await io.sleep(Math.max(least, tookMs, perTarget * rows), signal)
     }
   } finally {
     progress.end()
@@ -85,11 +93,11 @@ class ProgressOfAll {
   show(reports: Report[], ended: number): void {
     const { stderr } = this.#io
     const rows = reports.flatMap((report) => report.rows)
-    const attention = rows.filter(needsOperator).length
+    const attention = reports.filter((report) => report.rows.some(needsOperator)).length
     const finding = rows.filter(isUnresolved)
     const text = [
       `${ended}/${this.#count} leavers ended`,
-      ...(attention > 0 ? [`${attention} need an operator`] : []),
+      ...(attention > 0 ? [`${attention} with something for an operator`] : []),
       ...(finding.length > 0 ? [`${finding.length} being found`] : []),
     ].join(', ')
     if (stderr.isTTY) {

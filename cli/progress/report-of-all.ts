@@ -22,7 +22,7 @@ export function formatAll(reports: Report[]): string {
     ),
     '',
     [
-      `${reports.length === 1 ? '1 leaver' : `${reports.length} leavers`}${isDryRun ? ' of a dry run' : ''}: ${well} well`,
+      `${reports.length === 1 ? '1 leaver' : `${reports.length} leavers`}${isDryRun ? ' of a dry run' : ''}: ${well} ${isDryRun ? 'would end' : 'ended'} well`,
       ...(attention > 0 ? [`${attention} with something for an operator`] : []),
       ...(gone > 0 ? [`${gone} with an id that the vendor does not know`] : []),
     ].join(', '),

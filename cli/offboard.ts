@@ -3,7 +3,8 @@ import { Command, Option } from 'commander'
 import { loadOperations } from '../infra/operations.ts'
 import { OperationError } from '../lib/error.ts'
 import { mergeParts } from '../lib/event-part.ts'
-import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
+import { LEAVING } from '../lib/leaving-event.ts'
+import { OFFBOARDING, offboarding, withinTargets } from '../lib/offboarding-event.ts'
 import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
 import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
@@ -23,6 +24,7 @@ import {
   readPerson,
 } from './leavers/person.ts'
 import { assertCanAsk, offboardLeavers } from './leavers/run.ts'
+import { readTime, schedule } from './leavers/schedules.ts'
 import { follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
 import { getExitCode } from './progress/summary.ts'
@@ -52,7 +54,7 @@ function optionOf(option: EventOption): Option {
 type Flags = { dryRun?: boolean; yes?: boolean; follow?: string | false; goneIsFine?: boolean }
 type Options = ConnectionOptions &
   LeaverOptions &
-  Flags & { id?: string; custodian?: string; csv?: string; tenantKey?: string } & Record<string, unknown>
+  Flags & { id?: string; custodian?: string; csv?: string; at?: string; tenantKey?: string } & Record<string, unknown>
 
 export async function offboardCommand(io: Io): Promise<Command> {
   const eventOptions = await listEventOptions()
@@ -80,6 +82,7 @@ export async function offboardCommand(io: Io): Promise<Command> {
         '--dry-run',
         "ask the vendors what would become of every target, change no subscription; may renew and store a user's token",
       ),
+      new Option('--at <time>', 'do it then, as in 2026-12-04T18:00+08:00; "list" shows it, "cancel" removes it'),
       new Option('--yes', 'do not show what would happen, and do not ask'),
       new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding'),
       new Option('--no-follow', 'send, and do not wait for the end'),
@@ -135,17 +138,27 @@ async function offboard(
   const { details, isNamed, isList } = request
   const dryRun = details.some((detail) => detail.dryRun === true)
   if (isNamed) assertCanAsk(io, { dryRun, yes })
+  const atMs = options.at === undefined ? undefined : readTime(options.at)
+  if (atMs !== undefined && dryRun) throw new UsageError('--at has no effect on a dry run: leave one of them out')
   const connection = await connect(io, options)
   const toFollow = (id: string) => commandLine(['offboard', '--follow', id], options)
   const isFollowed = followed !== false
   if (isNamed) {
     const again = commandLine(['offboard', '--csv', options.csv ?? '', ...(yes ? ['--yes'] : [])], options)
-    const run = { details, isList, dryRun, yes, isFollowed, goneIsFine, toFollow, again }
+    const act =
+      atMs === undefined
+        ? undefined
+        : async ([detail]: Detail[]) => detail && scheduleOne(io, connection, options, LEAVING, detail, atMs)
+    const run = { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, again }
     return offboardLeavers(io, connection, run)
   }
   const [detail] = details
   checkCount(detail, connection)
   const offboardingId = String(detail?.offboardingId)
+  if (atMs !== undefined && detail) {
+    await scheduleOne(io, connection, options, OFFBOARDING, detail, atMs)
+    return 0
+  }
   const eventId = await sendEvent(connection, detail)
   if (!isFollowed) {
     log(io, `Sent ${offboardingId} as event ${eventId}. To follow it: ${toFollow(offboardingId)}`)
@@ -153,6 +166,20 @@ async function offboard(
   }
   log(io, `Sent ${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
   return followOne(io, connection, options, { offboardingId, eventId })
+}
+
+async function scheduleOne(
+  io: Io,
+  connection: Connection,
+  options: Options,
+  type: string,
+  detail: Detail,
+  atMs: number,
+): Promise<void> {
+  const { offboardingId } = detail
+  await schedule(connection, { offboardingId, type, detail, atMs })
+  const at = new Date(atMs).toISOString().replace('.000Z', 'Z')
+  log(io, `Scheduled ${offboardingId} for ${at}. To remove it: ${commandLine(['cancel', offboardingId], options)}`)
 }
 
 async function followOne(
@@ -174,7 +201,7 @@ async function followOne(
 }
 
 /** Options that go with each way of saying what to do; those of the stack and --gone-is-fine go with all. */
-const SENDING = ['dryRun', 'yes', 'noFollow']
+const SENDING = ['dryRun', 'yes', 'noFollow', 'at']
 const OF_LEAVER = [...LEAVER_OPTIONS, 'custodian', 'tenantKey', 'id', ...SENDING]
 const OF_ALL = ['stage', 'region', 'param', 'local', 'goneIsFine']
 
@@ -200,7 +227,7 @@ function readRequest(io: Io, argument: string | undefined, options: Options, eve
   }
   if (csv !== undefined) {
     refuseArgument('--csv')
-    allowOnly("option '--csv <file>'", ['csv', ...SENDING])
+    allowOnly("option '--csv <file>'", ['csv', ...SENDING.filter((name) => name !== 'at')])
     const details = readLeavers(io, csv).map((detail) => ({ ...detail, dryRun }))
     return { details, isNamed: true, isList: true }
   }

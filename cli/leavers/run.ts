@@ -22,8 +22,8 @@ export type Leavers = {
   /** Wait for the end, and report. */
   isFollowed: boolean
   goneIsFine: boolean
-  /** Sends, or whatever else is done with what was agreed to; returns what there is to follow. */
-  act?: ((details: { offboardingId: string }[]) => Promise<void>) | undefined
+  /** What is done with those that were agreed to, if they are not to be sent now. */
+  act?: ((details: { offboardingId: string }[]) => Promise<unknown>) | undefined
   /** The command that goes on following. */
   toFollow: (offboardingId: string) => string
   /** The command once more, where that goes on with a list. */

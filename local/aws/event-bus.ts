@@ -100,7 +100,13 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
   }
 
   const service = await startAwsJson(
-    { PutEvents: (input: PutEventsRequest) => putEvents(input.Entries ?? []) },
+    {
+      PutEvents: (input: PutEventsRequest) => putEvents(input.Entries ?? []),
+      DescribeEventBus: ({ Name = 'default' }: { Name?: string }) => {
+        if (!buses.has(Name)) throw new AwsError('ResourceNotFoundException', `Event bus ${Name} does not exist.`)
+        return { Name, Arn: `arn:aws:events:${region}:${account}:event-bus/${Name}` }
+      },
+    },
     options.port === undefined ? {} : { port: options.port },
   )
 

@@ -63,6 +63,7 @@ describe("the deployer's policy", () => {
     'AWS::Lambda::Function': 'lambda:CreateFunction',
     'AWS::Logs::LogGroup': 'logs:CreateLogGroup',
     'AWS::S3::Bucket': 's3:CreateBucket',
+    'AWS::Scheduler::ScheduleGroup': 'scheduler:CreateScheduleGroup',
     'AWS::SNS::Topic': 'sns:CreateTopic',
     'AWS::SQS::Queue': 'sqs:CreateQueue',
   }
@@ -78,7 +79,7 @@ describe("the deployer's policy", () => {
   it('would not, with an action missing or another name', () => {
     const changed = (from: string, to: string): Policy => JSON.parse(JSON.stringify(policy).replaceAll(from, to))
     expect(notCreated(changed('s3:*Bucket"', 's3:GetBucket"'))).toHaveLength(1)
-    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 3)
+    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 5)
   })
 
   it('fits into one managed policy', () => {

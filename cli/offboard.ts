@@ -9,7 +9,7 @@ import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
 import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
 import { MOST_ROWS } from './csv-rows.ts'
-import { assertEvent, newOffboardingId } from './event/event-detail.ts'
+import { assertEvent, assertNoWiki, newOffboardingId } from './event/event-detail.ts'
 import { sendEvent } from './event/send-events.ts'
 import { type Io, log } from './io.ts'
 import { COLUMNS, readLeavers } from './leavers/csv.ts'
@@ -268,6 +268,7 @@ function readRequest(io: Io, argument: string | undefined, options: Options, eve
 function detailOf(options: EventOption[], given: Record<string, unknown>): Record<string, unknown> {
   const parts = options.flatMap((option) =>
     [given[optionOf(option).attributeName()] ?? []].flat().map((text) => {
+      assertNoWiki(String(text), option.name)
       const part = option.part(String(text))
       if (part) return part
       throw new UsageError(`--${option.name} must be ${option.value.replace(' …', '')}, as in ${option.example}`)

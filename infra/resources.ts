@@ -148,22 +148,19 @@ export const queuePolicy = (queue: string, ...statements: Statement[]): Resource
   },
 })
 
-/** An account's roles are the same in all regions, so the region is part of the name. */
+/** An account's roles are the same in all regions, so the region is part of the name. `takenBy`: a service, Lambda unless given. */
 export const role = (
   name: string,
   statements: Parameters<typeof policy>,
   { service, stage, checked }: Settings,
+  takenBy: Pick<Statement, 'Principal' | 'Condition'> = { Principal: { Service: 'lambda.amazonaws.com' } },
 ): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
     RoleName: sub(`${stage}-${name}-\${AWS::Region}`),
     ...(checked.permissionsBoundaryArn && { PermissionsBoundary: checked.permissionsBoundaryArn }),
-    AssumeRolePolicyDocument: policy({
-      Effect: 'Allow',
-      Principal: { Service: 'lambda.amazonaws.com' },
-      Action: 'sts:AssumeRole',
-    }),
+    AssumeRolePolicyDocument: policy({ Effect: 'Allow', Action: 'sts:AssumeRole', ...takenBy }),
     // Inline, so that a function is never created before its role may do its work
     Policies: [{ PolicyName: `${stage}-${name}`, PolicyDocument: policy(...statements) }],
   },

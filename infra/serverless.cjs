@@ -7,6 +7,7 @@ module.exports = Object.assign(
   require('./offboardings.ts'),
   require('./ledger.ts'),
   require('./register.ts'),
+  require('./schedules.ts'),
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),

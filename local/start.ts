@@ -1,9 +1,10 @@
 /** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
 import { parseArgs } from 'node:util'
 import { CommandError, isUsageError, readObject, UsageError } from '../cli/command.ts'
+import { sendEvent } from '../cli/event/send-events.ts'
 import { type Io, log, processIo } from '../cli/io.ts'
 import { getExitCode } from '../cli/progress/exit-code.ts'
-import { follow, sendEvent } from '../cli/progress/follow.ts'
+import { follow } from '../cli/progress/follow.ts'
 import { FORMATS } from '../cli/progress/report-formats.ts'
 import { LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.ts'
 import { keepSessionToken } from '../cli/stack/session.ts'

@@ -5,8 +5,8 @@ import { batchesOf } from '../../lib/aws/batch.ts'
 import { fingerprint } from '../../lib/fingerprint.ts'
 import { openRedrive } from '../../lib/ledger/redrives.ts'
 import { CommandError, nameOf, withOptions } from '../command.ts'
+import { sendEvent } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
-import { sendEvent } from '../progress/follow.ts'
 import { loadOperations } from '../progress/waits.ts'
 import {
   type Connection,

@@ -104,11 +104,12 @@ const formatText: Format = (report, shown) => {
 }
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
-const formatSubject = (row: Row): string =>
+export const formatSubject = (row: Row): string =>
   isUnresolved(row)
     ? 'open: the leaver is being found'
     : `${formatOutcome(row)}: ${row.operation ?? 'event'} ${formatTarget(row)}`
-const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
+/** Kind and hint. */
+export const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
 const formatJson: Format = (report, shown) => JSON.stringify(toJson(report, shown), null, 2)
 

@@ -105,7 +105,16 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
     return { FailedEntryCount: results.filter((result) => 'ErrorCode' in result).length, Entries: results }
   }
 
-  const service = await startAwsJson({ PutEvents: (input: PutEventsRequest) => putEvents(input.Entries ?? []) }, served)
+  const service = await startAwsJson(
+    {
+      PutEvents: (input: PutEventsRequest) => putEvents(input.Entries ?? []),
+      DescribeEventBus: ({ Name = 'default' }: { Name?: string }) => {
+        if (!buses.has(Name)) throw new AwsError('ResourceNotFoundException', `Event bus ${Name} does not exist.`)
+        return { Name, Arn: `arn:aws:events:${region}:${account}:event-bus/${Name}` }
+      },
+    },
+    served,
+  )
 
   return {
     url: service.url,

@@ -137,7 +137,7 @@ describe('what is wrong with an event is told field by field, and nothing is sen
   })
 
   test.each([
-    [[], 'expected one EVENT.json, or targets, or --follow'],
+    [[], 'expected a leaver, one EVENT.json, targets, --csv FILE or --follow'],
     [['nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
     [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must hold a JSON object \(line 2 column 2\)$/],
     [[write('list.json', '[1]')], 'must hold a JSON object'],

@@ -65,6 +65,7 @@ describe("the deployer's policy", () => {
     'AWS::Lambda::Function': 'lambda:CreateFunction',
     'AWS::Logs::LogGroup': 'logs:CreateLogGroup',
     'AWS::S3::Bucket': 's3:CreateBucket',
+    'AWS::Scheduler::ScheduleGroup': 'scheduler:CreateScheduleGroup',
     'AWS::SNS::Topic': 'sns:CreateTopic',
     'AWS::SQS::Queue': 'sqs:CreateQueue',
   }

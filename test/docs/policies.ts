@@ -99,6 +99,11 @@ const NAMED: Record<string, { property: string; limit: number; arn: (name: strin
   'AWS::Lambda::Function': { property: 'FunctionName', limit: 64, arn: (name) => ours('lambda', `function:${name}`) },
   'AWS::Logs::LogGroup': { property: 'LogGroupName', limit: 512, arn: (name) => ours('logs', `log-group:${name}`) },
   'AWS::S3::Bucket': { property: 'BucketName', limit: 63, arn: (name) => `arn:aws:s3:::${name.toLowerCase()}` },
+  'AWS::Scheduler::ScheduleGroup': {
+    property: 'Name',
+    limit: 64,
+    arn: (name) => ours('scheduler', `schedule-group/${name}`),
+  },
   'AWS::SNS::Topic': { property: 'TopicName', limit: 256, arn: (name) => ours('sns', name) },
   'AWS::SQS::Queue': { property: 'QueueName', limit: 80, arn: (name) => ours('sqs', name) },
 }

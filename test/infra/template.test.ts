@@ -178,6 +178,10 @@ const fourteenDays = 1_209_600
 
 // --- the template ------------------------------------------------------------------------------------------------
 
+/** All roles but the one that schedules take. */
+const functionRoles = (template: Template) =>
+  ofType(template, 'AWS::IAM::Role').filter(({ id }) => id !== 'SchedulesRole')
+
 describe('packaging', () => {
   it('asks, warns and deprecates nothing', () => {
     expect(output).not.toMatch(/warning|deprecat|\?/i)
@@ -189,7 +193,7 @@ describe('packaging', () => {
         .map((it) => it.FunctionName)
         .sort(),
     ).toEqual(functionNames.map((name) => `dev-${name}`).sort())
-    expect(ofType(plain, 'AWS::IAM::Role')).toHaveLength(functionNames.length)
+    expect(functionRoles(plain)).toHaveLength(functionNames.length)
     expect(plain.Resources).not.toHaveProperty('IamRoleLambdaExecution')
   })
 
@@ -677,7 +681,7 @@ describe('policies', () => {
   })
 
   it.each(['plain', 'full'] as const)('are inline in roles that Lambda alone may take (%s)', (which) => {
-    const roles = ofType(which === 'plain' ? plain : full, 'AWS::IAM::Role')
+    const roles = functionRoles(which === 'plain' ? plain : full)
     expect(roles).toHaveLength(functionNames.length)
     for (const role of roles) {
       const { PermissionsBoundary, ...others } = role
@@ -1220,6 +1224,41 @@ describe(OFFBOARDINGS, () => {
         },
       },
     })
+  })
+})
+
+describe('one-time schedules', () => {
+  it.each(['plain', 'full'] as const)('send offboardings by a role that their group alone may take (%s)', (which) => {
+    const template = which === 'plain' ? plain : full
+    const [stage, source] = which === 'plain' ? ['dev', 'hr.offboarding'] : ['prod', 'com.example.hr']
+    const name = `subscription-offboarding-${stage}`
+    expect(one(template, 'AWS::Scheduler::ScheduleGroup', () => true).Name).toBe(name)
+    const role = one(template, 'AWS::IAM::Role', ({ id }) => id === 'SchedulesRole')
+    expect(role.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 'sts:AssumeRole',
+        Principal: { Service: 'scheduler.amazonaws.com' },
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': expect.anything() },
+          ArnEquals: { 'aws:SourceArn': expect.stringContaining(`:schedule-group/${name}`) },
+        },
+      },
+    ])
+    expect(role.Policies[0].PolicyDocument.Statement).toMatchObject([
+      {
+        Action: 'events:PutEvents',
+        Resource: '<EventBus.Arn>',
+        Condition: {
+          'ForAllValues:StringEquals': {
+            'events:source': [source],
+            'events:detail-type': ['User Leaving', 'User Offboarding'],
+          },
+          Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+        },
+      },
+      { Action: 'sqs:SendMessage', Resource: '<UndeliveredEventsQueue.Arn>' },
+    ])
   })
 })
 

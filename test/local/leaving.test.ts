@@ -1,7 +1,7 @@
 /** `User Leaving` on the bus of the local stack: who is found at which vendor, and what becomes of their subscriptions. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sendEvent } from '../../cli/event/send-events.ts'
 import { processIo } from '../../cli/io.ts'
-import { sendEvent } from '../../cli/progress/follow.ts'
 import { connect } from '../../cli/stack/connection.ts'
 import { LEAVING } from '../../lib/leaving-event.ts'
 import { run, startLocalStack } from '../cli/operator.ts'

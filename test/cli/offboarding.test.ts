@@ -133,6 +133,7 @@ const GROUPS = [[[]], [['letters']], [['users']], [['register']]]
 const COMMANDS = [
   [['discover']],
   [['offboard']],
+  [['cancel']],
   [['list']],
   [['report']],
   [['export']],
@@ -168,7 +169,7 @@ test.each([
   const section =
     readFileSync(file, 'utf8')
       .split(/^### /m)
-      .find((text) => text.includes('--gone-is-fine')) ?? ''
+      .find((text) => /^\| 130/m.test(text)) ?? ''
   expect([...section.matchAll(row)].map(([, code]) => code)).toEqual(codes)
 })
 
@@ -179,6 +180,7 @@ test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (w
 
 test.each([
   [[]],
+  [['cancel']],
   [['list']],
   [['export']],
   [['letters']],
@@ -201,7 +203,7 @@ test.each([
 test.each([
   [
     [],
-    'offboarding: missing subcommand: expected discover, offboard, list, report, export, register, letters, users or smoke',
+    'offboarding: missing subcommand: expected discover, offboard, cancel, list, report, export, register, letters, users or smoke',
   ],
   [['toString'], 'offboarding: unknown subcommand toString: expected discover, offboard'],
   [['report', 'a', '--\u001b[2J'], "offboarding report: unknown option '--[2J'"],

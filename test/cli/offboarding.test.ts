@@ -180,7 +180,6 @@ test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (w
 
 test.each([
   [[]],
-  [['cancel']],
   [['list']],
   [['export']],
   [['letters']],

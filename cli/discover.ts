@@ -86,8 +86,8 @@ read the app's and the user's secret with your own AWS credentials
 that is about to expire is renewed and stored, as with every call.
 
 Exit code 0: everything was determined. 1: something could not be determined,
-the leaver was found nowhere or not clearly, or the command failed. 2: wrong options, no vendor was called. 130: interrupted,
-nothing was written.
+the leaver was found nowhere or not clearly, or the command failed. 2: wrong
+options, no vendor was called. 130: interrupted, nothing was written.
 
 Examples:
   npx offboarding discover --email leaver@corp.example --mobile +8613800000000

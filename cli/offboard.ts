@@ -12,7 +12,7 @@ import { MOST_ROWS } from './csv-rows.ts'
 import { assertEvent, assertNoWiki, newOffboardingId } from './event/event-detail.ts'
 import { sendEvent } from './event/send-events.ts'
 import { type Io, log } from './io.ts'
-import { COLUMNS, readLeavers } from './leavers/csv.ts'
+import { readLeavers } from './leavers/csv.ts'
 import {
   assertLeaving,
   LEAVER_OPTIONS,
@@ -67,7 +67,7 @@ export async function offboardCommand(io: Io): Promise<Command> {
           'asks nothing.',
       )
       .argument(
-        '[leaver|event.json]',
+        '[leaver]',
         "the leaver's e-mail address, mobile or open_id; or a file with an event's detail, as in local/events/offboarding.json",
       )
       .option(
@@ -95,8 +95,8 @@ export async function offboardCommand(io: Io): Promise<Command> {
     .addHelpText(
       'after',
       `
-Columns of a CSV file: ${COLUMNS.slice(0, 5).join(', ')},
-feishu.userId, feishu.unionId, feishu.tenantKey, dingtalk.userId,
+Columns of a CSV file: offboardingId, email, mobile, employeeNumber,
+feishu.openId, feishu.userId, feishu.unionId, feishu.tenantKey, dingtalk.userId,
 dingtalk.unionId, and each of these but the first after "custodian.", as in
 custodian.email. A cell that a row does not need is empty. All rows are checked
 before anything is sent. The same file again goes on after an interruption: who

@@ -20,7 +20,7 @@ const fieldsOf = (entries: Entries): string[] =>
 const PERSON_FIELDS = fieldsOf(leaving.entries.leaver.entries as unknown as Entries)
 
 /** Those of the custodian begin with `custodian.`. */
-export const COLUMNS = [ID, ...PERSON_FIELDS, ...PERSON_FIELDS.map((field) => `custodian.${field}`)]
+const COLUMNS = [ID, ...PERSON_FIELDS, ...PERSON_FIELDS.map((field) => `custodian.${field}`)]
 
 /** An event's detail that its row says. */
 export type LeavingRow = { offboardingId: string } & Record<string, unknown>

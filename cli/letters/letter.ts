@@ -92,9 +92,11 @@ function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 're
   return {
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
-    hint: isSchedule(contentOf(message))
-      ? 'A scheduled run did not start, or failed. Fix the cause, then discard this: the next run does its work.'
-      : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
+    hint: isScheduled(message)
+      ? 'This event was scheduled and could not be put on the bus. Fix the cause, then redrive it.'
+      : isSchedule(contentOf(message))
+        ? 'A scheduled run did not start, or failed. Fix the cause, then discard this: the next run does its work.'
+        : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }
 }
@@ -123,11 +125,16 @@ function failureRecord({ Body = '' }: Message): FailureRecord | undefined {
   return record && 'requestPayload' in record && isObject(record.requestContext) ? (record as FailureRecord) : undefined
 }
 
+/** An event that a one-time schedule could not put on the bus: the body is its detail alone. */
+const isScheduled = ({ MessageAttributes }: Message): boolean => MessageAttributes?.SCHEDULE_ARN !== undefined
+
 /** What lies in the message. */
 export function contentOf(message: Message): Content {
   const body = message.Body ?? ''
   const content = objectIn(failureRecord(message)?.requestPayload ?? parsed(body))
   if (!isWritable(content)) return { text: body }
+  if (content && isScheduled(message))
+    return { event: { 'detail-type': 'leaver' in content ? LEAVING : OFFBOARDING, detail: content } }
   if (content && 'detail-type' in content) return { event: content }
   if (content && 'operation' in content) return { item: content }
   return { text: body }
@@ -162,7 +169,8 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event
   const schema = SCHEMAS[text(type) ?? '']?.(detail, [...operations.values()])
-  if (source !== names.source || !schema) return { refused: 'is no offboarding event of this stack' }
+  if ((source !== names.source && !isScheduled(message)) || !schema)
+    return { refused: 'is no offboarding event of this stack' }
   if (issuesOf(schema, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }
   return { event: { type: String(type), detail, key: JSON.stringify([id, detail]) } }

@@ -23,7 +23,7 @@ export const eventTypeFits = (fileType: (typeof FILE_TYPES)[number], eventType: 
 
 /**
  * By the path of a document's address, its type.
- * https://open.feishu.cn/document/ukTMukTMukTM/uczNzUjL3czM14yN3MTN
+ * https://open.feishu.cn/document/faq/trouble-shooting/how-to-get-docs-tokens
  */
 const TYPE_OF_PATH: Record<string, (typeof FILE_TYPES)[number]> = {
   docs: 'doc',
@@ -32,7 +32,6 @@ const TYPE_OF_PATH: Record<string, (typeof FILE_TYPES)[number]> = {
   base: 'bitable',
   file: 'file',
   'drive/folder': 'folder',
-  slides: 'slides',
 }
 
 /** Whether the text is the address of a wiki node, which does not say which document that is. */

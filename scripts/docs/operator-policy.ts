@@ -22,6 +22,32 @@ export const operatorPolicy = () => ({
       Condition: forEvents('hr.offboarding', [OFFBOARDING, LEAVING, REGISTERED, ENDED]),
     },
     {
+      Sid: 'ScheduleOffboardings',
+      Effect: 'Allow',
+      Action: ['scheduler:CreateSchedule', 'scheduler:GetSchedule', 'scheduler:DeleteSchedule'],
+      Resource: arn('scheduler', 'schedule/subscription-offboarding-STAGE/*'),
+    },
+    {
+      // It knows no resources.
+      Sid: 'ListScheduled',
+      Effect: 'Allow',
+      Action: 'scheduler:ListSchedules',
+      Resource: '*',
+    },
+    {
+      Sid: 'FindBus',
+      Effect: 'Allow',
+      Action: 'events:DescribeEventBus',
+      Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
+    },
+    {
+      Sid: 'LetSchedulesSend',
+      Effect: 'Allow',
+      Action: 'iam:PassRole',
+      Resource: 'arn:aws:iam::ACCOUNT:role/subscription-offboarding/STAGE/REGION/STAGE-schedules-REGION',
+      Condition: { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } },
+    },
+    {
       Sid: 'ReadOffboardings',
       Effect: 'Allow',
       Action: ['dynamodb:GetItem', 'dynamodb:Query'],
@@ -58,32 +84,6 @@ export const operatorPolicy = () => ({
       Effect: 'Allow',
       Action: ['sqs:GetQueueUrl', 'sqs:SendMessage'],
       Resource: operationNames.map((name) => arn('sqs', `STAGE-${name}.fifo`)),
-    },
-    {
-      Sid: 'ScheduleOffboardings',
-      Effect: 'Allow',
-      Action: ['scheduler:CreateSchedule', 'scheduler:GetSchedule', 'scheduler:DeleteSchedule'],
-      Resource: arn('scheduler', 'schedule/subscription-offboarding-STAGE/*'),
-    },
-    {
-      // It knows no resources.
-      Sid: 'ListScheduled',
-      Effect: 'Allow',
-      Action: 'scheduler:ListSchedules',
-      Resource: '*',
-    },
-    {
-      Sid: 'FindBus',
-      Effect: 'Allow',
-      Action: 'events:DescribeEventBus',
-      Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
-    },
-    {
-      Sid: 'LetSchedulesSend',
-      Effect: 'Allow',
-      Action: 'iam:PassRole',
-      Resource: 'arn:aws:iam::ACCOUNT:role/subscription-offboarding/STAGE/REGION/STAGE-schedules-REGION',
-      Condition: { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } },
     },
   ],
 })

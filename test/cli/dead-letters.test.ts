@@ -191,6 +191,28 @@ test.each([
   },
 )
 
+test.each([
+  ['User Leaving', { offboardingId: 'hr-9', leaver: { email: 'a@corp.example' } }],
+  ['User Offboarding', EVENT],
+])('the letter of a %s that was scheduled is redriven to the bus', async (type, detail) => {
+  const attributes = {
+    SCHEDULE_ARN: 'arn:aws:scheduler:::schedule/g/n',
+    TARGET_ARN: 'arn:bus',
+    ERROR_CODE: 'NO_PERMISSIONS',
+  }
+  const QueueUrl = queues.queueUrl(UNDELIVERED)
+  const message = { MessageBody: JSON.stringify(detail), MessageAttributes: attributesOf(attributes) }
+  await queues.client.send(new SendMessageCommand({ QueueUrl, ...message }))
+  const { stdout } = await run('list')
+  expect(stdout).toContain(
+    'undelivered NO_PERMISSIONS: 1 letter\n  This event was scheduled and could not be put on the bus.',
+  )
+  expect((await run('redrive', '--all', '--yes')).code).toBe(0)
+  const sent = bus.events.map(({ event }) => [event['detail-type'], event.detail])
+  expect(sent).toEqual([[type, detail]])
+  expect(await left()).toEqual([0, 0])
+})
+
 describe('list', () => {
   test('shows each reason once, with what to do and some letters, and leaves all where they were', async () => {
     for (let index = 0; index < 7; index++) await put(driveItem(`doxcn${index}`), FORBIDDEN)
@@ -560,7 +582,7 @@ describe('redrive', () => {
 
   test('an event that the bus refuses stays', async () => {
     await putUndelivered(offboardingEvent(EVENT), APPROVAL, 'eventbridge')
-    bus.fail('partial')
+    bus.fail('partial', 100)
     const { code, stderr } = await run('redrive', '--all', '--yes')
     expect([code, stderr]).toEqual([1, expect.stringContaining('could not be sent: the bus bus refused the event')])
     expect(await left()).toEqual([1, 0])

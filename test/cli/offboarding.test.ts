@@ -133,6 +133,7 @@ const GROUPS = [[[]], [['letters']], [['users']], [['register']]]
 const COMMANDS = [
   [['discover']],
   [['offboard']],
+  [['cancel']],
   [['list']],
   [['report']],
   [['export']],
@@ -199,7 +200,7 @@ test.each([
 test.each([
   [
     [],
-    'offboarding: missing subcommand: expected discover, offboard, list, report, export, register, letters, users or smoke',
+    'offboarding: missing subcommand: expected discover, offboard, cancel, list, report, export, register, letters, users or smoke',
   ],
   [['toString'], 'offboarding: unknown subcommand toString: expected discover, offboard'],
   [['report', 'a', '--\u001b[2J'], "offboarding report: unknown option '--[2J'"],

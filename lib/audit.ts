@@ -21,6 +21,7 @@ export type AuditLine = {
     | 'resolved'
     | 'deferred'
     | 'held'
+    | 'indexed'
     | 'released'
     | 'failed'
     | 'unrecorded'

@@ -85,7 +85,9 @@ export async function startHarness({
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
   const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE)
-  const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES) })
+  const secrets = await startSecretsManager({
+    secrets: { ...sampleSecrets(world, VARIABLES), 'test/people-key': { key: 'k'.repeat(64) } },
+  })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
   const restoreClients = sdk ? () => {} : replaceClients(serviceOf)

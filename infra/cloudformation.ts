@@ -15,6 +15,8 @@ export type Block = { route: string; vendor: string; actsAs: 'user' | 'app'; que
 export type Checked = {
   source: string
   vendors: string[]
+  /** Whether DingTalk's people are found by e-mail address and employee number. */
+  dingtalkPeopleIndex: boolean
   authorizers: Record<string, object>
   routeAuthorizer: object
   /** Requests a second to a route, and how many at once. */
@@ -100,6 +102,8 @@ export const SWEEP = 'offboarding-sweep'
 export const RESOLUTION = 'offboarding-resolution'
 /** The one that keeps the register: without route and queue, with rules on the bus. */
 export const REGISTER = 'subscription-register'
+/** The scheduled one that keeps the index of DingTalk's people, where the stage has it. */
+export const PEOPLE_INDEX = 'people-index'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

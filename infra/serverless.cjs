@@ -6,6 +6,7 @@ module.exports = Object.assign(
   require('./resolution.ts'),
   require('./ledger.ts'),
   require('./register.ts'),
+  require('./people-index.ts'),
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),

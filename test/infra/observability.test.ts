@@ -109,7 +109,7 @@ describe('saved queries', () => {
   test('are asked of every function, and name only fields that lines have', () => {
     expect(queries().size).toBeGreaterThanOrEqual(8)
     for (const { QueryString, LogGroupNames, Name } of ofType('AWS::Logs::QueryDefinition')) {
-      expect(LogGroupNames).toHaveLength(operationNames.length + 3)
+      expect(LogGroupNames).toHaveLength(operationNames.length + 4)
       for (const field of namesIn(QueryString)) expect([...fields], `${Name}: ${field}`).toContain(field)
     }
   })
@@ -214,7 +214,7 @@ describe('the dashboard', () => {
     expect(tables.length).toBeGreaterThanOrEqual(5)
     for (const { properties } of tables) {
       const [sources, query] = [/^(SOURCE '[^']+'\n\| )+/.exec(properties.query)?.[0] ?? '', properties.query]
-      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 3)
+      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 4)
       expect([...queries().values()]).toContain(query.slice(sources.length))
     }
   })

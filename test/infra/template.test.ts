@@ -1198,7 +1198,7 @@ describe(RESOLUTION, () => {
       EventSourceArn: '<OffboardingResolutionQueue.Arn>',
       BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-      ScalingConfig: { MaximumConcurrency: 5 },
+      ScalingConfig: { MaximumConcurrency: 20 },
     })
     expect(queueNamed(full, `prod-${RESOLUTION}`)).toMatchObject({
       VisibilityTimeout: 6 * 300,

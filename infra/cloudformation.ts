@@ -15,6 +15,8 @@ export type Block = { route: string; vendor: string; actsAs: 'user' | 'app'; que
 export type Checked = {
   source: string
   vendors: string[]
+  /** Whether DingTalk's people are found by e-mail address and employee number. */
+  dingtalkPeopleIndex: boolean
   authorizers: Record<string, object>
   routeAuthorizer: object
   /** Requests a second to a route, and how many at once. */
@@ -102,6 +104,8 @@ export const RESOLUTION = 'offboarding-resolution'
 export const REGISTER = 'subscription-register'
 /** The one that HR systems call: with routes alone. */
 export const OFFBOARDINGS = 'offboardings'
+/** The scheduled one that keeps the index of DingTalk's people, where the stage has it. */
+export const PEOPLE_INDEX = 'people-index'
 
 /** What the exports of those files read from serverless.yml. */
 export const settings = async ({ resolveVariable }: Osls): Promise<Settings> => ({

@@ -111,6 +111,20 @@ export const sweepLedger = () => [
   allow('FindOpenOffboardings', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('open')),
 ]
 
+/** The statement of a role that keeps the index of DingTalk's people: that alone, and the buckets of its lists. */
+export const indexPeople = (lists: string[]) =>
+  allow(
+    'UseLedger',
+    RENEWAL_ACTIONS,
+    arnOf('Ledger'),
+    forKeys(
+      'person#dingtalk#email#*',
+      'person#dingtalk#number#*',
+      'person#dingtalk#index',
+      ...lists.map((name) => `bucket#${name}#*`),
+    ),
+  )
+
 /** Statements of a role that keeps the register, and announces events that are rejected, which name no offboarding. */
 export const keepRegister = () => [
   allow('KeepRegister', ['dynamodb:UpdateItem', 'dynamodb:Query'], arnOf('Ledger'), forKeys('register#*')),

@@ -11,6 +11,7 @@ import {
   idOf,
   type Osls,
   oslsId,
+  PEOPLE_INDEX,
   policy,
   RENEWAL,
   RESOLUTION,
@@ -301,7 +302,7 @@ export async function offboardingSweep(osls: Osls) {
  * What osls's `schedule` has no setting for: retries of a run that Lambda does not accept, and a place for one that is given up.
  * An extension replaces the whole list of targets.
  */
-const keepScheduledRun = (name: string, maximumEventAgeS: number) => ({
+export const keepScheduledRun = (name: string, maximumEventAgeS: number) => ({
   [`${oslsId(name)}EventsRuleSchedule1`]: {
     Properties: {
       Targets: [
@@ -376,7 +377,7 @@ export async function eventAccess(osls: Osls) {
       (name) => `${checked.bus}/${stage}-${name}`,
     ),
     // Schedules are rules of the account's own bus, which their ARNs leave out.
-    ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
+    ...[RENEWAL, SWEEP, ...(checked.dingtalkPeopleIndex ? [PEOPLE_INDEX] : [])].map((name) => `${stage}-${name}`),
   ].map((rule) => arn('events', `rule/${rule}`))
   return {
     Resources: {

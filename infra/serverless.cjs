@@ -8,6 +8,7 @@ module.exports = Object.assign(
   require('./ledger.ts'),
   require('./register.ts'),
   require('./schedules.ts'),
+  require('./people-index.ts'),
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),

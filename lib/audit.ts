@@ -22,6 +22,7 @@ export type AuditLine = {
     | 'resolved'
     | 'deferred'
     | 'held'
+    | 'indexed'
     | 'released'
     | 'failed'
     | 'unrecorded'

@@ -92,7 +92,10 @@ export async function startHarness({
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
   const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME], isServed: sdk })
   const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE, { isServed: sdk })
-  const secrets = await startSecretsManager({ secrets: sampleSecrets(world, VARIABLES), isServed: sdk })
+  const secrets = await startSecretsManager({
+    secrets: { ...sampleSecrets(world, VARIABLES), 'test/people-key': { key: 'k'.repeat(64) } },
+    isServed: sdk,
+  })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
   const stopAnswering = sdk ? () => {} : answerClients(serviceOf, vendor)

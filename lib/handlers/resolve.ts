@@ -4,6 +4,7 @@ import { OperationError, type Text } from '../error.ts'
 import { mergeParts } from '../event-part.ts'
 import type { Leaving, Person } from '../leaving-event.ts'
 import type { FoundRecord } from '../ledger/leavings.ts'
+import { findIndexed, hasIndex } from '../ledger/people-index.ts'
 import { listRegistered } from '../ledger/register.ts'
 import type { EventPart } from '../operation-docs.ts'
 import type { Ask } from '../people/ask.ts'
@@ -70,7 +71,7 @@ const inTenant = (person: Person, tenantKey: string | undefined): Person =>
 
 async function find(vendor: VendorName, person: Person, ask: Ask): Promise<Found> {
   try {
-    return await findPerson(vendor, person, ask)
+    return await findPerson(vendor, person, ask, hasIndex() ? findIndexed : undefined)
   } catch (error) {
     throw error instanceof OperationError ? plain(error) : error
   }

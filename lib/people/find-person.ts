@@ -21,12 +21,16 @@ export type Found =
   | { state: 'found'; ids: Ids }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
+/** The userids of those whom an index has under an address or number. */
+export type FindIndexed = (way: 'email' | 'number', text: string) => Promise<string[]>
+
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
- * decides; where two ways are one call, they must agree. Throws the `OperationError` with which a lookup failed.
+ * decides; where two ways are one call, they must agree. At DingTalk an address and a number are looked up in the index, if there is one.
+ * Throws the `OperationError` with which a lookup failed.
  */
-export const findPerson = (vendor: VendorName, person: Person, ask: Ask): Promise<Found> =>
-  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask)
+export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findIndexed?: FindIndexed): Promise<Found> =>
+  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask, findIndexed)
 
 async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Person, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = feishu
@@ -34,7 +38,7 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
   const hasName = email !== undefined || mobile !== undefined
   if (!hasName && employeeNumber === undefined) return { state: 'not_asked', reason: NO_WAY.feishu }
   const describeOne = ([only, ...others]: string[]): Promise<Found> | Found =>
-    others.length > 0 ? AMBIGUOUS : describe({ openId: only, tenantKey }, ask)
+    others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
 
   const byName = hasName ? await feishuIdsOf({ email, mobile, tenantKey }, ask) : []
   if (byName.length > 0) return describeOne(byName)
@@ -74,13 +78,28 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
 const OUTSIDE_SCOPE = '41050'
 const LACKS_SCOPE = ['99991672', '99991676']
 
-async function findInDingtalk({ dingtalk = {}, mobile }: Person, ask: Ask): Promise<Found> {
+async function findInDingtalk(
+  { dingtalk = {}, email, mobile, employeeNumber }: Person,
+  ask: Ask,
+  findIndexed: FindIndexed | undefined,
+): Promise<Found> {
   const { unionId, userId } = dingtalk
   if (unionId) return { state: 'found', ids: { unionId, userId: userId ?? (await userIdIfSeen(unionId, ask)) } }
   if (userId) return foundAs(userId, ask)
-  if (mobile === undefined) return { state: 'not_asked', reason: NO_WAY.dingtalk }
-  const id = await dingtalkUserIdOfMobile(mobile, ask)
-  return id ? foundAs(id, ask) : { state: 'not_found', reason: UNKNOWN.dingtalk }
+  const ways = [
+    findIndexed && email !== undefined && (() => findIndexed('email', email)),
+    mobile !== undefined && (async () => [await dingtalkUserIdOfMobile(mobile, ask)]),
+    findIndexed && employeeNumber !== undefined && (() => findIndexed('number', employeeNumber)),
+  ].filter((way) => way !== undefined && way !== false)
+  if (ways.length === 0) return { state: 'not_asked', reason: NO_WAY.dingtalk }
+  for (const way of ways) {
+    const [id, ...others] = await way()
+    if (others.length > 0) return AMBIGUOUS.dingtalk
+    // Who has left is in the index for some days.
+    const found = id === undefined ? undefined : await foundAs(id, ask)
+    if (found?.state === 'found') return found
+  }
+  return { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 
 async function foundAs(userId: string, ask: Ask): Promise<Found> {
@@ -120,13 +139,14 @@ const NO_WAY: Record<VendorName, Text> = {
   },
 }
 
-const AMBIGUOUS: Found = {
+const ambiguous = (id: string): Found => ({
   state: 'ambiguous',
   reason: {
-    en: 'two different people: what was given belongs to more than one. Give the open_id.',
-    zh: '指向两个不同的人：所提供的信息属于多人，请提供 open_id。',
+    en: `two different people: what was given belongs to more than one. Give the ${id}.`,
+    zh: `指向两个不同的人：所提供的信息属于多人，请提供 ${id}。`,
   },
-}
+})
+const AMBIGUOUS: Record<VendorName, Found> = { feishu: ambiguous('open_id'), dingtalk: ambiguous('userId') }
 
 const RESIGNED: Found = {
   state: 'resigned',

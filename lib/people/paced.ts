@@ -26,7 +26,7 @@ const lines = new Map<string, Turn[]>()
 
 /** An answer serves this long: the custodian of many leavers is looked for once. */
 const FRESH_MS = 60_000
-const MOST_ANSWERS = 1_000
+const MOST_ANSWERS = 200
 const answers = new Map<string, { answer: Awaited<ReturnType<Ask>>; atMs: number }>()
 
 /**

@@ -7,7 +7,14 @@ import { describe, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
 
 const CALLERS = [...operationNames, 'user-token-renewal']
-const FUNCTIONS = [...CALLERS, 'offboarding-sweep', 'offboarding-resolution', 'subscription-register', 'offboardings']
+const FUNCTIONS = [
+  ...CALLERS,
+  'offboarding-sweep',
+  'offboarding-resolution',
+  'people-index',
+  'subscription-register',
+  'offboardings',
+]
 
 /** The client of DynamoDB and what it brings is 51,000 of them. */
 const MAX_BYTES = 530_000

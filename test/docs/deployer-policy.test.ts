@@ -66,6 +66,7 @@ describe("the deployer's policy", () => {
     'AWS::Logs::LogGroup': 'logs:CreateLogGroup',
     'AWS::S3::Bucket': 's3:CreateBucket',
     'AWS::Scheduler::ScheduleGroup': 'scheduler:CreateScheduleGroup',
+    'AWS::SecretsManager::Secret': 'secretsmanager:CreateSecret',
     'AWS::SNS::Topic': 'sns:CreateTopic',
     'AWS::SQS::Queue': 'sqs:CreateQueue',
   }
@@ -81,7 +82,7 @@ describe("the deployer's policy", () => {
   it('would not, with an action missing or another name', () => {
     const changed = (from: string, to: string): Policy => JSON.parse(JSON.stringify(policy).replaceAll(from, to))
     expect(notCreated(changed('s3:*Bucket"', 's3:GetBucket"'))).toHaveLength(1)
-    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 5)
+    expect(notCreated(changed(':role/', ':role/nothing-'))).toHaveLength(operationNames.length + 7)
   })
 
   // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

@@ -104,6 +104,11 @@ const NAMED: Record<string, { property: string; limit: number; arn: (name: strin
     limit: 64,
     arn: (name) => ours('scheduler', `schedule-group/${name}`),
   },
+  'AWS::SecretsManager::Secret': {
+    property: 'Name',
+    limit: 512,
+    arn: (name) => ours('secretsmanager', `secret:${name}-AbCdEf`),
+  },
   'AWS::SNS::Topic': { property: 'TopicName', limit: 256, arn: (name) => ours('sns', name) },
   'AWS::SQS::Queue': { property: 'QueueName', limit: 80, arn: (name) => ours('sqs', name) },
 }

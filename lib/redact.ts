@@ -89,7 +89,7 @@ export function redact(text: string): string {
 }
 
 /** No more of a vendor's text is looked at. */
-const LONGEST = 4_096
+const LONGEST = 1_024
 
 /** A vendor's text, fit to be repeated: without secrets, printable, and after that cut to `length` characters. */
 export const quote = (text: string, length?: number): string => printable(redact(printable(text, LONGEST)), length)
@@ -174,9 +174,9 @@ const ESCAPES = [
   escaping('\\\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[^a-z0-9])', (part) =>
     part.length > 2 ? Number.parseInt(part.slice(2), 16) : part.charCodeAt(1),
   ),
-  // HTML.
-  escaping('&(?:#\\d{1,8}|#x[0-9a-f]{1,8}|[a-z]{2,16});', (part) => {
-    const name = part.slice(1, -1).toLowerCase()
+  // HTML, in which a number may stand without its semicolon.
+  escaping('&(?:#\\d{1,16};?|#x[0-9a-f]{1,16};?|[a-z]{2,16};)', (part) => {
+    const name = part.slice(1).replace(';', '').toLowerCase()
     if (name[0] !== '#') return (NAMES[name] ?? '\0').charCodeAt(0)
     return name[1] === 'x' ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1))
   }),

@@ -88,6 +88,9 @@ export function redact(text: string): string {
   return told + text.slice(end)
 }
 
+/** Whether a part of a secret is in the text, as it is or encoded. */
+export const holdsSecret = (text: string): boolean => redact(text) !== text
+
 /** No more of a vendor's text is looked at. */
 const LONGEST = 1_024
 
@@ -95,7 +98,7 @@ const LONGEST = 1_024
 export const quote = (text: string, length?: number): string => printable(redact(printable(text, LONGEST)), length)
 
 /** A vendor's id or code, or null where it is longer than 64 characters, has others than such have, or holds a secret. */
-export const quoteId = (id: string): string | null => (/^[\w.:-]{1,64}$/.test(id) && redact(id) === id ? id : null)
+export const quoteId = (id: string): string | null => (/^[\w.:-]{1,64}$/.test(id) && !holdsSecret(id) ? id : null)
 
 /** A text, or what an encoding that is undone leaves, and where in the original a place of it is, rounded down or up. */
 type View = { text: string; originOf: (at: number, round: (place: number) => number) => number }

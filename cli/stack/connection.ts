@@ -123,14 +123,22 @@ export const localConnection = (
   }),
 })
 
+/** The address, if it is on this machine. */
+const onThisMachine = (url: unknown): URL | undefined => {
+  const base = URL.parse(String(url))
+  return base?.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(base.hostname) ? base : undefined
+}
+
+/** Whatever has taken the port can answer: it sends commands to no other machine, and sets no variables but the stack's. */
 async function readDescription(url: string): Promise<StackDescription> {
-  const base = URL.parse(url)
-  if (base?.protocol !== 'http:' || !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(base.hostname))
-    throw new UsageError('--local must be an address on this machine, as in http://127.0.0.1:8787')
+  const base = onThisMachine(url)
+  if (!base) throw new UsageError('--local must be an address on this machine, as in http://127.0.0.1:8787')
   try {
-    const response = await fetch(new URL(STACK_PATH, base), { signal: AbortSignal.timeout(5_000) })
+    const response = await fetch(new URL(STACK_PATH, base), { redirect: 'error', signal: AbortSignal.timeout(5_000) })
     const description = (await response.json()) as Partial<StackDescription> | null
-    if (response.ok && description?.names && description.endpoints) return description as StackDescription
+    const { names, endpoints, variables = {} } = description ?? {}
+    if (response.ok && names && endpoints && Object.values(endpoints).every(onThisMachine))
+      return { ...(description as StackDescription), variables: getVendorVariables([variables]) }
   } catch {}
   throw new CommandError(
     `no local stack answers at ${base.origin}: run "npm start" in another terminal, or name a deployed stage with --stage`,

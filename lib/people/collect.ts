@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { type Kind, OperationError } from '../error.ts'
 import type { readFile } from '../feishu/drive-file.ts'
 import type { EventPart } from '../operation-docs.ts'
-import { quote } from '../redact.ts'
+import { holdsSecret, quote } from '../redact.ts'
 import type { Subscriber } from '../register-event.ts'
 import { type Input, id, printable } from '../schema.ts'
 import type { Ask } from './ask.ts'
@@ -148,7 +148,7 @@ async function* calendarFindings(
         if (seen.has(calendar.id)) continue
         seen.add(calendar.id)
         const { target, note } = judge(calendar)
-        const isId = v.is(id, calendar.id)
+        const isId = v.is(id, calendar.id) && !holdsSecret(calendar.id)
         const why = target && !isId ? 'no event can hold this id' : note
         const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
         const texts = told.map((text) => quote(text, 256)).filter(Boolean)

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { dingtalkOapi } from '../dingtalk/oapi.ts'
 import { OperationError } from '../error.ts'
+import { holdsSecret } from '../redact.ts'
 import type { Input } from '../schema.ts'
 import type { CodeTable } from '../vendor/vendor.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
@@ -41,7 +42,11 @@ const question = <I extends Input, Wanted>(
   succeeded: (json) => v.is(wanted, json),
 })
 
-const text = v.pipe(v.string(), v.minLength(1))
+const text = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.check((id) => !holdsSecret(id)),
+)
 const userOnly = v.object({ result: v.object({ userid: text }) })
 const ids = v.object({ result: v.object({ userid: text, unionid: text }) })
 

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { feishu } from '../feishu/feishu.ts'
 import { internalFault, invalidParameter } from '../feishu/meanings.ts'
+import { holdsSecret } from '../redact.ts'
 import type { Identity } from '../vendor/vendor.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
 
@@ -12,7 +13,12 @@ const asTenant = ({ tenant_key }: { tenant_key: string | undefined }): Identity 
 })
 /** Feishu leaves out what the app may not see. */
 const flag = v.nullish(v.boolean(), false)
-const text = v.nullish(v.string())
+const text = v.nullish(
+  v.pipe(
+    v.string(),
+    v.check((id) => !holdsSecret(id)),
+  ),
+)
 
 const idList = v.object({ data: v.object({ user_list: v.nullish(v.array(v.object({ user_id: text })), []) }) })
 

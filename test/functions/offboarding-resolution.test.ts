@@ -195,6 +195,23 @@ describe('a leaver is found', () => {
     expect(record()).toMatchObject({ sk: 'leaving#dry-run#leaving-1', dryRun: true, stage: 'sent' })
   })
 
+  test('and no id that holds a secret, as it is or encoded, goes into an event or the ledger', async () => {
+    dingtalkFinds(DINGTALK_USER)
+    const secret = 'sandbox-app-secret'
+    const ids = [`${secret}=`, Buffer.from(secret).toString('base64'), 'good=']
+    answers(DINGTALK_CALENDARS, { response: { calendars: ids.map((id) => ({ id, type: 'subscribed' })) } })
+    await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })
+    expect(details()).toMatchObject([{ dingtalk: { calendarIds: ['good='] } }])
+    answers(BY_MOBILE, { errcode: 0, result: { userid: secret } })
+    answers(IDS, { code: 0, data: { user_list: [{ user_id: secret }] } })
+    for (const [at, leaver] of [{ email: EMAIL }, { mobile: MOBILE }].entries())
+      await resolve({ offboardingId: `hr-${at + 2}`, leaver }, { id: `leaving-${at + 2}` })
+    expect(sent()).toHaveLength(1)
+    expect(
+      JSON.stringify([[...harness.dynamoDb.items].map(([key, items]) => [key, [...items]]), harness.log]),
+    ).not.toContain(secret)
+  })
+
   test('and has nothing: the offboarding is completed with no outcome', async () => {
     dingtalkFinds(DINGTALK_USER)
     answers(DINGTALK_CALENDARS, { response: { calendars: [] } })

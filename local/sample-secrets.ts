@@ -1,4 +1,5 @@
 /** The secrets that go with the sandbox's world: what an operator would have put into Secrets Manager. */
+import { randomBytes } from 'node:crypto'
 import type { World } from './sandbox/sandbox.ts'
 
 /** Secret ids come from the functions' environment variables, tokens from the world. */
@@ -28,6 +29,9 @@ export function sampleSecrets(world: World, variables: Record<string, string>): 
       appKey: internal?.clientId,
       appSecret: internal?.clientSecret,
     },
+    ...(variables.PEOPLE_KEY_SECRET_ID && {
+      [variables.PEOPLE_KEY_SECRET_ID]: { key: randomBytes(32).toString('hex') },
+    }),
     ...Object.fromEntries(users),
   }
 }

@@ -73,6 +73,9 @@ function readNumber(options: Options, name: 'speed' | 'port', min: number, max: 
   throw new UsageError(`--${name} must be a number from ${min} to ${max}`)
 }
 
+const SANDBOX_PARAMS = { dingtalkPeopleIndex: 'on' }
+const PEOPLE_INDEX_SCHEDULE = 'local-people-index'
+
 /** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
 const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL', 'DINGTALK_OAPI_BASE_URL']
 
@@ -89,7 +92,12 @@ async function startWith(options: Options, io: Io): Promise<number> {
   if (options['dry-run']) detail.dryRun = true
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
 
-  const template = await compileTemplate({ stage: 'local', onCompile: () => say('Compiling serverless.yml …') })
+  const template = await compileTemplate({
+    stage: 'local',
+    // In the sandbox everybody may be found by each of what HR knows.
+    ...(!options.live && { params: SANDBOX_PARAMS }),
+    onCompile: () => say('Compiling serverless.yml …'),
+  })
   const { functions } = readTemplate(template, { queueUrl: (name) => name })
   const variables = Object.assign({}, ...functions.map(({ env }) => env))
 
@@ -138,6 +146,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
 
   try {
     let exitCode = 0
+    if (sandbox) await stack.runSchedule(PEOPLE_INDEX_SCHEDULE)
     if (!options.once) say(`Watch it, and try the API, at ${stack.apiUrl}`)
     if (sendsEvent) {
       eventId = await sendEvent(connection, detail)

@@ -87,7 +87,7 @@ test.each([
   [
     'an employee number of two people',
     { employeeNumber: '10030' },
-    /Feishu: two different people.+DingTalk: not asked/,
+    /Feishu: two different people.+DingTalk: two different people/,
   ],
   ['an address and a mobile of two people', { email: corp('twin'), mobile: '+8613800000005' }, /two different people/],
   [
@@ -96,7 +96,7 @@ test.each([
     /Feishu: has resigned.+DingTalk: unknown/,
   ],
   ['outside the scope', { email: corp('outside'), mobile: '+8613800000003' }, /Feishu: unknown.+DingTalk: unknown/],
-  ['nobody knows', { email: corp('nobody') }, /Feishu: unknown.+DingTalk: not asked/],
+  ['nobody knows', { email: corp('nobody') }, /Feishu: unknown.+DingTalk: unknown/],
 ])(
   '%s: rejected whole, with the reason of each vendor',
   async (_, leaver, reason) => {

@@ -75,7 +75,7 @@ describe('beside a local stack', () => {
   test('a dry run checks every target and changes nothing', async () => {
     const before = await subscriptions()
     const { code, stdout, stderr } = await run('offboard', 'local/events/offboarding.json', '--dry-run')
-    const sum = `${TARGETS} targets of a dry run: ${TARGETS - 5} would change, 2 unchanged, 1 would be parked, 1 unchecked. 1 would be gone: unknown to the vendor, check the id`
+    const sum = `${TARGETS} targets of a dry run: ${TARGETS - 6} would change, 3 unchanged, 1 would be parked, 1 unchecked. 1 would be gone: unknown to the vendor, check the id`
     expect([code, stdout]).toEqual([1, expect.stringContaining(sum)])
     expect(stdout).toMatch(/would be parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}forbidden: \S/)
     expect(stdout).toMatch(

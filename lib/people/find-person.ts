@@ -16,9 +16,9 @@ export type Ids = {
   tenantKey?: string | undefined
 }
 
-/** `not_asked`: the vendor has no lookup for what is known of the person. */
+/** `not_asked`: the vendor has no lookup for what is known of the person. Of one who is found, `reason` says what could not be listed. */
 export type Found =
-  | { state: 'found'; ids: Ids }
+  | { state: 'found'; ids: Ids; reason?: Text }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
 /** The userids of those whom an index has under an address or number. */

@@ -518,6 +518,17 @@ describe('tried again', () => {
     feishuKnows('ou_without_tokens')
     expect(await resolve(email)).toEqual({ failed: [] })
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_without_tokens', calendar: true } }])
+    expect(record()?.found).toMatchObject({
+      feishu: { state: 'found', reason: { en: expect.stringMatching(/^not all that they have could be listed: /) } },
+    })
+  })
+
+  test('and where a list is refused and nothing else is found, it is rejected: nothing was seen to have ended', async () => {
+    dingtalkFinds(DINGTALK_USER)
+    harness.sandbox.answer({ path: DINGTALK_CALENDARS }, { status: 400, body: { code: 'paramIllegal' } }, 5)
+    await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })
+    expect(harness.outcomes()).toMatchObject([{ type: 'Subscription Offboarding Rejected', kind: 'invalid_request' }])
+    expect(record()).toMatchObject({ stage: 'rejected', lastCode: 'paramIllegal' })
   })
 
   test('a token of theirs that cannot be renewed now is waited for: nothing is sent half', async () => {

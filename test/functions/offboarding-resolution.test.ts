@@ -125,7 +125,7 @@ describe('a leaver is found', () => {
   })
 
   test('by an id, which wins over everything else', async () => {
-    feishuKnows('ou_other')
+    feishuKnows('ou_leaver')
     await resolve({ leaver: { email: 'another@corp.example', feishu: { openId: 'ou_leaver' } } })
     expect(asked(IDS)).toEqual([])
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
@@ -395,6 +395,24 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     await expectRejected(/^It is not clear who leaves\. Feishu: two different people/, 'invalid_request')
   })
 
+  test.each([
+    ['Feishu', { feishu: { openId: 'ou_leaver', unionId: 'on_other' } }],
+    ['Feishu', { feishu: { openId: 'ou_leaver', userId: 'other' } }],
+    ['DingTalk', { dingtalk: { unionId: UNION_ID, userId: 'other' } }],
+  ])('ids of two people at %s', async (vendor, leaver) => {
+    feishuKnows('ou_leaver')
+    dingtalkFinds(BY_UNION_ID)
+    await resolve({ leaver })
+    await expectRejected(new RegExp(`${vendor}: two different people`), 'invalid_request')
+    expect([...harness.dynamoDb.items.keys()].filter((pk) => pk.startsWith('person#'))).toEqual([])
+  })
+
+  test('a unionId that DingTalk does not know', async () => {
+    answers(BY_UNION_ID, { errcode: 60121, errmsg: 'no such user' })
+    await resolve({ leaver: { dingtalk: { unionId: 'unknown' } } })
+    await expectRejected(/^The leaver was found nowhere\..* DingTalk: unknown, /, 'not_found')
+  })
+
   test('two people with one employee number', async () => {
     const employees = ['ou_leaver', 'ou_other'].map((employee_id) => ({ base_info: { employee_id } }))
     answers(EMPLOYEES, { code: 0, data: { employees } })
@@ -421,6 +439,13 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     harness = await startHarness({ env: { VENDORS: 'dingtalk' } })
     await resolve({ leaver: { email: EMAIL } })
     await expectRejected(/DingTalk: not asked: DingTalk finds people by mobile or id/, 'not_found')
+  })
+
+  test('an event with an address or a number in the place of a field, which is not repeated', async () => {
+    await harness.invoke(name, leaving({ leaver: { email: EMAIL, [EMAIL]: 1, [MOBILE]: 2, 'E-10023': 3 } }))
+    expect(reasons()).toEqual([expect.stringMatching(/^leaver\.… is not a known field; .*; leaver\.… is not a known/)])
+    const written = JSON.stringify([harness.log, [...harness.dynamoDb.items.values()].map((items) => [...items])])
+    for (const text of [EMAIL, MOBILE, 'E-10023']) expect(written).not.toContain(text)
   })
 
   test('an event that is invalid', async () => {

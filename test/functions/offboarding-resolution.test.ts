@@ -538,6 +538,34 @@ describe('tried again', () => {
     expect(sent()).toHaveLength(1)
   })
 
+  test.each([
+    ['another address', { email: 'other@corp.example', user_id: 'ou_other' }],
+    ['another mobile', { mobile: '+8613800000009', user_id: 'ou_other' }],
+    ['an id that is none', { email: EMAIL, user_id: 'ou_a b' }],
+    ['an id of another kind', { email: EMAIL, user_id: 'on_leaver' }],
+  ])('where Feishu answers with %s', async (_, entry) => {
+    answers(IDS, { code: 0, data: { user_list: [entry] } })
+    feishuKnows('ou_other')
+    expect(await resolve({ leaver: { email: EMAIL, mobile: MOBILE } })).toEqual({ failed: [0] })
+    expect(details()).toEqual([])
+    expect(record()).toMatchObject({ stage: 'resolving', lastKind: 'protocol' })
+  })
+
+  test('where DingTalk answers with a unionId that no event can hold', async () => {
+    answers(DINGTALK_USER, { errcode: 0, result: { userid: 'staff1', unionid: 'union id' } })
+    expect(await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })).toEqual({ failed: [0] })
+    expect(record()).toMatchObject({ stage: 'resolving', lastKind: 'protocol' })
+  })
+
+  test('but not where it answers with the same address in other letters and with a country code', async () => {
+    const [first, second] = [{ email: EMAIL.toUpperCase() }, { mobile: MOBILE }]
+    answers(IDS, { code: 0, data: { user_list: [first, second].map((one) => ({ ...one, user_id: 'ou_leaver' })) } })
+    feishuKnows('ou_leaver')
+    dingtalkFinds()
+    await resolve({ leaver: { email: EMAIL, mobile: '13800000000' } })
+    expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
+  })
+
   test('and what one list refuses for the user alone does not hold the rest', async () => {
     feishuFinds('ou_without_tokens')
     feishuKnows('ou_without_tokens')

@@ -14,14 +14,17 @@ const SHOWN = 20
 /** A row, with the line on which it ends. */
 export type CsvRow = { line: number; cells: string[] }
 
-/** The rows, the first of which names the columns. Throws `UsageError`. */
-export function readRows(file: string): CsvRow[] {
-  let text: string
+/** The text of the file, which may be a pipe: reading it again gives nothing. Throws `UsageError`. */
+export function readText(file: string): string {
   try {
-    text = readFileSync(file, 'utf8')
+    return readFileSync(file, 'utf8')
   } catch (error) {
     throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
   }
+}
+
+/** The rows of the file's text, the first of which names the columns. Throws `UsageError`. */
+export function readRows(file: string, text: string): CsvRow[] {
   try {
     const rows = parse(text, { bom: true, trim: true, skip_empty_lines: true, info: true }) as unknown as Parsed[]
     return rows.map(({ record, info }) => ({ line: info.lines, cells: record }))

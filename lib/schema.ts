@@ -103,10 +103,15 @@ function fieldsAt(schema: v.GenericSchema, path: { key: unknown }[]): string[] {
   return Object.keys(node?.entries ?? {})
 }
 
+/** A name as fields have them; any other may be somebody's address or number, in the wrong place. */
+const isName = (key: string): boolean => /^[\p{L}_$][\p{L}_.$-]*\d{0,2}$/u.test(key)
+
 /** The field an issue is about, as a caller would write it: `feishu.files[0].fileType`. */
 const fieldOf = (issue: v.BaseIssue<unknown>): string =>
   (issue.path ?? [])
-    .map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${printable(String(key))}`))
+    .map(({ key }) =>
+      typeof key === 'number' ? `[${key}]` : isName(String(key)) ? `.${printable(String(key))}` : '.…',
+    )
     .join('')
     .replace(/^\./, '') || 'input'
 

@@ -1,10 +1,9 @@
 /** Leavers out of a CSV file, whose columns are the fields of the event. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { leaving } from '../../lib/leaving-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
-import { assertColumns, assertCount, readRows, refuseWrong } from '../csv-rows.ts'
+import { assertColumns, assertCount, readRows, readText, refuseWrong } from '../csv-rows.ts'
 import type { Io } from '../io.ts'
 
 const ID = 'offboardingId'
@@ -30,15 +29,19 @@ export type LeavingRow = { offboardingId: string } & Record<string, unknown>
  * same whenever the file is read; it says nothing of the person. Throws `UsageError` when anything is wrong, having listed the wrong rows.
  */
 export function readLeavers(io: Io, file: string): LeavingRow[] {
-  const [head, ...rows] = readRows(file)
+  const text = readText(file)
+  const [head, ...rows] = readRows(file, text)
   const columns = head?.cells ?? []
   assertColumns(file, columns, COLUMNS)
   assertCount(file, rows)
-  const digest = createHash('sha256').update(readFileSync(file)).digest('hex').slice(0, 12)
-  const name = path
-    .basename(file, path.extname(file))
-    .replace(/[^\w-]+/g, '-')
-    .slice(0, 40)
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 12)
+  // A dash in front would make options of the ids.
+  const name =
+    path
+      .basename(file, path.extname(file))
+      .replace(/[^\w-]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 40) || 'leavers'
   const details = rows.map(({ line, cells }) => toDetail(columns, cells, `${name}-${digest}-${line}`))
   const lines = new Map<string, number>()
   const wrong = rows.flatMap(({ line }, index) => {

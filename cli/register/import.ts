@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import { type Ending, REGISTERED, type Registration } from '../../lib/register-event.ts'
 import { withOptions } from '../command.ts'
-import { assertColumns, assertCount, MOST_ROWS, readRows, refuseWrong } from '../csv-rows.ts'
+import { assertColumns, assertCount, MOST_ROWS, readRows, readText, refuseWrong } from '../csv-rows.ts'
 import { sendEvents } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
@@ -60,7 +60,7 @@ Example, with the file:
 
 /** The file's registrations. Throws `UsageError` when any is wrong, having listed the wrong rows. */
 function readRegistrations(io: Io, file: string, operations: Ending[]): Registration[] {
-  const [head, ...rows] = readRows(file)
+  const [head, ...rows] = readRows(file, readText(file))
   const columns = checkColumns(file, head?.cells ?? [], operations)
   assertCount(file, rows)
   const registrations = rows.map(({ cells }) => toRegistration(columns, cells))

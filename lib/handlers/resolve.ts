@@ -44,19 +44,31 @@ export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): 
 
   const parts: EventPart[] = []
   const approvalCodes = new Set<string>()
+  let refused: OperationError | undefined
   const ids = { unionId: idsOf(found.get('dingtalk'))?.unionId, openId: inFeishu?.openId }
-  for (const { findings } of collect({ ...ids, custodianId, tenantKey }, ask, listRegistered))
+  for (const { vendor, findings } of collect({ ...ids, custodianId, tenantKey }, ask, listRegistered))
     for await (const { target, error, approvalCode } of findings) {
-      if (error && !isForGood(error)) throw plain(error)
+      if (error) {
+        refused = plain(error)
+        if (!isForGood(error)) throw refused
+        const one = found.get(vendor)
+        if (one?.state === 'found') found.set(vendor, { ...one, reason: notListed(refused) })
+      }
       if (target) parts.push(target)
       if (approvalCode) approvalCodes.add(approvalCode)
     }
+  // Otherwise it would seem that there was nothing to end.
+  if (refused && parts.length === 0) throw refused
   return { found, custodian: watcher, parts, approvalCodes: [...approvalCodes] }
 }
 
 /** What is refused for good, as the list of a person without stored tokens, is left out; what else they have goes on. */
-const isForGood = ({ queue, kind }: OperationError): boolean =>
-  queue === 'park' || queue === 'gone' || kind === 'reauthorization_required'
+const isForGood = ({ queue }: OperationError): boolean => queue === 'park' || queue === 'gone'
+
+const notListed = ({ detail }: OperationError): Text => ({
+  en: `not all that they have could be listed: ${detail.en}`,
+  zh: `未能列出其全部内容：${detail.zh}`,
+})
 
 const SAME_PERSON: Text = {
   en: 'The custodian is the leaver: name somebody who stays.',
@@ -118,7 +130,9 @@ const NAMES: Record<VendorName, Text> = {
 
 /** What the ledger keeps of a person found or not found. */
 export const recordOf = (found: Found): FoundRecord =>
-  found.state === 'found' ? { state: 'found', ...found.ids } : { state: found.state, reason: found.reason }
+  found.state === 'found'
+    ? { state: 'found', ...found.ids, ...(found.reason && { reason: found.reason }) }
+    : { state: found.state, reason: found.reason }
 
 /** Larger events are refused by EventBridge, with room for what goes around the detail. Bytes. */
 const MOST_BYTES = 200_000

@@ -7,6 +7,7 @@ import { holdsSecret, quote } from '../redact.ts'
 import type { Subscriber } from '../register-event.ts'
 import { type Input, id, printable } from '../schema.ts'
 import type { Ask } from './ask.ts'
+import type { VendorName } from './find-person.ts'
 import { type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
 
 /** A document of the event; `openId` is given where it is that person's subscription. */
@@ -38,25 +39,25 @@ export type Registered = { operation: string; input: Input }
 /** How the register is read; throws an `OperationError`. */
 export type Register = (subscriber: Subscriber) => AsyncIterable<Registered>
 
-/** What the vendors' lists and the register have of a leaver, list by list. */
+/** What the vendors' lists and the register have of a leaver at each vendor, list by list. */
 export function* collect(
   leaver: Leaver,
   ask: Ask,
   register: Register,
-): Generator<{ title: string; findings: AsyncIterable<Finding> }> {
+): Generator<{ vendor: VendorName; title: string; findings: AsyncIterable<Finding> }> {
   const { unionId, openId, custodianId, tenantKey } = leaver
   if (unionId !== undefined)
-    yield { title: `DingTalk calendars of ${unionId}`, findings: dingtalkFindings(unionId, ask) }
+    yield { vendor: 'dingtalk', title: `DingTalk calendars of ${unionId}`, findings: dingtalkFindings(unionId, ask) }
   if (openId !== undefined) {
     const findings = feishuFindings(openId, custodianId, ask, tenantKey)
-    yield { title: `Feishu calendars of ${openId}`, findings }
+    yield { vendor: 'feishu', title: `Feishu calendars of ${openId}`, findings }
     const told = 'Feishu has no API to check this subscription, so the event always ends it'
     const events = eachOf([{ told, target: { feishu: { openId, calendar: true } } }])
-    yield { title: `Feishu calendar change events of ${openId}`, findings: events }
+    yield { vendor: 'feishu', title: `Feishu calendar change events of ${openId}`, findings: events }
   }
   for (const subscriber of subscribersOf(leaver)) {
-    const [vendor] = Object.keys(subscriber)
-    yield { title: `Registered at ${vendor}`, findings: registeredFindings(register(subscriber), tenantKey) }
+    const [vendor] = Object.keys(subscriber) as [VendorName]
+    yield { vendor, title: `Registered at ${vendor}`, findings: registeredFindings(register(subscriber), tenantKey) }
   }
 }
 

@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import { dingtalkOapi } from '../dingtalk/oapi.ts'
 import { OperationError } from '../error.ts'
 import { holdsSecret } from '../redact.ts'
-import type { Input } from '../schema.ts'
+import { type Input, nameId } from '../schema.ts'
 import type { CodeTable } from '../vendor/vendor.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
 
@@ -48,7 +48,12 @@ const text = v.pipe(
   v.check((id) => !holdsSecret(id)),
 )
 const userOnly = v.object({ result: v.object({ userid: text }) })
-const ids = v.object({ result: v.object({ userid: text, unionid: text }) })
+// As an event may hold it.
+const unionId = v.pipe(
+  text,
+  v.check((id) => v.is(nameId, id)),
+)
+const ids = v.object({ result: v.object({ userid: text, unionid: unionId }) })
 
 /** Someone who has left is not found. https://open.dingtalk.com/document/development/query-users-by-phone-number */
 export const dingtalkUserByMobile: Question<{ mobile: string }> = question(

@@ -16,9 +16,9 @@ export type Ids = {
   tenantKey?: string | undefined
 }
 
-/** `not_asked`: the vendor has no lookup for what is known of the person. */
+/** `not_asked`: the vendor has no lookup for what is known of the person. Of one who is found, `reason` says what could not be listed. */
 export type Found =
-  | { state: 'found'; ids: Ids }
+  | { state: 'found'; ids: Ids; reason?: Text }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
 /** The userids of those whom an index has under an address or number. */
@@ -26,7 +26,7 @@ export type FindIndexed = (way: 'email' | 'number', text: string) => Promise<str
 
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
- * decides; where two ways are one call, they must agree. At DingTalk an address and a number are looked up in the index, if there is one.
+ * decides; where two ways are one call, they must agree, as must ids of one vendor. At DingTalk an address and a number are looked up in the index, if there is one.
  * Throws the `OperationError` with which a lookup failed.
  */
 export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findIndexed?: FindIndexed): Promise<Found> =>
@@ -64,6 +64,7 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
     const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
     if (hasLeft) return RESIGNED
     const all: Ids = { ...ids, ...known }
+    if (Object.entries(ids).some(([name, id]) => all[name as keyof Ids] !== id)) return AMBIGUOUS.feishu
     return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
   } catch (error) {
     if (!(error instanceof OperationError)) throw error
@@ -84,7 +85,7 @@ async function findInDingtalk(
   findIndexed: FindIndexed | undefined,
 ): Promise<Found> {
   const { unionId, userId } = dingtalk
-  if (unionId) return { state: 'found', ids: { unionId, userId: userId ?? (await userIdIfSeen(unionId, ask)) } }
+  if (unionId) return describeUnionId(unionId, userId, ask)
   if (userId) return foundAs(userId, ask)
   const ways = [
     findIndexed && email !== undefined && (() => findIndexed('email', email)),
@@ -107,12 +108,17 @@ async function foundAs(userId: string, ask: Ask): Promise<Found> {
   return unionId ? { state: 'found', ids: { unionId, userId } } : { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 
-/** It is kept for a later event that names nothing else; without the permission to see it the person is found all the same. */
-async function userIdIfSeen(unionId: string, ask: Ask): Promise<string | undefined> {
+/** The userId is kept for a later event that names nothing else; without the permission to see it they are found all the same. */
+async function describeUnionId(unionId: string, userId: string | undefined, ask: Ask): Promise<Found> {
   try {
-    return await dingtalkUserIdOf(unionId, ask)
+    const seen = await dingtalkUserIdOf(unionId, ask)
+    if (seen === undefined) return { state: 'not_found', reason: UNKNOWN.dingtalk }
+    return userId === undefined || userId === seen
+      ? { state: 'found', ids: { unionId, userId: seen } }
+      : AMBIGUOUS.dingtalk
   } catch (error) {
-    if (error instanceof OperationError && error.queue !== 'wait' && error.kind !== 'rate_limited') return undefined
+    if (error instanceof OperationError && error.queue !== 'wait' && error.kind !== 'rate_limited')
+      return { state: 'found', ids: { unionId, userId } }
     throw error
   }
 }

@@ -8,7 +8,7 @@ import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
 import { type LedgerStack, startLedgerStack } from './ledger-stack.ts'
-import { run as call, startCommand, startLocalStack } from './operator.ts'
+import { run as call, startCommand, startLocalStack, startProcess } from './operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'leavers-'))
 function write(name: string, content: string | object): string {
@@ -159,6 +159,19 @@ a@corp.example,007,t,,,ou_c,hr-1
         custodian: { mobile: '13800000000' },
       },
     ])
+  })
+
+  test('rows of different lists have different ids, also out of a pipe, and no id begins as an option does', async () => {
+    for (const email of ['a@corp.example', 'b@corp.example']) {
+      const command = `printf 'email\\n${email}\\n' | "$0" cli/offboarding.js "$@"`
+      const args = ['offboard', '--csv', '/dev/stdin', '--yes', '--no-follow', '--local', url]
+      const { code } = await startProcess('sh', ['-c', command, process.execPath, ...args]).ended
+      expect(code).toBe(0)
+    }
+    await offboard('--csv', write('离职名单.csv', 'email\na@corp.example'), '--yes', '--no-follow')
+    const ids = bus.events.map(({ event }) => (event.detail as { offboardingId: string }).offboardingId)
+    expect(new Set(ids).size).toBe(3)
+    expect(ids).toEqual([/^stdin-/, /^stdin-/, /^leavers-/].map((pattern) => expect.stringMatching(pattern)))
   })
 
   test('Ctrl-C while many are followed shows how to go on', async () => {

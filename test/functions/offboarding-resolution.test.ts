@@ -125,7 +125,7 @@ describe('a leaver is found', () => {
   })
 
   test('by an id, which wins over everything else', async () => {
-    feishuKnows('ou_other')
+    feishuKnows('ou_leaver')
     await resolve({ leaver: { email: 'another@corp.example', feishu: { openId: 'ou_leaver' } } })
     expect(asked(IDS)).toEqual([])
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
@@ -395,6 +395,24 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     await expectRejected(/^It is not clear who leaves\. Feishu: two different people/, 'invalid_request')
   })
 
+  test.each([
+    ['Feishu', { feishu: { openId: 'ou_leaver', unionId: 'on_other' } }],
+    ['Feishu', { feishu: { openId: 'ou_leaver', userId: 'other' } }],
+    ['DingTalk', { dingtalk: { unionId: UNION_ID, userId: 'other' } }],
+  ])('ids of two people at %s', async (vendor, leaver) => {
+    feishuKnows('ou_leaver')
+    dingtalkFinds(BY_UNION_ID)
+    await resolve({ leaver })
+    await expectRejected(new RegExp(`${vendor}: two different people`), 'invalid_request')
+    expect([...harness.dynamoDb.items.keys()].filter((pk) => pk.startsWith('person#'))).toEqual([])
+  })
+
+  test('a unionId that DingTalk does not know', async () => {
+    answers(BY_UNION_ID, { errcode: 60121, errmsg: 'no such user' })
+    await resolve({ leaver: { dingtalk: { unionId: 'unknown' } } })
+    await expectRejected(/^The leaver was found nowhere\..* DingTalk: unknown, /, 'not_found')
+  })
+
   test('two people with one employee number', async () => {
     const employees = ['ou_leaver', 'ou_other'].map((employee_id) => ({ base_info: { employee_id } }))
     answers(EMPLOYEES, { code: 0, data: { employees } })
@@ -421,6 +439,13 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     harness = await startHarness({ env: { VENDORS: 'dingtalk' } })
     await resolve({ leaver: { email: EMAIL } })
     await expectRejected(/DingTalk: not asked: DingTalk finds people by mobile or id/, 'not_found')
+  })
+
+  test('an event with an address or a number in the place of a field, which is not repeated', async () => {
+    await harness.invoke(name, leaving({ leaver: { email: EMAIL, [EMAIL]: 1, [MOBILE]: 2, 'E-10023': 3 } }))
+    expect(reasons()).toEqual([expect.stringMatching(/^leaver\.… is not a known field; .*; leaver\.… is not a known/)])
+    const written = JSON.stringify([harness.log, [...harness.dynamoDb.items.values()].map((items) => [...items])])
+    for (const text of [EMAIL, MOBILE, 'E-10023']) expect(written).not.toContain(text)
   })
 
   test('an event that is invalid', async () => {
@@ -513,11 +538,50 @@ describe('tried again', () => {
     expect(sent()).toHaveLength(1)
   })
 
+  test.each([
+    ['another address', { email: 'other@corp.example', user_id: 'ou_other' }],
+    ['another mobile', { mobile: '+8613800000009', user_id: 'ou_other' }],
+    ['an id that is none', { email: EMAIL, user_id: 'ou_a b' }],
+    ['an id of another kind', { email: EMAIL, user_id: 'on_leaver' }],
+  ])('where Feishu answers with %s', async (_, entry) => {
+    answers(IDS, { code: 0, data: { user_list: [entry] } })
+    feishuKnows('ou_other')
+    expect(await resolve({ leaver: { email: EMAIL, mobile: MOBILE } })).toEqual({ failed: [0] })
+    expect(details()).toEqual([])
+    expect(record()).toMatchObject({ stage: 'resolving', lastKind: 'protocol' })
+  })
+
+  test('where DingTalk answers with a unionId that no event can hold', async () => {
+    answers(DINGTALK_USER, { errcode: 0, result: { userid: 'staff1', unionid: 'union id' } })
+    expect(await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })).toEqual({ failed: [0] })
+    expect(record()).toMatchObject({ stage: 'resolving', lastKind: 'protocol' })
+  })
+
+  test('but not where it answers with the same address in other letters and with a country code', async () => {
+    const [first, second] = [{ email: EMAIL.toUpperCase() }, { mobile: MOBILE }]
+    answers(IDS, { code: 0, data: { user_list: [first, second].map((one) => ({ ...one, user_id: 'ou_leaver' })) } })
+    feishuKnows('ou_leaver')
+    dingtalkFinds()
+    await resolve({ leaver: { email: EMAIL, mobile: '13800000000' } })
+    expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
+  })
+
   test('and what one list refuses for the user alone does not hold the rest', async () => {
     feishuFinds('ou_without_tokens')
     feishuKnows('ou_without_tokens')
     expect(await resolve(email)).toEqual({ failed: [] })
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_without_tokens', calendar: true } }])
+    expect(record()?.found).toMatchObject({
+      feishu: { state: 'found', reason: { en: expect.stringMatching(/^not all that they have could be listed: /) } },
+    })
+  })
+
+  test('and where a list is refused and nothing else is found, it is rejected: nothing was seen to have ended', async () => {
+    dingtalkFinds(DINGTALK_USER)
+    harness.sandbox.answer({ path: DINGTALK_CALENDARS }, { status: 400, body: { code: 'paramIllegal' } }, 5)
+    await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })
+    expect(harness.outcomes()).toMatchObject([{ type: 'Subscription Offboarding Rejected', kind: 'invalid_request' }])
+    expect(record()).toMatchObject({ stage: 'rejected', lastCode: 'paramIllegal' })
   })
 
   test('a token of theirs that cannot be renewed now is waited for: nothing is sent half', async () => {

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { OperationError } from '../error.ts'
 import { feishu } from '../feishu/feishu.ts'
 import { internalFault, invalidParameter } from '../feishu/meanings.ts'
+import { shortenMobile } from '../leaving-event.ts'
 import { holdsSecret } from '../redact.ts'
 import { openId } from '../schema.ts'
 import type { Identity } from '../vendor/vendor.ts'
@@ -70,7 +71,7 @@ export async function feishuIdsOf(
   ask: Ask,
 ): Promise<string[]> {
   const include_resigned = isResigned ? 'true' : undefined
-  const names = { email, mobile: mobile?.replace(/^\+86(?=1\d{10}$)/, '') }
+  const names = { email, mobile: mobile && shortenMobile(mobile) }
   const { data } = await answerOf(feishuUserIds, idList, { ...names, include_resigned, tenant_key: tenantKey }, ask)
   for (const one of data.user_list) {
     const hasOtherEmail = one.email && one.email.toLowerCase() !== email?.toLowerCase()

@@ -1,6 +1,7 @@
 /** Finds a person at a vendor by what HR knows of them. No text here repeats an address or a number. */
 import { OperationError, type Text } from '../error.ts'
 import type { Person } from '../leaving-event.ts'
+import type { PersonIds } from '../ledger/people.ts'
 import type { Vendor } from '../vendor/vendor.ts'
 import type { Ask } from './ask.ts'
 import { dingtalkUnionIdOf, dingtalkUserIdOf, dingtalkUserIdOfMobile } from './dingtalk-people.ts'
@@ -8,17 +9,9 @@ import { feishuIdsOf, feishuIdsOfNumber, feishuPersonOf } from './feishu-people.
 
 export type VendorName = Vendor['name']
 
-/** A person's ids at one vendor: of Feishu always `openId`, of DingTalk always `unionId`. */
-export type Ids = {
-  openId?: string | undefined
-  unionId?: string | undefined
-  userId?: string | undefined
-  tenantKey?: string | undefined
-}
-
 /** `not_asked`: the vendor has no lookup for what is known of the person. Of one who is found, `reason` says what could not be listed. */
 export type Found =
-  | { state: 'found'; ids: Ids; reason?: Text }
+  | { state: 'found'; ids: PersonIds; reason?: Text }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
 /** The userids of those whom an index has under an address or number. */
@@ -53,7 +46,7 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
 }
 
 /** The ids of somebody of whom one is known. What the app may not see of a known open_id is left out. */
-async function describe(known: Ids, ask: Ask): Promise<Found> {
+async function describe(known: PersonIds, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = known
   const id = openId
     ? { user_id: openId, user_id_type: 'open_id' as const }
@@ -63,8 +56,8 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
   try {
     const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
     if (hasLeft) return RESIGNED
-    const all: Ids = { ...ids, ...known }
-    if (Object.entries(ids).some(([name, id]) => all[name as keyof Ids] !== id)) return AMBIGUOUS.feishu
+    const all: PersonIds = { ...ids, ...known }
+    if (Object.entries(ids).some(([name, id]) => all[name as keyof PersonIds] !== id)) return AMBIGUOUS.feishu
     return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
   } catch (error) {
     if (!(error instanceof OperationError)) throw error

@@ -65,7 +65,7 @@ export const feishuUserIds: Question<{
   succeeded: (json) => v.is(idList, json),
 }
 
-/** The open_ids of those with this address or this mobile, each once. Throws for an answer about anyone else. */
+/** The open_ids of who has this address and of who has this mobile. Throws for an answer about anyone else. */
 export async function feishuIdsOf(
   { email, mobile, tenantKey, isResigned = false }: Names & { isResigned?: boolean },
   ask: Ask,
@@ -77,7 +77,7 @@ export async function feishuIdsOf(
     const hasOtherEmail = one.email && one.email.toLowerCase() !== email?.toLowerCase()
     if (hasOtherEmail || (one.mobile && !isSameMobile(one.mobile, mobile ?? ''))) throw anotherPerson()
   }
-  return distinct(data.user_list.map(({ user_id }) => user_id))
+  return data.user_list.flatMap(({ user_id }) => user_id || [])
 }
 
 /** One of them may stand without its country code. */

@@ -28,24 +28,29 @@ export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findInd
 async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Person, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = feishu
   if (openId ?? unionId ?? userId) return describe(feishu, ask)
-  const hasName = email !== undefined || mobile !== undefined
+  const names = { email, mobile, tenantKey }
+  const nameCount = [email, mobile].filter((name) => name !== undefined).length
+  const hasName = nameCount > 0
   if (!hasName && employeeNumber === undefined) return { state: 'not_asked', reason: NO_WAY.feishu }
-  const describeOne = ([only, ...others]: string[]): Promise<Found> | Found =>
-    others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
-
-  const byName = hasName ? await feishuIdsOf({ email, mobile, tenantKey }, ask) : []
-  if (byName.length > 0) return describeOne(byName)
+  const describeOne = (ids: string[]): Promise<Found> | Found => {
+    const [only, ...others] = new Set(ids)
+    return others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
+  }
+  const byName = hasName ? await feishuIdsOf(names, ask) : []
+  if (hasName && byName.length >= nameCount) return describeOne(byName)
+  // What finds nobody may be that of someone else, who has resigned. Asked for only now: it costs one more call.
+  const withResigned = hasName ? await feishuIdsOf({ ...names, isResigned: true }, ask) : []
+  if (byName.length > 0) return describeOne([...byName, ...withResigned])
   const { present, resigned } =
     employeeNumber === undefined
       ? { present: [], resigned: [] }
       : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
-  if (present.length > 0) return describeOne(present)
-  // Asked for only now: without its scope Feishu does not say who of the found has resigned.
-  const left = hasName ? await feishuIdsOf({ email, mobile, tenantKey, isResigned: true }, ask) : []
-  return left.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
+  if (present.length > 0) return describeOne([...present, ...withResigned])
+  // Without a scope of its own Feishu does not say who of the found has resigned.
+  return withResigned.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
 }
 
-/** The ids of somebody of whom one is known. What the app may not see of a known open_id is left out. */
+/** The ids of a person of whom one is known. What the app may not see of a known open_id is left out. */
 async function describe(known: PersonIds, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = known
   const id = openId

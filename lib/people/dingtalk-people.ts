@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { dingtalkOapi } from '../dingtalk/oapi.ts'
 import { OperationError } from '../error.ts'
+import { shortenMobile } from '../leaving-event.ts'
 import { holdsSecret } from '../redact.ts'
 import { type Input, nameId } from '../schema.ts'
 import type { CodeTable } from '../vendor/vendor.ts'
@@ -82,9 +83,7 @@ export const dingtalkUserByUnionId: Question<{ unionid: string }> = question(
 /** The userid of who has this mobile; undefined when nobody is found. */
 export const dingtalkUserIdOfMobile = async (mobile: string, ask: Ask): Promise<string | undefined> =>
   found(async () => {
-    // Of mainland China without its country code.
-    const input = { mobile: mobile.replace(/^\+86(?=1\d{10}$)/, '') }
-    return (await answerOf(dingtalkUserByMobile, userOnly, input, ask)).result.userid
+    return (await answerOf(dingtalkUserByMobile, userOnly, { mobile: shortenMobile(mobile) }, ask)).result.userid
   })
 
 /** The unionId of a userid; undefined when it is unknown. */

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { OperationError } from '../error.ts'
 import { feishu } from '../feishu/feishu.ts'
 import { internalFault, invalidParameter } from '../feishu/meanings.ts'
+import { shortenMobile } from '../leaving-event.ts'
 import { holdsSecret } from '../redact.ts'
 import { openId } from '../schema.ts'
 import type { Identity } from '../vendor/vendor.ts'
@@ -64,19 +65,19 @@ export const feishuUserIds: Question<{
   succeeded: (json) => v.is(idList, json),
 }
 
-/** The open_ids of those with this address or this mobile, each once. Throws for an answer about anyone else. */
+/** The open_ids of who has this address and of who has this mobile. Throws for an answer about anyone else. */
 export async function feishuIdsOf(
   { email, mobile, tenantKey, isResigned = false }: Names & { isResigned?: boolean },
   ask: Ask,
 ): Promise<string[]> {
   const include_resigned = isResigned ? 'true' : undefined
-  const names = { email, mobile: mobile?.replace(/^\+86(?=1\d{10}$)/, '') }
+  const names = { email, mobile: mobile && shortenMobile(mobile) }
   const { data } = await answerOf(feishuUserIds, idList, { ...names, include_resigned, tenant_key: tenantKey }, ask)
   for (const one of data.user_list) {
     const hasOtherEmail = one.email && one.email.toLowerCase() !== email?.toLowerCase()
     if (hasOtherEmail || (one.mobile && !isSameMobile(one.mobile, mobile ?? ''))) throw anotherPerson()
   }
-  return distinct(data.user_list.map(({ user_id }) => user_id))
+  return data.user_list.flatMap(({ user_id }) => user_id || [])
 }
 
 /** One of them may stand without its country code. */

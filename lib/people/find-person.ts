@@ -1,6 +1,7 @@
 /** Finds a person at a vendor by what HR knows of them. No text here repeats an address or a number. */
 import { OperationError, type Text } from '../error.ts'
 import type { Person } from '../leaving-event.ts'
+import type { PersonIds } from '../ledger/people.ts'
 import type { Vendor } from '../vendor/vendor.ts'
 import type { Ask } from './ask.ts'
 import { dingtalkUnionIdOf, dingtalkUserIdOf, dingtalkUserIdOfMobile } from './dingtalk-people.ts'
@@ -8,17 +9,9 @@ import { feishuIdsOf, feishuIdsOfNumber, feishuPersonOf } from './feishu-people.
 
 export type VendorName = Vendor['name']
 
-/** A person's ids at one vendor: of Feishu always `openId`, of DingTalk always `unionId`. */
-export type Ids = {
-  openId?: string | undefined
-  unionId?: string | undefined
-  userId?: string | undefined
-  tenantKey?: string | undefined
-}
-
 /** `not_asked`: the vendor has no lookup for what is known of the person. Of one who is found, `reason` says what could not be listed. */
 export type Found =
-  | { state: 'found'; ids: Ids; reason?: Text }
+  | { state: 'found'; ids: PersonIds; reason?: Text }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
 /** The userids of those whom an index has under an address or number. */
@@ -35,25 +28,30 @@ export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findInd
 async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Person, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = feishu
   if (openId ?? unionId ?? userId) return describe(feishu, ask)
-  const hasName = email !== undefined || mobile !== undefined
+  const names = { email, mobile, tenantKey }
+  const nameCount = [email, mobile].filter((name) => name !== undefined).length
+  const hasName = nameCount > 0
   if (!hasName && employeeNumber === undefined) return { state: 'not_asked', reason: NO_WAY.feishu }
-  const describeOne = ([only, ...others]: string[]): Promise<Found> | Found =>
-    others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
-
-  const byName = hasName ? await feishuIdsOf({ email, mobile, tenantKey }, ask) : []
-  if (byName.length > 0) return describeOne(byName)
+  const describeOne = (ids: string[]): Promise<Found> | Found => {
+    const [only, ...others] = new Set(ids)
+    return others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
+  }
+  const byName = hasName ? await feishuIdsOf(names, ask) : []
+  if (hasName && byName.length >= nameCount) return describeOne(byName)
+  // What finds nobody may be that of someone else, who has resigned. Asked for only now: it costs one more call.
+  const withResigned = hasName ? await feishuIdsOf({ ...names, isResigned: true }, ask) : []
+  if (byName.length > 0) return describeOne([...byName, ...withResigned])
   const { present, resigned } =
     employeeNumber === undefined
       ? { present: [], resigned: [] }
       : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
-  if (present.length > 0) return describeOne(present)
-  // Asked for only now: without its scope Feishu does not say who of the found has resigned.
-  const left = hasName ? await feishuIdsOf({ email, mobile, tenantKey, isResigned: true }, ask) : []
-  return left.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
+  if (present.length > 0) return describeOne([...present, ...withResigned])
+  // Without a scope of its own Feishu does not say who of the found has resigned.
+  return withResigned.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
 }
 
-/** The ids of somebody of whom one is known. What the app may not see of a known open_id is left out. */
-async function describe(known: Ids, ask: Ask): Promise<Found> {
+/** The ids of a person of whom one is known. What the app may not see of a known open_id is left out. */
+async function describe(known: PersonIds, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = known
   const id = openId
     ? { user_id: openId, user_id_type: 'open_id' as const }
@@ -63,8 +61,8 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
   try {
     const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
     if (hasLeft) return RESIGNED
-    const all: Ids = { ...ids, ...known }
-    if (Object.entries(ids).some(([name, id]) => all[name as keyof Ids] !== id)) return AMBIGUOUS.feishu
+    const all: PersonIds = { ...ids, ...known }
+    if (Object.entries(ids).some(([name, id]) => all[name as keyof PersonIds] !== id)) return AMBIGUOUS.feishu
     return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
   } catch (error) {
     if (!(error instanceof OperationError)) throw error

@@ -413,6 +413,14 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     await expectRejected(/^The leaver was found nowhere\..* DingTalk: unknown, /, 'not_found')
   })
 
+  test.each([
+    ['mobile', { mobile: '+8613800000001' }],
+    ['number', { employeeNumber: '10024' }],
+  ])('the address of someone who has resigned with the %s of someone who has not', async (_, other) => {
+    await resolve({ leaver: { email: 'resigned@corp.example', ...other } })
+    await expectRejected(/Feishu: two different people/, 'invalid_request')
+  })
+
   test('two people with one employee number', async () => {
     const employees = ['ou_leaver', 'ou_other'].map((employee_id) => ({ base_info: { employee_id } }))
     answers(EMPLOYEES, { code: 0, data: { employees } })

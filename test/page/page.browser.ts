@@ -75,34 +75,6 @@ const send = async (name = 'Send') => {
 }
 const answer = () => page.locator('.response pre')
 
-test('asks for an offboarding with the body that stands there, lists it and shows it', async () => {
-  const choose = async (summary: string) => {
-    await page.getByRole('link', { name: summary }).click()
-    await page.getByRole('heading', { name: summary }).waitFor()
-  }
-  const press = () => page.getByRole('button', { name: 'Send', exact: true }).click()
-  await page.goto(url)
-  await choose('Ask for an offboarding')
-  const body = { offboardingId: 'page-1', feishu: { openId: 'ou_leaver', calendar: true } }
-  await page.getByLabel('Body, as JSON').fill(JSON.stringify(body))
-  expect(await page.locator('.command code').first().textContent()).toContain(`-d '${JSON.stringify(body)}'`)
-  await press()
-  await answer().getByText('"eventId"').waitFor()
-  expect(await page.locator('.response .status').textContent()).toBe('202')
-  await choose('List offboardings by state')
-  // The ledger has it a moment later.
-  const listed = async () => {
-    await press()
-    await answer().waitFor()
-    return answer().textContent()
-  }
-  await expect.poll(listed, { timeout: 30_000 }).toContain('"page-1"')
-  await choose('Show what became of an offboarding')
-  await page.getByLabel('offboardingId').fill('page-1')
-  await press()
-  await answer().getByText('"targetsLeftOut"').waitFor()
-})
-
 describe.each(operations)('$operationId', ({ operationId, summary, 'x-summary-zh': summaryZh, parameters }) => {
   beforeEach(async () => {
     await page.goto(url)
@@ -268,6 +240,34 @@ test('another site can neither read it, nor call it, nor take its place', async 
   expect(rebound?.status()).toBe(403)
   await visitor.close()
   await close(site)
+})
+
+test('asks for an offboarding with the body that stands there, lists it and shows it', async () => {
+  const choose = async (summary: string) => {
+    await page.getByRole('link', { name: summary }).click()
+    await page.getByRole('heading', { name: summary }).waitFor()
+  }
+  const press = () => page.getByRole('button', { name: 'Send', exact: true }).click()
+  await page.goto(url)
+  await choose('Ask for an offboarding')
+  const body = { offboardingId: 'page-1', feishu: { openId: 'ou_leaver', calendar: true } }
+  await page.getByLabel('Body, as JSON').fill(JSON.stringify(body))
+  expect(await page.locator('.command code').first().textContent()).toContain(`-d '${JSON.stringify(body)}'`)
+  await press()
+  await answer().getByText('"eventId"').waitFor()
+  expect(await page.locator('.response .status').textContent()).toBe('202')
+  await choose('List offboardings by state')
+  // The ledger has it a moment later.
+  const listed = async () => {
+    await press()
+    await answer().waitFor()
+    return answer().textContent()
+  }
+  await expect.poll(listed, { timeout: 30_000 }).toContain('"page-1"')
+  await choose('Show what became of an offboarding')
+  await page.getByLabel('offboardingId').fill('page-1')
+  await press()
+  await answer().getByText('"targetsLeftOut"').waitFor()
 })
 
 // The last, for it stops what the others use.

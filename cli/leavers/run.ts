@@ -30,7 +30,7 @@ export type Leavers = {
   again: string
 }
 
-/** Throws `UsageError` where a question would have to be asked and nobody could answer. */
+/** Throws `UsageError` where a question would have to be asked and there is no terminal to answer it. */
 export function assertCanAsk(io: Io, { dryRun, yes }: { dryRun: boolean; yes: boolean }): void {
   if (dryRun || yes || io.stdin.isTTY) return
   throw new UsageError(

@@ -16,7 +16,7 @@ const SIZED = ['test/functions/user-token-renewal.test.ts']
 /** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
-  'test/infra/{callbacks,compile,kept,observability,template}.test.ts',
+  'test/infra/{callbacks,compile,kept,ledger,observability,roles,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs,openapi}.test.ts',
   'test/functions/{contract,redaction,user-token-renewal}.test.ts',
@@ -36,8 +36,9 @@ export default defineConfig({
   // As scripts/build.ts does.
   define: { PACKAGE_VERSION: JSON.stringify(version) },
   test: {
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // No bound on the work, which a loaded machine takes many times longer for; it ends what hangs.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // Vitest leaves one processor idle otherwise, which is half of a small machine.
     maxWorkers: '100%',
     setupFiles: ['test/fresh-modules.ts'],
@@ -51,6 +52,7 @@ export default defineConfig({
         test: {
           name: 'whole',
           isolate: false,
+          globalSetup: 'test/compiled-template.ts',
           include: WHOLE,
           exclude: [LONG],
           provide: { size: { users: 300, due: 60 } },

@@ -11,6 +11,7 @@ import { dingtalkOapiCodes } from '../lib/dingtalk/oapi.ts'
 import type { Text } from '../lib/error.ts'
 import { feishuCalendarCodes, feishuCodes } from '../lib/feishu/codes.ts'
 import { feishuOauthCodes, feishuTokenCodes } from '../lib/feishu/token-codes.ts'
+import { dingtalkDirectoryCodes } from '../lib/people/dingtalk-directory.ts'
 import { dingtalkPeopleCodes } from '../lib/people/dingtalk-people.ts'
 import { feishuEmployees, feishuUser, feishuUserIds } from '../lib/people/feishu-people.ts'
 import { feishuCalendarList } from '../lib/people/vendor-lists.ts'
@@ -43,7 +44,10 @@ export async function listCodeSections(): Promise<Section[]> {
       title: { en: 'Finding a person at Feishu', zh: '在飞书查找人员' },
       codes: { ...feishuUserIds.codes, ...feishuEmployees.codes, ...feishuUser.codes },
     },
-    { title: { en: 'Finding a person at DingTalk', zh: '在钉钉查找人员' }, codes: dingtalkPeopleCodes },
+    {
+      title: { en: 'Finding a person at DingTalk', zh: '在钉钉查找人员' },
+      codes: { ...dingtalkPeopleCodes, ...dingtalkDirectoryCodes },
+    },
     { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
     { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },
     { title: { en: "Feishu: an app's or tenant's token", zh: '飞书:获取应用或租户令牌' }, codes: feishuTokenCodes },

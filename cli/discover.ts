@@ -1,15 +1,21 @@
 /** `offboarding discover`: a leaver's subscriptions, as far as the vendors list them, as an event to review and send. */
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
+import { OperationError } from '../lib/error.ts'
 import { mergeParts } from '../lib/event-part.ts'
 import { feishuDocumentStatus } from '../lib/feishu/document-status.ts'
+import type { Person } from '../lib/leaving-event.ts'
+import { listRegistered } from '../lib/ledger/register.ts'
 import type { EventPart } from '../lib/operation-docs.ts'
 import { collect, documentFindings, type EventFile, type Finding, type Leaver } from '../lib/people/collect.ts'
+import { findPerson, type VendorName } from '../lib/people/find-person.ts'
+import { printable } from '../lib/schema.ts'
 import { failed, repeatable, UsageError, vendorId, withOptions } from './command.ts'
 import { paced, patient } from './discovery/pace.ts'
 import { assertEvent, fileOf, newOffboardingId } from './event/event-detail.ts'
 import { assertWritable, writeEventFile } from './event/event-file.ts'
 import { type Io, log } from './io.ts'
+import { assertLeaving, type LeaverOptions, leaverOptions, readLeaver } from './leavers/person.ts'
 import {
   type Connection,
   type ConnectionOptions,
@@ -19,17 +25,18 @@ import {
   useConnection,
 } from './stack/connection.ts'
 
-type Options = ConnectionOptions & {
-  dingtalkUnionId?: string
-  feishuOpenId?: string
-  custodianOpenId?: string
-  file?: string[]
-  userFile?: string[]
-  tenantKey?: string
-  output?: string
-  force?: true
-  id?: string
-}
+type Options = ConnectionOptions &
+  Omit<LeaverOptions, 'openId' | 'unionId'> & {
+    dingtalkUnionId?: string
+    feishuOpenId?: string
+    custodianOpenId?: string
+    file?: string[]
+    userFile?: string[]
+    tenantKey?: string
+    output?: string
+    force?: true
+    id?: string
+  }
 
 export const discoverCommand = (io: Io): Command =>
   withOptions(
@@ -40,18 +47,25 @@ export const discoverCommand = (io: Io): Command =>
           'reviewed and sent with "offboard". Changes no subscription.',
       ),
     [
-      new Option('--dingtalk-union-id <union-id>', 'list the calendars this person subscribes to').argParser(vendorId),
-      new Option('--feishu-open-id <open-id>', 'list the calendars this person owns').argParser(vendorId),
+      ...leaverOptions(),
+      new Option(
+        '--dingtalk-union-id <union-id>',
+        'the leaver at DingTalk, whose subscribed calendars are listed',
+      ).argParser(vendorId),
+      new Option(
+        '--feishu-open-id <open-id>',
+        'the leaver at Feishu or Lark, whose own calendars are listed',
+      ).argParser(vendorId),
       new Option(
         '--custodian-open-id <open-id>',
         'who will watch access to them; without it they are shown, but not in the event',
       ).argParser(vendorId),
       repeatable(
         '--file <token:type>',
-        "check whether the app is subscribed to a document's events; the type is doc, docx, sheet, bitable, file, folder or " +
+        "a document, or its address: check whether the app is subscribed to a document's events; the type is doc, docx, sheet, bitable, file, folder or " +
           'slides; may be repeated. Feishu allows 10 checks a minute',
       ),
-      repeatable('--user-file <token:type>', 'the same for the person of --feishu-open-id'),
+      repeatable('--user-file <token:type>', 'the same for the leaver at Feishu'),
       new Option('--tenant-key <key>', 'the tenant, for store apps').argParser(vendorId),
       new Option('--output <file>', 'write the event to a new file that only you may read'),
       new Option('--force', 'replace the file if it exists'),
@@ -62,19 +76,21 @@ export const discoverCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-No vendor lists the approvals and documents that a person is subscribed to: add
-them from your own register.
+No vendor lists the approvals and documents that a person is subscribed to. What
+was registered for them (npx offboarding register) is shown: documents go into
+the event; approvals belong to the app and are left to you.
 
 The calls go out from this machine, so the vendors must allow its address. They
 read the app's and the user's secret with your own AWS credentials
 (docs/discovery-policy.json). A Feishu calendar list needs the user's token: one
 that is about to expire is renewed and stored, as with every call.
 
-Exit code 0: everything was determined. 1: something could not be determined, or
-the command failed. 2: wrong options, no vendor was called. 130: interrupted,
-nothing was written.
+Exit code 0: everything was determined. 1: something could not be determined,
+the leaver was found nowhere or not clearly, or the command failed. 2: wrong
+options, no vendor was called. 130: interrupted, nothing was written.
 
 Examples:
+  npx offboarding discover --email leaver@corp.example --mobile +8613800000000
   npx offboarding discover --feishu-open-id ou_leaver \\
     --custodian-open-id ou_custodian --dingtalk-union-id sandboxUnionId01iE
   AWS_PROFILE=ops npx offboarding discover --feishu-open-id ou_xxxxxxxx \\
@@ -83,6 +99,9 @@ Examples:
     .action(async (options: Options) => {
       io.exitCode = await discover(io, options)
     })
+
+/** Stands for the leaver's open_id until they are found. */
+const LATER = 'ou_leaver'
 
 async function discover(io: Io, options: Options): Promise<number> {
   const {
@@ -96,15 +115,16 @@ async function discover(io: Io, options: Options): Promise<number> {
   const offboardingId = options.id ?? newOffboardingId()
   const files: EventFile[] = [
     ...[...new Set(options.file)].map((file) => fileOf(file)),
-    ...[...new Set(userFile)].map((file) => ({ ...fileOf(file, 'user-file'), ...(openId && { openId }) })),
+    ...[...new Set(userFile)].map((file) => ({ ...fileOf(file, 'user-file'), openId: openId ?? LATER })),
   ]
-  const leaver: Leaver = { unionId, openId, custodianId: custodianOpenId, tenantKey: options.tenantKey }
-  if (unionId === undefined && openId === undefined && files.length === 0)
-    throw new UsageError('expected --dingtalk-union-id, --feishu-open-id or --file')
-  if (openId === undefined && custodianOpenId !== undefined)
-    throw new UsageError('--custodian-open-id has no effect without --feishu-open-id')
-  if (openId === undefined && userFile.length > 0)
-    throw new UsageError('--user-file has no effect without --feishu-open-id')
+  const person = readLeaver(options)
+  if (unionId === undefined && openId === undefined && !person && files.length === 0)
+    throw new UsageError('expected --email, --mobile, --employee-number, an id or --file')
+  if (person) assertLeaving({ offboardingId, leaver: person }, 'this', io)
+  if (!person && openId === undefined && custodianOpenId !== undefined)
+    throw new UsageError('--custodian-open-id has no effect without a leaver at Feishu')
+  if (!person && openId === undefined && userFile.length > 0)
+    throw new UsageError('--user-file has no effect without a leaver at Feishu')
   if (force && output === undefined) throw new UsageError('--force has no effect without --output')
   const replacing = { mayReplace: force, hint: force ? 'name another file' : 'name another file, or --force' }
   // An approval stands for what is still to be found.
@@ -117,8 +137,18 @@ async function discover(io: Io, options: Options): Promise<number> {
     useConnection(connection)
     const aws = new SecretsManagerClient(connection.settings('secretsmanager'))
     await aws.config.credentials().catch(failed('secretsmanager:GetSecretValue'))
-    const findings = await findAll(io, leaver, files, connection, signal)
-    const isWhole = !findings.some(({ isUntold }) => isUntold)
+    const given = { unionId, openId, custodianId: custodianOpenId, tenantKey: options.tenantKey }
+    const { leaver, isSure } = person
+      ? await identify(io, given, person, connection, signal)
+      : { leaver: given, isSure: true }
+    if (!leaver) return 1
+    const asked = files.flatMap((file) => {
+      if (!('openId' in file)) return [file]
+      return leaver.openId === undefined ? [] : [{ ...file, openId: leaver.openId }]
+    })
+    if (asked.length < files.length) log(io, 'Not found at Feishu, so no --user-file is checked.')
+    const findings = await findAll(io, leaver, asked, connection, signal)
+    const isWhole = isSure && !findings.some(({ isUntold }) => isUntold)
     const targets = findings.flatMap(({ target }) => (target ? [target] : []))
     const missing = isWhole ? '' : ' Some things could not be determined: see the lines that begin with "?".'
     if (targets.length === 0) log(io, `Nothing was found to send.${missing}`)
@@ -149,6 +179,51 @@ async function discover(io: Io, options: Options): Promise<number> {
   }
 }
 
+/**
+ * Finds the leaver at each vendor of which no id is given, and shows who was found. No leaver: found nowhere, or it is not clear who is
+ * meant. `isSure`: no lookup failed.
+ */
+async function identify(
+  io: Io,
+  given: Leaver,
+  person: Person,
+  { variables }: Connection,
+  signal: AbortSignal,
+): Promise<{ leaver: Leaver | undefined; isSure: boolean }> {
+  const { VENDORS = 'feishu,dingtalk' } = variables
+  const ids: Leaver = { ...given }
+  const problems: string[] = []
+  const wanted = VENDORS.split(',').filter(
+    (vendor) => (vendor === 'feishu' ? given.openId : given.unionId) === undefined,
+  )
+  io.stdout.write('Leaver\n')
+  for (const vendor of wanted as VendorName[]) {
+    const { tenantKey } = given
+    const found = await findPerson(
+      vendor,
+      { ...person, ...(tenantKey && { feishu: { tenantKey } }) },
+      patient(io, signal),
+    ).catch((error) => {
+      if (!(error instanceof OperationError)) throw error
+      return { state: 'unknown' as const, reason: { en: `${error.kind}: ${error.hint.en}` } }
+    })
+    if (found.state === 'found') {
+      if (vendor === 'feishu') ids.openId = found.ids.openId
+      else ids.unionId = found.ids.unionId
+    } else problems.push(found.state)
+    const known = found.state === 'found' ? ['found', ...Object.values(found.ids).filter(Boolean)] : [found.reason.en]
+    const sign = found.state === 'found' ? '+' : found.state === 'unknown' ? '?' : '-'
+    io.stdout.write(`  ${sign} ${vendor}: ${printable(known.join(' '), 1_000)}\n`)
+  }
+  io.stdout.write('\n')
+  const isNobody = ids.openId === undefined && ids.unionId === undefined
+  if (isNobody || problems.includes('ambiguous')) {
+    log(io, isNobody ? 'The leaver was found nowhere.' : 'It is not clear who leaves.')
+    return { leaver: undefined, isSure: false }
+  }
+  return { leaver: ids, isSure: !problems.includes('unknown') }
+}
+
 /** `event.json`, and for the second of several `event-2.json`. */
 const partOf = (file: string, index: number) => (index === 0 ? file : file.replace(/(\.[^./]*)?$/, `-${index + 1}$1`))
 
@@ -163,13 +238,15 @@ async function findAll(
   const all: Finding[] = []
   const show = async (title: string, findings: AsyncIterable<Finding>) => {
     io.stdout.write(`${title}\n`)
+    const before = all.length
     for await (const finding of findings) {
       io.stdout.write(`  ${finding.isUntold ? '?' : finding.target ? '+' : '-'} ${finding.told}\n`)
       all.push(finding)
     }
+    if (all.length === before) io.stdout.write('  none\n')
     io.stdout.write('\n')
   }
-  for (const { title, findings } of collect(leaver, patient(io, signal))) await show(title, findings)
+  for (const { title, findings } of collect(leaver, patient(io, signal), listRegistered)) await show(title, findings)
   if (files.length > 0) {
     const { perMinute = 1 } = feishuDocumentStatus.pace
     if (files.length > perMinute)
@@ -177,6 +254,6 @@ async function findAll(
     await show('Feishu documents', documentFindings(files, leaver.tenantKey, paced(io, { perMinute, speed }, signal)))
   }
   io.stdout.write(`+ in the event   - not in it   ? could not be determined
-No vendor lists the approvals and documents that a person is subscribed to: add them from your own register.\n`)
+No vendor lists the approvals and documents that a person is subscribed to: only those that are registered are shown.\n`)
   return all
 }

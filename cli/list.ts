@@ -1,12 +1,17 @@
 /** `offboarding list`: offboardings by what has become of them. */
 import { Command, Option } from 'commander'
-import { isSuperseded, listByState, STATES, type State } from '../lib/ledger/records.ts'
+import { STATES as LEDGER_STATES } from '../lib/ledger/records.ts'
+import { type Listed as ListedInLedger, listOffboardings } from '../lib/report/listing.ts'
 import { printable } from '../lib/schema.ts'
-import { withOptions } from './command.ts'
+import { CommandError, withOptions } from './command.ts'
 import { type Io, log } from './io.ts'
-import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
+import { listScheduled } from './leavers/schedules.ts'
+import { type Connection, type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
 import { useLedger } from './stack/ledger.ts'
 import { formatTable, formatTime } from './table.ts'
+
+const STATES = [...LEDGER_STATES, 'scheduled'] as const
+type State = (typeof STATES)[number]
 
 type Options = ConnectionOptions & { state?: State; dryRun?: boolean; all?: boolean; json?: boolean }
 
@@ -16,7 +21,7 @@ export const listCommand = (io: Io): Command =>
       .summary('list offboardings: what needs an operator, what is open, what has finished')
       .description(
         'Lists offboardings with their state and since when: first those that need an operator, then the open ones, longest ' +
-          'first, then those that have finished, latest first. A rejected event needs an operator for 14 days, or until ' +
+          'first, then those that have finished, latest first, then those that are scheduled, with their time. A rejected event needs an operator for 14 days, or until ' +
           'another event of the same offboarding is planned.',
       )
       .addOption(new Option('--state <state>', 'only these; "attention" needs an operator').choices(STATES))
@@ -35,67 +40,60 @@ Examples:
   AWS_PROFILE=ops npx offboarding list --state attention --stage prod`,
     )
     .action(async (options: Options) => {
-      useLedger(await connect(io, options))
-      await list(io, options)
+      const connection = await connect(io, options)
+      useLedger(connection)
+      await list(io, connection, options)
     })
 
 /** How many of each state are shown unless more are asked for. */
 const SHOWN = 20
-/** As long as its letter is kept. */
-const REJECTION_MS = 14 * 86_400_000
+/** What is scheduled has, in place of since when, when it is sent. */
+type Listed = Omit<ListedInLedger, 'state'> & { state: State }
 
-/** `rejected`: why, if it is an event that was rejected. */
-type Listed = {
-  offboardingId: string | null
-  state: State
-  /** ISO 8601. */
-  since: string
-  isDryRun: boolean
-  /** Targets that the vendor does not know, when it last ended. */
-  gone: number
-  rejected: { eventId: string; kind: string; hint: string } | null
-  /** The leaver is still to be found; `hint` says what the last try failed for. */
-  resolving: { kind: string | null; hint: string | null } | null
-}
-
-async function list(io: Io, { state, dryRun = false, all = false, json = false }: Options): Promise<void> {
+async function list(
+  io: Io,
+  connection: Connection,
+  { state, dryRun = false, all = false, json = false }: Options,
+): Promise<void> {
   const most = all || json ? Number.POSITIVE_INFINITY : SHOWN
+  // One page more than is shown is seldom needed.
+  const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
   const found = await Promise.all(
-    (state ? [state] : STATES).map(async (one) => ({ state: one, ...(await take(listed(one, dryRun, most), most)) })),
+    (state ? [state] : STATES).map(async (one) => ({
+      state: one,
+      ...(await take<Listed>(
+        one === 'scheduled' ? scheduled(io, connection, dryRun) : listOffboardings(one, { dryRun, ...pages }),
+        most,
+      )),
+    })),
   )
   const shown = found.flatMap(({ taken }) => taken)
   if (json) io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
   else if (shown.length > 0) io.stdout.write(`${formatList(shown)}\n`)
-  const counts = found.map(({ state, taken, isMore }) => `${isMore ? 'more than ' : ''}${taken.length} ${TEXTS[state]}`)
+  const counts = found
+    .filter(({ state, taken }) => state !== 'scheduled' || taken.length > 0)
+    .map(({ state, taken, isMore }) => `${isMore ? 'more than ' : ''}${taken.length} ${TEXTS[state]}`)
   const hint = found.some(({ isMore }) => isMore) ? ' --all shows every one.' : ''
   log(io, `${dryRun ? 'Dry runs: ' : ''}${counts.join(', ')}.${hint}`)
 }
 
-/** Those in a state, of real runs or of dry runs. */
-async function* listed(state: State, dryRun: boolean, most: number): AsyncGenerator<Listed> {
-  const newestFirst = state === 'finished'
-  // One page more than is shown is seldom needed.
-  const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
-  for await (const one of listByState(state, { newestFirst, ...pages }))
-    if ('dryRun' in one) {
-      if (one.dryRun !== dryRun) continue
-      const { offboardingId, since, gone = 0, resolving: leaver } = one
-      const text = (value: string | undefined) => (value ? printable(value, 1_000) : null)
-      const resolving = leaver ? { kind: text(leaver.kind), hint: text(leaver.hint) } : null
-      const known = { state, since, isDryRun: dryRun, gone: state === 'open' ? 0 : gone, rejected: null, resolving }
-      yield { offboardingId: printable(offboardingId, 256), ...known }
-    } else if (!dryRun && Date.parse(one.finishedAt) > Date.now() - REJECTION_MS && !(await isSuperseded(one))) {
-      const { offboardingId, eventId, finishedAt: since, kind } = one
-      const hint = printable(one.hint, 1_000)
-      yield {
-        offboardingId,
-        state,
-        since,
-        isDryRun: false,
-        gone: 0,
-        rejected: { eventId: printable(eventId), kind, hint },
-        resolving: null,
-      }
+/** Those that are sent later, of real runs. That they cannot be listed is no reason to show nothing. */
+async function* scheduled(io: Io, connection: Connection, dryRun: boolean): AsyncGenerator<Listed> {
+  if (dryRun || !connection.names.schedules) return
+  const all = await listScheduled(connection).catch((error) => {
+    if (!(error instanceof CommandError)) throw error
+    log(io, `What is scheduled is not shown: ${error.message}`)
+    return []
+  })
+  for (const { offboardingId, at: since } of all)
+    yield {
+      offboardingId: printable(offboardingId, 256),
+      state: 'scheduled',
+      since,
+      isDryRun: false,
+      gone: 0,
+      rejected: null,
+      resolving: null,
     }
 }
 
@@ -109,7 +107,12 @@ async function take<Item>(items: AsyncGenerator<Item>, most: number): Promise<{ 
   return { taken, isMore: false }
 }
 
-const TEXTS: Record<State, string> = { attention: 'need an operator', open: 'open', finished: 'finished' }
+const TEXTS: Record<State, string> = {
+  attention: 'need an operator',
+  open: 'open',
+  finished: 'finished',
+  scheduled: 'scheduled',
+}
 
 const formatList = (some: Listed[]): string =>
   formatTable(

@@ -9,6 +9,7 @@ import { type Io, log, processIo } from './io.ts'
 const COMMANDS: Record<string, () => Promise<(io: Io) => Command | Promise<Command>>> = {
   discover: async () => (await import('./discover.ts')).discoverCommand,
   offboard: async () => (await import('./offboard.ts')).offboardCommand,
+  cancel: async () => (await import('./cancel.ts')).cancelCommand,
   list: async () => (await import('./list.ts')).listCommand,
   report: async () => (await import('./report.ts')).reportCommand,
   export: async () => (await import('./export.ts')).exportCommand,

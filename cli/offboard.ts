@@ -1,17 +1,33 @@
-/** `offboarding offboard`: checks an offboarding event, sends it, follows it to its end and reports. */
+/** `offboarding offboard`: checks who leaves or what is to end, sends it, follows it to its end and reports. */
 import { Command, Option } from 'commander'
 import { loadOperations } from '../infra/operations.ts'
 import { OperationError } from '../lib/error.ts'
 import { mergeParts } from '../lib/event-part.ts'
-import { offboarding, withinTargets } from '../lib/offboarding-event.ts'
+import { LEAVING } from '../lib/leaving-event.ts'
+import { OFFBOARDING, offboarding, withinTargets } from '../lib/offboarding-event.ts'
 import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
 import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
-import { assertEvent, newOffboardingId } from './event/event-detail.ts'
+import { MOST_ROWS } from './csv-rows.ts'
+import { assertEvent, assertNoWiki, newOffboardingId } from './event/event-detail.ts'
+import { sendEvent } from './event/send-events.ts'
 import { type Io, log } from './io.ts'
-import { follow, sendEvent } from './progress/follow.ts'
+import { readLeavers } from './leavers/csv.ts'
+import {
+  assertLeaving,
+  LEAVER_OPTIONS,
+  type LeaverOptions,
+  leaverIdOptions,
+  leaverOptions,
+  readCustodian,
+  readLeaver,
+  readPerson,
+} from './leavers/person.ts'
+import { assertCanAsk, offboardLeavers } from './leavers/run.ts'
+import { readTime, schedule } from './leavers/schedules.ts'
+import { getExitCode } from './progress/exit-code.ts'
+import { follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
-import { getExitCode } from './progress/summary.ts'
 import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
 
 /** The one option for targets that belongs to no operation. */
@@ -35,99 +51,224 @@ function optionOf(option: EventOption): Option {
   return isRepeatable(option) ? repeatable(flags, `${option.help}; may be repeated`) : new Option(flags, option.help)
 }
 
-type Options = ConnectionOptions & { id?: string; dryRun?: boolean; follow?: string; goneIsFine?: boolean } & Record<
-    string,
-    unknown
-  >
+type Flags = { dryRun?: boolean; yes?: boolean; follow?: string | false; goneIsFine?: boolean }
+type Options = ConnectionOptions &
+  LeaverOptions &
+  Flags & { id?: string; custodian?: string; csv?: string; at?: string; tenantKey?: string } & Record<string, unknown>
 
 export async function offboardCommand(io: Io): Promise<Command> {
   const eventOptions = await listEventOptions()
-  const targetOptions = [
-    ...eventOptions.map(optionOf),
-    new Option('--id <offboarding-id>', 'what to call the offboarding (default: a name that contains the time)'),
-  ]
   return withOptions(
     new Command('offboard')
-      .summary('send an offboarding event and follow it to its end')
+      .summary('offboard a leaver, or many, and follow it to the end')
       .description(
-        'Checks an offboarding event, sends it, shows the outcome of every target, and ends with the report.',
+        'Ends the subscriptions of a leaver, named as HR knows them: finds them at the vendors, shows what would happen, asks, and ' +
+          'then does it, with the outcome of every target and a report. Or sends an event that names targets by their ids, which ' +
+          'asks nothing.',
       )
-      .argument('[event.json]', "file with the event's detail, as in local/events/offboarding.json; or give targets")
+      .argument(
+        '[leaver]',
+        "the leaver's e-mail address, mobile or open_id; or a file with an event's detail, as in local/events/offboarding.json",
+      )
       .option(
+        '--custodian <who>',
+        "who will watch access to the leaver's calendars: e-mail address, mobile or open_id",
+      ),
+    [
+      ...leaverOptions(),
+      ...leaverIdOptions(),
+      new Option('--csv <file>', `the leavers in a CSV file, at most ${MOST_ROWS}; its columns are those below`),
+      new Option(
         '--dry-run',
         "ask the vendors what would become of every target, change no subscription; may renew and store a user's token",
-      )
-      .addOption(
-        new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding').conflicts([
-          'dryRun',
-          ...targetOptions.map((option) => option.attributeName()),
-        ]),
       ),
-    [...targetOptions, goneIsFineOption(), ...connectionOptions()],
+      new Option('--at <time>', 'do it then, as in 2026-12-04T18:00+08:00; "list" shows it, "cancel" removes it'),
+      new Option('--yes', 'do not show what would happen, and do not ask'),
+      new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding'),
+      new Option('--no-follow', 'send, and do not wait for the end'),
+      ...eventOptions.map(optionOf),
+      new Option('--id <offboarding-id>', 'what to call the offboarding (default: a name that contains the time)'),
+      goneIsFineOption(),
+      ...connectionOptions(),
+    ],
   )
     .addHelpText(
       'after',
       `
-Exit code 0: everything ended well. 1: something is parked or was rejected, or
-the command failed. 2: wrong options or event, nothing was sent. 3: everything
-ended, but the vendor does not know an id (gone): check it. 130: interrupted;
-the work goes on. Of a dry run the same, for what would become of it.
+Columns of a CSV file: offboardingId, email, mobile, employeeNumber,
+feishu.openId, feishu.userId, feishu.unionId, feishu.tenantKey, dingtalk.userId,
+dingtalk.unionId, and each of these but the first after "custodian.", as in
+custodian.email. A cell that a row does not need is empty. All rows are checked
+before anything is sent. The same file again goes on after an interruption: who
+was sent is not sent again.
+
+Exit code 0: everything ended well. 1: something is parked or was rejected, the
+question was answered with no, or the command failed. 2: wrong options, event or
+row, nothing was sent. 3: everything ended, but the vendor does not know an id
+(gone): check it. 130: interrupted; what was sent goes on. Of a dry run the
+same, for what would become of it.
 
 Examples:
+  npx offboarding offboard leaver@corp.example \\
+    --custodian custodian@corp.example
   npx offboarding offboard local/events/offboarding.json --dry-run
+  AWS_PROFILE=ops npx offboarding offboard --csv leavers.csv --stage prod
   AWS_PROFILE=ops npx offboarding offboard --stage prod \\
     --approval-code 7C468A54-8745-2245-9675-08B7C63E7A85 --file doxcnXXXX:docx`,
     )
-    .action(async (file: string | undefined, options: Options) => {
-      io.exitCode = await offboard(io, file, options, eventOptions)
+    .action(async (argument: string | undefined, options: Options) => {
+      io.exitCode = await offboard(io, argument, options, eventOptions)
     })
 }
 
+type Detail = { offboardingId: string; dryRun?: unknown }
+
+/** What is to be done: follow an offboarding, or send events. `isNamed`: they say who leaves, and not what is to end. */
+type Request = { follow: string } | { details: Detail[]; isNamed: boolean; isList: boolean }
+
 async function offboard(
   io: Io,
-  file: string | undefined,
+  argument: string | undefined,
   options: Options,
   eventOptions: EventOption[],
 ): Promise<number> {
-  const { stage, region, param, local, follow: followed, dryRun = false, goneIsFine = false, ...targets } = options
-  const [other] = Object.keys({ ...(followed !== undefined && { follow: followed }), ...targets })
-  if (file === undefined && other === undefined)
-    throw new UsageError('expected one EVENT.json, or targets, or --follow OFFBOARDING_ID')
-  if (file !== undefined && other !== undefined) {
-    const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    throw new UsageError(`argument 'event.json' cannot be used with option '--${flag}'`)
-  }
-
-  let detail: Record<string, unknown> | undefined
-  if (followed === undefined) {
-    detail = { ...(file === undefined ? detailOf(eventOptions, targets) : readObject(file)), ...(dryRun && { dryRun }) }
-    assertEvent(detail, file ?? 'this', io)
-  }
-  const offboardingId = followed ?? String(detail?.offboardingId)
+  const { yes = false, follow: followed, goneIsFine = false } = options
+  const request = readRequest(io, argument, options, eventOptions)
+  if ('follow' in request) return followOne(io, await connect(io, options), options, { offboardingId: request.follow })
+  const { details, isNamed, isList } = request
+  const dryRun = details.some((detail) => detail.dryRun === true)
+  if (isNamed) assertCanAsk(io, { dryRun, yes })
+  const atMs = options.at === undefined ? undefined : readTime(options.at)
+  if (atMs !== undefined && dryRun) throw new UsageError('--at has no effect on a dry run: leave one of them out')
   const connection = await connect(io, options)
-  let eventId: string | undefined
-  if (detail) {
-    checkCount(detail, connection)
-    eventId = await sendEvent(connection, detail)
-    log(io, `Sent ${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
+  const toFollow = (id: string) => commandLine(['offboard', '--follow', id], options)
+  const isFollowed = followed !== false
+  if (isNamed) {
+    const again = commandLine(['offboard', '--csv', options.csv ?? '', ...(yes ? ['--yes'] : [])], options)
+    const act =
+      atMs === undefined
+        ? undefined
+        : async ([detail]: Detail[]) => detail && scheduleOne(io, connection, options, LEAVING, detail, atMs)
+    const run = { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, again }
+    return offboardLeavers(io, connection, run)
   }
+  const [detail] = details
+  checkCount(detail, connection)
+  const offboardingId = String(detail?.offboardingId)
+  if (atMs !== undefined && detail) {
+    await scheduleOne(io, connection, options, OFFBOARDING, detail, atMs)
+    return 0
+  }
+  const eventId = await sendEvent(connection, detail)
+  if (!isFollowed) {
+    log(io, `Sent ${offboardingId} as event ${eventId}. To follow it: ${toFollow(offboardingId)}`)
+    return 0
+  }
+  log(io, `Sent ${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
+  return followOne(io, connection, options, { offboardingId, eventId })
+}
 
+async function scheduleOne(
+  io: Io,
+  connection: Connection,
+  options: Options,
+  type: string,
+  detail: Detail,
+  atMs: number,
+): Promise<void> {
+  const { offboardingId } = detail
+  await schedule(connection, { offboardingId, type, detail, atMs })
+  const at = new Date(atMs).toISOString().replace('.000Z', 'Z')
+  log(io, `Scheduled ${offboardingId} for ${at}. To remove it: ${commandLine(['cancel', offboardingId], options)}`)
+}
+
+async function followOne(
+  io: Io,
+  connection: Connection,
+  options: Options,
+  one: { offboardingId: string; eventId?: string },
+): Promise<number> {
   const signal = io.catchInterrupt()
   try {
-    const report = await follow(io, connection, { offboardingId, eventId, signal })
+    const report = await follow(io, connection, { ...one, signal })
     io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
-    return getExitCode(report, { goneIsFine })
+    return getExitCode(report, options)
   } catch (error) {
-    log(io, `To go on following it: ${commandLine(['offboard', '--follow', offboardingId], options)}`)
+    log(io, `To go on following it: ${commandLine(['offboard', '--follow', one.offboardingId], options)}`)
     if (signal.aborted) return 130
     throw error
   }
+}
+
+/** Options that go with each way of saying what to do; those of the stack and --gone-is-fine go with all. */
+const SENDING = ['dryRun', 'yes', 'noFollow', 'at']
+const OF_LEAVER = [...LEAVER_OPTIONS, 'custodian', 'tenantKey', 'id', ...SENDING]
+const OF_ALL = ['stage', 'region', 'param', 'local', 'goneIsFine']
+
+/** What the argument and the options ask for. Throws `UsageError`. */
+function readRequest(io: Io, argument: string | undefined, options: Options, eventOptions: EventOption[]): Request {
+  const { follow: followed, csv, custodian, dryRun = false } = options
+  const given = Object.keys({ ...options, ...(followed === false && { noFollow: true }) }).filter(
+    (name) => !OF_ALL.includes(name) && !(name === 'follow' && followed === false),
+  )
+  const allowOnly = (subject: string, allowed: readonly string[]) => {
+    const other = given.find((name) => !allowed.includes(name))
+    if (other === undefined) return
+    const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw new UsageError(`${subject} cannot be used with option '--${flag}'`)
+  }
+  const refuseArgument = (option: string) => {
+    if (argument !== undefined) throw new UsageError(`argument 'event.json' cannot be used with option '${option}'`)
+  }
+  if (typeof followed === 'string') {
+    refuseArgument('--follow')
+    allowOnly("option '--follow <offboarding-id>'", ['follow'])
+    return { follow: followed }
+  }
+  if (csv !== undefined) {
+    refuseArgument('--csv')
+    allowOnly("option '--csv <file>'", ['csv', ...SENDING.filter((name) => name !== 'at')])
+    const details = readLeavers(io, csv).map((detail) => ({ ...detail, dryRun }))
+    return { details, isNamed: true, isList: true }
+  }
+  const named = argument === undefined ? undefined : readPerson(argument)
+  if (argument !== undefined && named === undefined) {
+    allowOnly("argument 'event.json'", SENDING)
+    const detail = { ...readObject(argument), ...(dryRun && { dryRun }) } as Record<string, unknown>
+    if ('leaver' in detail) {
+      assertLeaving(detail, argument, io)
+      return { details: [detail], isNamed: true, isList: false }
+    }
+    assertEvent(detail, argument, io)
+    return { details: [detail as Detail], isNamed: false, isList: false }
+  }
+  const offboardingId = options.id ?? newOffboardingId()
+  const leaver = { ...readLeaver(options), ...named }
+  if (Object.keys(leaver).length > 0) {
+    allowOnly('a leaver', OF_LEAVER)
+    const { tenantKey } = options
+    const detail = {
+      offboardingId,
+      dryRun,
+      leaver: tenantKey === undefined ? leaver : { ...leaver, feishu: { ...leaver.feishu, tenantKey } },
+      ...(custodian !== undefined && { custodian: readCustodian(custodian) }),
+    }
+    assertLeaving(detail, 'this', io)
+    return { details: [detail], isNamed: true, isList: false }
+  }
+  if (custodian !== undefined) throw new UsageError('--custodian has no effect without a leaver')
+  if (given.every((name) => SENDING.includes(name)))
+    throw new UsageError('expected a leaver, one EVENT.json, targets, --csv FILE or --follow OFFBOARDING_ID')
+  const detail = { ...detailOf(eventOptions, options), ...(dryRun && { dryRun }) }
+  assertEvent(detail, 'this', io)
+  return { details: [detail as unknown as Detail], isNamed: false, isList: false }
 }
 
 /** The event's detail that the options ask for. What is missing or wrong in it, the event's schema finds. */
 function detailOf(options: EventOption[], given: Record<string, unknown>): Record<string, unknown> {
   const parts = options.flatMap((option) =>
     [given[optionOf(option).attributeName()] ?? []].flat().map((text) => {
+      assertNoWiki(String(text), option.name)
       const part = option.part(String(text))
       if (part) return part
       throw new UsageError(`--${option.name} must be ${option.value.replace(' …', '')}, as in ${option.example}`)

@@ -12,6 +12,7 @@ import {
   functionsOf,
   idOf,
   namespaceOf,
+  OFFBOARDINGS,
   type Osls,
   oslsId,
   policy,
@@ -61,10 +62,10 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
   const { stage, service, operations, vendors, registerEvent, checked } = await settings(osls)
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
-  /** All but the one that only HTTP calls. */
-  const { [CALLBACKS]: _, ...asynchronous } = functions
   /** Of the stack's own bus; those of schedules are of the account's. */
   const busRules = { ...operations, [RESOLUTION]: {}, ...registerRules({ registerEvent }) }
+  /** Those that events reach. */
+  const { [OFFBOARDINGS]: _, [CALLBACKS]: __, ...asynchronous } = functions
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {

@@ -15,6 +15,8 @@ export type Block = { route: string; vendor: string; actsAs: 'user' | 'app'; que
 export type Checked = {
   source: string
   vendors: string[]
+  /** Whether DingTalk's people are found by e-mail address and employee number. */
+  dingtalkPeopleIndex: boolean
   authorizers: Record<string, object>
   routeAuthorizer: object
   /** Requests a second to a route, and how many at once. */
@@ -106,6 +108,10 @@ export const SWEEP = 'offboarding-sweep'
 export const RESOLUTION = 'offboarding-resolution'
 /** The one that keeps the register: without route and queue, with rules on the bus. */
 export const REGISTER = 'subscription-register'
+/** The one that HR systems call: with routes alone. */
+export const OFFBOARDINGS = 'offboardings'
+/** The scheduled one that keeps the index of DingTalk's people, where the stage has it. */
+export const PEOPLE_INDEX = 'people-index'
 
 /** The one that takes what the vendors push: two routes that ask nobody who they are. */
 export const CALLBACKS = 'vendor-callbacks'

@@ -78,7 +78,10 @@ const keysOfUsers = (prefix: string | undefined) => `user#${prefix}*`
 const findOpenTargets = () =>
   allow('FindOpenTargets', 'dynamodb:Query', sub('${Ledger.Arn}/index/open'), forKeys('offboarding#*'))
 
-/** Statements of the role that resolves leavers: offboardings, the ids of people, renewals, and the buckets of its questions. */
+/**
+ * Statements of the role that resolves leavers: offboardings, the ids of people, renewals, the buckets of its questions, and what is
+ * registered for a person.
+ */
 export const resolveLedger = (questions: string[]) => [
   allow(
     'UseLedger',
@@ -87,6 +90,18 @@ export const resolveLedger = (questions: string[]) => [
     forKeys('offboarding#*', 'person#*', 'user#*', ...questions.map((name) => `bucket#${name}#*`)),
   ),
   findOpenTargets(),
+  allow('ListRegistered', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('register#*')),
+]
+
+/** Statements of the role that answers HR systems: offboardings, and those in each state. */
+export const answerLedger = () => [
+  allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),
+  allow(
+    'ListOffboardings',
+    'dynamodb:Query',
+    sub('${Ledger.Arn}/index/state'),
+    forKeys('attention', 'open', 'finished'),
+  ),
 ]
 
 /** Statements of a role that ends what was left undone: offboardings, and those that are open. */
@@ -95,6 +110,20 @@ export const sweepLedger = () => [
   findOpenTargets(),
   allow('FindOpenOffboardings', 'dynamodb:Query', sub('${Ledger.Arn}/index/state'), forKeys('open')),
 ]
+
+/** The statement of a role that keeps the index of DingTalk's people: that alone, and the buckets of its lists. */
+export const indexPeople = (lists: string[]) =>
+  allow(
+    'UseLedger',
+    RENEWAL_ACTIONS,
+    arnOf('Ledger'),
+    forKeys(
+      'person#dingtalk#email#*',
+      'person#dingtalk#number#*',
+      'person#dingtalk#index',
+      ...lists.map((name) => `bucket#${name}#*`),
+    ),
+  )
 
 /** Statements of a role that keeps the register, and announces events that are rejected, which name no offboarding. */
 export const keepRegister = () => [

@@ -81,6 +81,7 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
 
   return {
     vendors: [...new Set(vendors)],
+    dingtalkPeopleIndex: (await matching('dingtalkPeopleIndex', /^(on|off)$/, '"on" or "off"')) === 'on',
     source: await matching(
       'source',
       /^(?!aws\.|subscription-offboarding$)\S{1,256}$/,

@@ -14,6 +14,7 @@ import {
   settings,
 } from './cloudformation.ts'
 import { resolveLedger } from './ledger.ts'
+import { indexEnvironment, readPeopleKey } from './people-index.ts'
 import {
   baseStatements,
   FOURTEEN_DAYS,
@@ -41,7 +42,8 @@ export const QUESTIONS = [
 
 /** Finds who leaves, and sends their offboarding event on. No operation: it has no route, and its queue holds events. */
 export async function offboardingResolution(osls: Osls) {
-  const { stage, operations, vendors, leavingEvent, checked } = await settings(osls)
+  const all = await settings(osls)
+  const { stage, operations, vendors, leavingEvent, checked } = all
   return {
     [RESOLUTION]: {
       name: `${stage}-${RESOLUTION}`,
@@ -54,6 +56,7 @@ export async function offboardingResolution(osls: Osls) {
         DINGTALK_OAPI_BASE_URL: await osls.resolveVariable('param:dingtalkOapiBaseUrl'),
         VENDORS: checked.vendors.join(','),
         EVENT_SOURCE: checked.source,
+        ...indexEnvironment(all),
         OPERATIONS: namesOf(operations),
         RESOLUTION_QUEUE_URL: ref(`${idOf(RESOLUTION)}Queue`),
       },
@@ -109,7 +112,8 @@ export async function offboardingResolutionResources(osls: Osls) {
   }
 }
 
-function statements({ stage, vendors, offboardingEvent, checked }: Settings): Parameters<typeof policy> {
+function statements(all: Settings): Parameters<typeof policy> {
+  const { stage, vendors, offboardingEvent, checked } = all
   const named = (suffix: string) =>
     Object.entries(vendors).map(([vendor, environment]) => environment[`${vendor.toUpperCase()}_${suffix}`])
   return [
@@ -137,6 +141,7 @@ function statements({ stage, vendors, offboardingEvent, checked }: Settings): Pa
         .flatMap(({ app, ticket }) => [app, ...(ticket ? [ticket] : [])])
         .map((name) => secretArn(`${name}-??????`)),
     ),
+    readPeopleKey(all),
     // Calendars are listed in the leaver's own name.
     allow(
       'RenewUserTokens',

@@ -11,6 +11,7 @@ import {
   idOf,
   type Osls,
   oslsId,
+  PEOPLE_INDEX,
   policy,
   RENEWAL,
   RESOLUTION,
@@ -149,22 +150,19 @@ export const queuePolicy = (queue: string, ...statements: Statement[]): Resource
   },
 })
 
-/** An account's roles are the same in all regions, so the region is part of the name. */
+/** An account's roles are the same in all regions, so the region is part of the name. `takenBy`: a service, Lambda unless given. */
 export const role = (
   name: string,
   statements: Parameters<typeof policy>,
   { service, stage, checked }: Settings,
+  takenBy: Pick<Statement, 'Principal' | 'Condition'> = { Principal: { Service: 'lambda.amazonaws.com' } },
 ): Resource => ({
   Type: 'AWS::IAM::Role',
   Properties: {
     Path: sub(`/${service}/${stage}/\${AWS::Region}/`),
     RoleName: sub(`${stage}-${name}-\${AWS::Region}`),
     ...(checked.permissionsBoundaryArn && { PermissionsBoundary: checked.permissionsBoundaryArn }),
-    AssumeRolePolicyDocument: policy({
-      Effect: 'Allow',
-      Principal: { Service: 'lambda.amazonaws.com' },
-      Action: 'sts:AssumeRole',
-    }),
+    AssumeRolePolicyDocument: policy({ Effect: 'Allow', Action: 'sts:AssumeRole', ...takenBy }),
     // Inline, so that a function is never created before its role may do its work
     Policies: [{ PolicyName: `${stage}-${name}`, PolicyDocument: policy(...statements) }],
   },
@@ -308,7 +306,7 @@ export async function offboardingSweep(osls: Osls) {
  * What osls's `schedule` has no setting for: retries of a run that Lambda does not accept, and a place for one that is given up.
  * An extension replaces the whole list of targets.
  */
-const keepScheduledRun = (name: string, maximumEventAgeS: number) => ({
+export const keepScheduledRun = (name: string, maximumEventAgeS: number) => ({
   [`${oslsId(name)}EventsRuleSchedule1`]: {
     Properties: {
       Targets: [
@@ -383,7 +381,7 @@ export async function eventAccess(osls: Osls) {
       (name) => `${checked.bus}/${stage}-${name}`,
     ),
     // Schedules are rules of the account's own bus, which their ARNs leave out.
-    ...[RENEWAL, SWEEP].map((name) => `${stage}-${name}`),
+    ...[RENEWAL, SWEEP, ...(checked.dingtalkPeopleIndex ? [PEOPLE_INDEX] : [])].map((name) => `${stage}-${name}`),
   ].map((rule) => arn('events', `rule/${rule}`))
   return {
     Resources: {

@@ -24,6 +24,8 @@ export type Wiring = {
   secrets: { name: string; text: string }[]
   rules: { name: string; bus: string; pattern: Pattern; targets: { id: string; functionName: string }[] }[]
   schedules: { name: string; expression: string; functionName: string; input?: unknown }[]
+  /** The group of one-time schedules, and path and name of the role that sends their events. */
+  oneTimeSchedules?: { group: string; role: string }
   routes: { routeKey: string; functionName: string; timeoutMs: number }[]
   eventSources: {
     queue: string
@@ -76,6 +78,10 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
       case 'AWS::SNS::Topic': {
         const name = nameOf(id, resource, 'TopicName')
         return { ref: arn('sns', name), attributes: { TopicArn: arn('sns', name), TopicName: name } }
+      }
+      case 'AWS::Scheduler::ScheduleGroup': {
+        const name = nameOf(id, resource, 'Name')
+        return { ref: name, attributes: { Arn: arn('scheduler', `schedule-group/${name}`) } }
       }
       case 'AWS::ApiGatewayV2::Integration':
         return { ref: id, attributes: {} }
@@ -142,8 +148,20 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
     all('AWS::ApiGatewayV2::Integration').map((integration) => [integration.id, integration]),
   )
 
+  const [group] = all('AWS::Scheduler::ScheduleGroup')
+  const schedulesRole = all('AWS::IAM::Role').find(({ properties }) =>
+    JSON.stringify(properties.AssumeRolePolicyDocument).includes('scheduler.amazonaws.com'),
+  )
+
   return {
     functions,
+    ...(group &&
+      schedulesRole && {
+        oneTimeSchedules: {
+          group: nameOf(group.id, group.resource, 'Name'),
+          role: `${schedulesRole.get('Path')}${schedulesRole.get('RoleName')}`,
+        },
+      }),
     queues: all('AWS::SQS::Queue').map(({ id, resource, properties }) => ({
       name: nameOf(id, resource, 'QueueName'),
       properties: resolve(properties, context) as Properties,

@@ -13,6 +13,7 @@ import type { Expectation } from './vendor/rehearse.ts'
 export type AuditLine = {
   message:
     | 'finished'
+    | 'answered'
     | 'parked'
     | 'rejected'
     | 'completed'
@@ -21,6 +22,7 @@ export type AuditLine = {
     | 'resolved'
     | 'deferred'
     | 'held'
+    | 'indexed'
     | 'released'
     | 'failed'
     | 'unrecorded'
@@ -70,6 +72,10 @@ export type AuditLine = {
   /** Of what a vendor pushed: which one, and why it was refused. */
   vendor?: string
   reason?: string
+  /** Of an HTTP request that is no operation: its route without ids, who called, and the answer's status. */
+  route?: string
+  caller?: string | undefined
+  status?: number
   /** Of a user secret; it ends in the user's id. */
   secretId?: string
 }

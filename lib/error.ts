@@ -161,6 +161,8 @@ type Details = {
   patienceMs?: number | undefined
   /** What else to check where the register has never seen what the call was about. */
   unregistered?: Text | undefined
+  /** Of the HTTP answer, where it is not that of the kind. */
+  status?: number | undefined
 }
 
 /**
@@ -180,12 +182,14 @@ export class OperationError extends Error {
   readonly final: boolean
   readonly patienceMs: number | undefined
   readonly unregistered: Text | undefined
+  readonly status: number
   scope: Scope
   /** Vendor calls made before this was given up; set by `execute`. */
   attempts = 0
 
   constructor(kind: Kind, detail: Text, details: Details = {}) {
-    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, patienceMs, unregistered } = details
+    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, patienceMs, unregistered, status } =
+      details
     super(detail.en)
     this.kind = kind
     this.detail = detail
@@ -197,6 +201,7 @@ export class OperationError extends Error {
     this.final = final ?? false
     this.patienceMs = patienceMs
     this.unregistered = unregistered
+    this.status = status ?? KINDS[kind].status
     // Without a code it was not the vendor's API that answered, so that it says nothing about the item.
     const isForeign = kind === 'protocol' && !upstream?.code
     this.scope = scope ?? (isForeign ? 'bucket' : KINDS[kind].scope)

@@ -11,7 +11,7 @@ const email = v.pipe(
   v.check((value) => /^[^\s\p{C}@]+@[^\s\p{C}@]+$/u.test(value), 'email'),
 )
 
-/** With its country code, as both vendors take it; a number of mainland China may stand without. */
+/** With its country code; a number of mainland China may stand without. */
 const mobile = v.pipe(
   v.string(),
   v.check((value) => /^(\+[1-9]\d{5,14}|1\d{10})$/.test(value), 'mobile'),
@@ -65,6 +65,9 @@ export const leaving = exactly({
   leaver: person,
   custodian: v.optional(person),
 })
+
+/** A mobile as both vendors take it: of mainland China without its country code. */
+export const shortenMobile = (mobile: string): string => mobile.replace(/^\+86(?=1\d{10}$)/, '')
 
 export type Leaving = v.InferOutput<typeof leaving>
 /** A person as HR knows them; one way to find them is enough. */

@@ -9,6 +9,23 @@ export const OFFBOARDING = 'User Offboarding'
 
 const nullish = <Schema extends v.GenericSchema>(schema: Schema) => v.optional(v.nullable(schema))
 
+type Check = v.BaseValidation<unknown, unknown, v.BaseIssue<unknown>>
+
+/**
+ * What valibot's own does: names the field of a check. That one looks each issue up among all that were there before, which takes
+ * seconds where a list has thousands.
+ */
+const forward = ((check: Check, [key]: [string]): Check => ({
+  ...check,
+  '~run'(dataset, config) {
+    const before = dataset.issues?.length ?? 0
+    const checked = check['~run'](dataset, config)
+    const field = { type: 'unknown' as const, origin: 'value' as const, input: checked.value, key, value: undefined }
+    for (const issue of checked.issues?.slice(before) ?? []) Object.assign(issue, { path: [field] })
+    return checked
+  },
+})) as unknown as typeof v.forward
+
 const file = v.pipe(
   exactly({
     fileToken,
@@ -16,8 +33,12 @@ const file = v.pipe(
     eventType: nullish(v.string()),
     openId: nullish(openId),
   }),
-  v.forward(
-    v.check(({ fileType, eventType }) => eventTypeFits(fileType, eventType), 'folder_event_type'),
+  forward(
+    v.partialCheck(
+      [['fileType'], ['eventType']],
+      ({ fileType, eventType }) => eventTypeFits(fileType, eventType),
+      'folder_event_type',
+    ),
     ['eventType'],
   ),
 )
@@ -31,8 +52,12 @@ const feishu = v.pipe(
     approvalCodes: v.optional(v.array(id)),
     files: v.optional(v.array(file)),
   }),
-  v.forward(
-    v.check(({ calendar, openId }) => !calendar || openId !== undefined, 'calendar_needs_open_id'),
+  forward(
+    v.partialCheck(
+      [['calendar'], ['openId']],
+      ({ calendar, openId }) => !calendar || openId !== undefined,
+      'calendar_needs_open_id',
+    ),
     ['openId'],
   ),
 )

@@ -88,14 +88,17 @@ export function redact(text: string): string {
   return told + text.slice(end)
 }
 
+/** Whether a part of a secret is in the text, as it is or encoded. */
+export const holdsSecret = (text: string): boolean => redact(text) !== text
+
 /** No more of a vendor's text is looked at. */
-const LONGEST = 4_096
+const LONGEST = 1_024
 
 /** A vendor's text, fit to be repeated: without secrets, printable, and after that cut to `length` characters. */
 export const quote = (text: string, length?: number): string => printable(redact(printable(text, LONGEST)), length)
 
 /** A vendor's id or code, or null where it is longer than 64 characters, has others than such have, or holds a secret. */
-export const quoteId = (id: string): string | null => (/^[\w.:-]{1,64}$/.test(id) && redact(id) === id ? id : null)
+export const quoteId = (id: string): string | null => (/^[\w.:-]{1,64}$/.test(id) && !holdsSecret(id) ? id : null)
 
 /** A text, or what an encoding that is undone leaves, and where in the original a place of it is, rounded down or up. */
 type View = { text: string; originOf: (at: number, round: (place: number) => number) => number }
@@ -174,9 +177,9 @@ const ESCAPES = [
   escaping('\\\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[^a-z0-9])', (part) =>
     part.length > 2 ? Number.parseInt(part.slice(2), 16) : part.charCodeAt(1),
   ),
-  // HTML.
-  escaping('&(?:#\\d{1,8}|#x[0-9a-f]{1,8}|[a-z]{2,16});', (part) => {
-    const name = part.slice(1, -1).toLowerCase()
+  // HTML, in which a number may stand without its semicolon.
+  escaping('&(?:#\\d{1,16};?|#x[0-9a-f]{1,16};?|[a-z]{2,16};)', (part) => {
+    const name = part.slice(1).replace(';', '').toLowerCase()
     if (name[0] !== '#') return (NAMES[name] ?? '\0').charCodeAt(0)
     return name[1] === 'x' ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1))
   }),

@@ -59,6 +59,20 @@ const ISSUES: Record<string, Text> = {
     zh: '必须为 input 所指订阅的所属人员',
   },
   calendar_needs_open_id: { en: 'is required when calendar is true', zh: '当 calendar 为 true 时必填' },
+  no_query: {
+    en: 'must not be in the query: parameters belong in the body',
+    zh: '不得出现在查询中：参数应放在请求体中',
+  },
+  json: { en: 'must be JSON in UTF-8', zh: '必须为 UTF-8 编码的 JSON' },
+  body_size: {
+    en: 'is larger than an event may be: split it into several offboardings',
+    zh: '超过单个事件的大小上限：请拆分为多个离职处理',
+  },
+  limit: { en: 'must be a whole number from 1 to 100', zh: '必须为 1 至 100 的整数' },
+  page_token: {
+    en: 'is no page of this list: use "next" of the page before with the same state and dry_run',
+    zh: '不是此列表的分页标记：请使用上一页的 next，且 state 与 dry_run 保持不变',
+  },
   empty_body: { en: 'must be empty: parameters belong in the path and query', zh: '必须为空：参数应放在路径与查询中' },
 }
 
@@ -71,7 +85,12 @@ function describe(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): Text {
     const values = issue.expected?.replace(/[()"]/g, '').replaceAll(' |', ',')
     return { en: `must be one of ${values}`, zh: `必须为以下之一：${values}` }
   }
-  const key = issue.type === 'check' ? issue.message : issue.received === 'undefined' ? 'missing' : issue.type
+  const key =
+    issue.type === 'check' || issue.type === 'partial_check'
+      ? issue.message
+      : issue.received === 'undefined'
+        ? 'missing'
+        : issue.type
   return ISSUES[key] ?? { en: 'is invalid', zh: '无效' }
 }
 
@@ -84,10 +103,15 @@ function fieldsAt(schema: v.GenericSchema, path: { key: unknown }[]): string[] {
   return Object.keys(node?.entries ?? {})
 }
 
+/** A name as fields have them; any other may be somebody's address or number, in the wrong place. */
+const isName = (key: string): boolean => /^[\p{L}_$][\p{L}_.$-]*\d{0,2}$/u.test(key)
+
 /** The field an issue is about, as a caller would write it: `feishu.files[0].fileType`. */
 const fieldOf = (issue: v.BaseIssue<unknown>): string =>
   (issue.path ?? [])
-    .map(({ key }) => (typeof key === 'number' ? `[${key}]` : `.${printable(String(key))}`))
+    .map(({ key }) =>
+      typeof key === 'number' ? `[${key}]` : isName(String(key)) ? `.${printable(String(key))}` : '.…',
+    )
     .join('')
     .replace(/^\./, '') || 'input'
 
@@ -110,11 +134,11 @@ export function issuesOf(schema: v.GenericSchema, value: unknown): FieldIssue[] 
   return issues.map((issue) => [fieldOf(issue), describe(issue, schema)])
 }
 
-/** The value as the schema types it, or an `invalid_request` that names every wrong field (ten at most). */
-export function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown): Output {
+/** The value as the schema types it, or an `invalid_request` that names every wrong field (`most` at most). */
+export function parse<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown, most = 10): Output {
   const result = v.safeParse(schema, value)
   if (result.success) return result.output
-  throw invalid(result.issues.slice(0, 10).map((issue) => [fieldOf(issue), describe(issue, schema)]))
+  throw invalid(result.issues.slice(0, most).map((issue) => [fieldOf(issue), describe(issue, schema)]))
 }
 
 /** An `invalid_request` about one field, for what a schema cannot see. */
@@ -124,7 +148,8 @@ export const invalidField = (field: string, issue: string): OperationError =>
 function invalid(fields: FieldIssue[]): OperationError {
   const list = (language: keyof Text, separator: string) =>
     fields.map(([field, text]) => `${field} ${text[language]}`).join(separator)
-  const names = [...new Set(fields.map(([field]) => field))].join(', ')
+  const distinct = [...new Set(fields.map(([field]) => field))]
+  const names = `${distinct.slice(0, 10).join(', ')}${distinct.length > 10 ? ' …' : ''}`
   return new OperationError(
     'invalid_request',
     { en: `${list('en', '; ')}.`, zh: `${list('zh', '；')}。` },
@@ -162,7 +187,18 @@ export function exactly<Entries extends v.ObjectEntries>(entries: Entries): v.St
   const schema = v.strictObject(entries)
   return {
     ...schema,
-    '~run': (dataset, config) =>
-      schema['~run'](Array.isArray(dataset.value) ? { ...dataset, value: null } : dataset, config),
+    '~run': (dataset, config) => {
+      const input = Array.isArray(dataset.value) ? null : dataset.value
+      const result = schema['~run']({ ...dataset, value: input }, config)
+      const first = result.issues?.at(-1)
+      if (first?.expected !== 'never' || first.path?.length !== 1) return result
+      // v.strictObject names the first unknown field alone.
+      for (const key of Object.keys(input as object).filter((key) => !Object.hasOwn(entries, key)))
+        if (key !== first.path[0].key) {
+          const path = { ...(first.path[0] as v.ObjectPathItem), key }
+          result.issues?.push({ ...first, input: key, path: [path] })
+        }
+      return result
+    },
   }
 }

@@ -1,4 +1,5 @@
 /** The secrets that go with the sandbox's world: what an operator would have put into Secrets Manager. */
+import { randomBytes } from 'node:crypto'
 import type { World } from './sandbox/sandbox.ts'
 
 /**
@@ -41,6 +42,9 @@ export function sampleSecrets(
       ? { type: dingtalkType, suiteKey: clientId, suiteSecret: clientSecret, authCorpId }
       : { type: dingtalkType, appKey: clientId, appSecret: clientSecret },
     ...(variables.FEISHU_CALLBACK_SECRET_ID && pushed),
+    ...(variables.PEOPLE_KEY_SECRET_ID && {
+      [variables.PEOPLE_KEY_SECRET_ID]: { key: randomBytes(32).toString('hex') },
+    }),
     ...Object.fromEntries(users),
   }
 }

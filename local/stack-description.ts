@@ -15,6 +15,7 @@ export function describeStack(
       eventbridge: stack.bus.url,
       secretsmanager: stack.secretsManager.url,
       dynamodb: stack.dynamoDb.url,
+      scheduler: stack.scheduler.url,
     },
     variables: getVendorVariables([...stack.wiring.functions.map((one) => one.env), env]),
     speed,

@@ -13,6 +13,7 @@ import { createFunction, type LambdaFunction } from './aws/lambda.ts'
 import { FunctionError, type LogLine } from './aws/lambda-container.ts'
 import type { BusEvent } from './aws/put-events-entry.ts'
 import { type Queues, startQueues } from './aws/queues.ts'
+import { type Scheduler, startScheduler } from './aws/scheduler.ts'
 import { type SecretsManager, startSecretsManager } from './aws/secrets-manager.ts'
 
 export type StackOptions = {
@@ -46,6 +47,7 @@ export type Stack = {
   readonly wiring: Wiring
   readonly bus: EventBus
   readonly queues: Queues
+  readonly scheduler: Scheduler
   readonly secretsManager: SecretsManager
   readonly dynamoDb: DynamoDb
   readonly functions: ReadonlyMap<string, LambdaFunction>
@@ -91,6 +93,11 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     onFailure,
   })
   opened.push(bus)
+  const scheduler = await startScheduler({
+    groups: wiring.oneTimeSchedules ? [wiring.oneTimeSchedules.group] : [],
+    putEvent: (event) => void bus.putEvents([event]),
+  })
+  opened.push(scheduler)
   const awsEnv = {
     AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'local',
@@ -171,6 +178,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     wiring,
     bus,
     queues,
+    scheduler,
     secretsManager,
     dynamoDb,
     functions,
@@ -191,6 +199,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     async close() {
       closing = true
       await api.close()
+      await scheduler.close()
       await bus.close()
       await Promise.all([...functions.values()].map((item) => item.close()))
       await queues.close()

@@ -10,7 +10,7 @@ export const ACCEPTED: Accepted[] = [
     check: 'CKV_AWS_18',
     resources: /\.ServerlessDeploymentBucket$/,
     reason:
-      'The bucket holds code alone; who wrote to it is in CloudTrail, and a log needs a bucket that the stack does not have.',
+      'The bucket holds code alone, in versions. A log needs a bucket that the stack does not have; data events of CloudTrail do not.',
   },
   {
     check: 'CKV_AWS_27',
@@ -33,7 +33,7 @@ export const ACCEPTED: Accepted[] = [
     check: 'CKV_AWS_116',
     resources: /^AWS::Lambda::Function\./,
     reason:
-      'Failed events go to an on-failure destination, which this check does not know; the sweep repeats what it missed.',
+      'Failed events go to an on-failure destination, which this check does not know; the sweep repeats what it missed, and offboardings has callers alone.',
   },
   {
     check: 'CKV_AWS_117',

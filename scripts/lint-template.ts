@@ -28,6 +28,7 @@ const EVERY_PARAMETER = {
   reservedConcurrency: '20',
   alarmEmail: 'oncall@example.com',
   onRemoval: 'keep',
+  dingtalkPeopleIndex: 'on',
 }
 
 async function lint(): Promise<number> {

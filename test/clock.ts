@@ -36,6 +36,8 @@ export function startClock(startMs = Date.now()) {
   vi.doMock('node:timers/promises', () => ({ setTimeout: sleep }))
 
   return {
+    /** What is to sleep by this clock and is not imported. */
+    sleep,
     /** Every wait so far. */
     waits,
     pass: (ms: number) => void vi.advanceTimersByTime(ms),

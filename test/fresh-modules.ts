@@ -1,11 +1,5 @@
 /** Before each test file: test files share a process, but no module state and no stand-ins. */
 import { vi } from 'vitest'
 
-for (const module of [
-  'node:timers/promises',
-  '@aws-sdk/client-dynamodb',
-  '@aws-sdk/client-eventbridge',
-  '@aws-sdk/client-secrets-manager',
-])
-  vi.doUnmock(module)
+for (const module of ['node:timers/promises', '@aws-sdk/client-dynamodb']) vi.doUnmock(module)
 vi.resetModules()

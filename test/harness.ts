@@ -6,15 +6,19 @@ import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
 import type { Operation } from '../lib/operation.ts'
 import { startEventBus } from '../local/aws/event-bus.ts'
-import { AwsError, type AwsJsonService } from '../local/aws/json-server.ts'
 import { createFunction } from '../local/aws/lambda.ts'
 import { type Queues, startQueues } from '../local/aws/queues.ts'
 import { startSecretsManager } from '../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../local/sample-secrets.ts'
 import { sampleWorld, startSandbox, type World } from '../local/sandbox/sandbox.ts'
+import * as aws from '../local/simulation/aws.ts'
+import * as dynamodb from '../local/simulation/dynamodb.ts'
 import type { Host } from '../local/simulation/host.ts'
+import * as undici from '../local/simulation/undici.ts'
 import { startClock } from './clock.ts'
+import { startContainer } from './container.ts'
 import { startQuickLedger, TABLE_OPERATIONS } from './ledger.ts'
+import { answerClients } from './services.ts'
 
 const VARIABLES = {
   AWS_REGION: 'ap-southeast-1',
@@ -73,7 +77,7 @@ export type Harness = Awaited<ReturnType<typeof startHarness>>
 
 /**
  * Starts everything anew, with module state (caches, clients) as in a new container, on a clock of its own. Queues start
- * when one is first used, and a function is imported when it is first called: most tests need one function and no queue.
+ * when one is first used, and a function is loaded when it is first called: most tests need one function and no queue.
  */
 export async function startHarness({
   world = sampleWorld(),
@@ -81,6 +85,7 @@ export async function startHarness({
   env = {},
   sdk = false,
   isSold = false,
+  vendor,
 }: {
   world?: World
   /** How many times faster than documented the vendors' limits pass; by default nothing is ever limited. */
@@ -91,23 +96,27 @@ export async function startHarness({
   sdk?: boolean
   /** Whether the apps are such as are sold to other companies, without a ticket. */
   isSold?: boolean
+  /** Answers in the place of the sandbox, and without taking time on the clock. */
+  vendor?: Host['vendor']
 } = {}) {
   const before = { ...process.env }
   const clock = startClock()
   const sandbox = await startSandbox({ world, now: () => Date.now(), speed })
-  const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME] })
-  const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE)
   const given = { ...VARIABLES, ...env }
   const tickets = ['FEISHU_APP_TICKET_SECRET_ID', 'DINGTALK_SUITE_TICKET_SECRET_ID'] as const
+  const bus = await startEventBus({ buses: [VARIABLES.EVENT_BUS_NAME], isServed: sdk })
+  const dynamoDb = await startQuickLedger(VARIABLES.LEDGER_TABLE, { isServed: sdk })
   const secrets = await startSecretsManager({
     secrets: {
       ...Object.fromEntries(tickets.flatMap((variable) => (env[variable] ? [[env[variable], {}]] : []))),
       ...sampleSecrets(world, given, { isSold }),
+      'test/people-key': { key: 'k'.repeat(64) },
     },
+    isServed: sdk,
   })
   const serviceOf = (operation: string) =>
     operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
-  const restoreClients = sdk ? () => {} : replaceClients(serviceOf)
+  const stopAnswering = sdk ? () => {} : answerClients(serviceOf, vendor)
   let started: Queues | undefined
   const created = new Set<string>()
   /** The queues, with those of the operation `name` and those that all share. */
@@ -149,18 +158,17 @@ export async function startHarness({
     return true
   })
 
-  const modules = new Map<string, Promise<Module>>()
+  const standIns = {
+    'node:timers/promises': { setTimeout: clock.sleep },
+    ...(!sdk && CLIENTS),
+    ...(vendor && { undici }),
+  }
+  let container = startContainer(standIns)
   /** Goes on with containers that have done nothing yet. */
   const startCold = async () => {
-    vi.resetModules()
-    modules.clear()
+    container = startContainer(standIns)
   }
-  await startCold()
-  const load = (name: string): Promise<Module> => {
-    const module = modules.get(name) ?? import(`../functions/${name}.ts`)
-    modules.set(name, module)
-    return module
-  }
+  const load = (name: string) => container<Module>(`functions/${name}.ts`)
 
   const call = async (name: string, event: unknown, remainingMs = 29_000, env = variables(name)) => {
     Object.assign(process.env, env)
@@ -245,7 +253,7 @@ export async function startHarness({
     options: ReceiveOptions & { remainingMs?: number; deadLetterQueue?: string } = {},
   ) => (await receive(name, bodies, options)).deliver(options)
 
-  /** The operation's bundle in threads, as isolated as on Lambda, and on the machine's own time. */
+  /** The operation's bundle in threads, as isolated as on Lambda, and on the machine's own time. Needs `sdk`. */
   const containers = (name: string, maxContainers: number) => {
     const bundle = createFunction({
       name,
@@ -265,6 +273,8 @@ export async function startHarness({
     clock,
     sandbox,
     startCold,
+    /** A module as the functions have it, by its file: `lib/redact.ts`. */
+    load: <Module>(file: string) => container<Module>(file),
     /** AWS's clients, which wait on the machine's own time for a random while, try again at once. */
     retryAwsAtOnce: () => void random.mockReturnValue(0),
     containers,
@@ -298,7 +308,7 @@ export async function startHarness({
       clock.stop()
       for (const name of Object.keys(process.env)) if (!Object.hasOwn(before, name)) delete process.env[name]
       Object.assign(process.env, before)
-      restoreClients()
+      stopAnswering()
       random.mockRestore()
       written.mockRestore()
       await Promise.all([sandbox.close(), started?.close(), bus.close(), dynamoDb.close(), secrets.close()])
@@ -308,41 +318,19 @@ export async function startHarness({
 
 /** The modules of AWS's SDK for which the simulation has a client of its own. */
 const CLIENTS = {
-  '@aws-sdk/client-dynamodb': () => import('../local/simulation/dynamodb.ts'),
-  '@aws-sdk/client-eventbridge': () => import('../local/simulation/aws.ts'),
-  '@aws-sdk/client-secrets-manager': () => import('../local/simulation/aws.ts'),
-}
-
-/** Lets these clients call a service directly, as JSON. Returns how to end that. */
-function replaceClients(serviceOf: (operation: string) => Pick<AwsJsonService, 'call'>): () => void {
-  const copy = (value: object) => JSON.parse(JSON.stringify(value))
-  const host: Partial<Host> = {
-    sleep: async () => {},
-    date: () => new Date().toUTCString(),
-    async aws(operation, input) {
-      try {
-        return copy(await serviceOf(operation).call(operation, copy(input)))
-      } catch (error) {
-        if (!(error instanceof AwsError)) throw error
-        const { message, type, status, details } = error
-        throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
-      }
-    },
-  }
-  Object.assign(globalThis, { host })
-  for (const [module, standIn] of Object.entries(CLIENTS)) vi.doMock(module, standIn)
-  return () => {
-    Reflect.deleteProperty(globalThis, 'host')
-    for (const module of Object.keys(CLIENTS)) vi.doUnmock(module)
-  }
+  '@aws-sdk/client-dynamodb': dynamodb,
+  '@aws-sdk/client-eventbridge': aws,
+  '@aws-sdk/client-secrets-manager': aws,
 }
 
 const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({
   version: '2.0',
   headers: {},
   requestContext: { http: { method: 'POST' } },
-  pathParameters: sampleOf(name).path,
-  queryStringParameters: sampleOf(name).query,
+  ...(operations.has(name) && {
+    pathParameters: sampleOf(name).path,
+    queryStringParameters: sampleOf(name).query,
+  }),
   isBase64Encoded: false,
   ...event,
 })

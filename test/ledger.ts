@@ -2,8 +2,9 @@
 import { vi } from 'vitest'
 import { ledger } from '../infra/ledger.ts'
 import { type DynamoDb, startDynamoDb } from '../local/aws/dynamodb.ts'
-import { AwsError, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
+import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from '../local/aws/json-server.ts'
 import { Table } from '../local/simulation/table.ts'
+import { answerClients } from './services.ts'
 
 /** The properties of the table that infra/ledger.ts describes. */
 export async function ledgerProperties(): Promise<Record<string, unknown>> {
@@ -35,7 +36,7 @@ export const TABLE_OPERATIONS = ['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem
  * Starts the table `name` for what lib/aws/dynamodb.ts asks of it, which test/local/simulation/table.long.test.ts finds
  * answered as dynalite does. Its items can be read and set without a request.
  */
-export async function startQuickLedger(name: string): Promise<QuickLedger> {
+export async function startQuickLedger(name: string, options: AwsJsonOptions = {}): Promise<QuickLedger> {
   const table = new Table()
   const run = (operation: string) => (input: { TableName?: string }) => {
     if (input.TableName === name) return table.run(operation, input)
@@ -43,6 +44,25 @@ export async function startQuickLedger(name: string): Promise<QuickLedger> {
   }
   const service = await startAwsJson(
     Object.fromEntries(TABLE_OPERATIONS.map((operation) => [operation, run(operation)])),
+    options,
   )
   return { ...service, items: table.items }
+}
+
+/**
+ * Starts that table and stubs the environment, for modules that have local/simulation/dynamodb.ts in place of AWS's client:
+ * `vi.mock('@aws-sdk/client-dynamodb', () => import(…))` in the test.
+ */
+export async function startLedgerHere(): Promise<QuickLedger> {
+  const ledger = await startQuickLedger('test-ledger', { isServed: false })
+  vi.stubEnv('AWS_REGION', 'ap-southeast-1')
+  vi.stubEnv('LEDGER_TABLE', 'test-ledger')
+  const stopAnswering = answerClients(() => ledger)
+  return {
+    ...ledger,
+    async close() {
+      stopAnswering()
+      await ledger.close()
+    },
+  }
 }

@@ -1,5 +1,5 @@
 /** Letters as text. */
-import { formatTarget } from '../progress/rows.ts'
+import { formatTarget } from '../../lib/report/rows.ts'
 import { formatTime } from '../table.ts'
 import type { Letter } from './letter.ts'
 

@@ -5,6 +5,7 @@ import { groupOf, type WorkItem, workItem } from '../../lib/handlers/work-item.t
 import { LEAVING, leaving } from '../../lib/leaving-event.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import type { Operation } from '../../lib/operation.ts'
+import { ENDED, type Ending, REGISTERED, registrationOf } from '../../lib/register-event.ts'
 import { type Input, issuesOf, printable } from '../../lib/schema.ts'
 import type { Names } from '../stack/connection.ts'
 
@@ -91,9 +92,11 @@ function reasonOf(message: Message): Pick<Letter, 'kind' | 'code' | 'hint' | 're
   return {
     kind: UNDELIVERED,
     code: attribute('ERROR_CODE') ?? text(responsePayload?.errorType) ?? text(requestContext?.condition),
-    hint: isSchedule(contentOf(message))
-      ? 'A scheduled run did not start, or failed. Fix the cause, then discard this: the next run does its work.'
-      : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
+    hint: isScheduled(message)
+      ? 'This event was scheduled and could not be put on the bus. Fix the cause, then redrive it.'
+      : isSchedule(contentOf(message))
+        ? 'A scheduled run did not start, or failed. Fix the cause, then discard this: the next run does its work.'
+        : 'The function never accepted this event. Check its log and fix the cause. A redrive sends the event to all functions again.',
     requestId: text(requestContext?.requestId),
   }
 }
@@ -122,21 +125,32 @@ function failureRecord({ Body = '' }: Message): FailureRecord | undefined {
   return record && 'requestPayload' in record && isObject(record.requestContext) ? (record as FailureRecord) : undefined
 }
 
+/** An event that a one-time schedule could not put on the bus: the body is its detail alone. */
+const isScheduled = ({ MessageAttributes }: Message): boolean => MessageAttributes?.SCHEDULE_ARN !== undefined
+
 /** What lies in the message. */
 export function contentOf(message: Message): Content {
   const body = message.Body ?? ''
   const content = objectIn(failureRecord(message)?.requestPayload ?? parsed(body))
   if (!isWritable(content)) return { text: body }
+  if (content && isScheduled(message))
+    return { event: { 'detail-type': 'leaver' in content ? LEAVING : OFFBOARDING, detail: content } }
   if (content && 'detail-type' in content) return { event: content }
   if (content && 'operation' in content) return { item: content }
   return { text: body }
 }
 
-/** The events of the stack, by their type. */
-const SCHEMAS = new Map<string, v.GenericSchema>([
-  [OFFBOARDING, offboarding],
-  [LEAVING, leaving],
-])
+/** The schema of a detail of the stack's events, by their type. */
+const SCHEMAS: Record<string, (detail: unknown, operations: readonly Ending[]) => v.GenericSchema> = {
+  [OFFBOARDING]: () => offboarding,
+  [LEAVING]: () => leaving,
+  [REGISTERED]: registrationIn,
+  [ENDED]: registrationIn,
+}
+
+function registrationIn(detail: unknown, operations: readonly Ending[]): v.GenericSchema {
+  return registrationOf(operations, objectIn(detail)?.operation)
+}
 
 /** What sending it again comes to. */
 export function redriveOf(message: Message, names: Names, operations: ReadonlyMap<string, Operation>): Redrive {
@@ -154,8 +168,9 @@ export function redriveOf(message: Message, names: Names, operations: ReadonlyMa
   }
   if ('text' in content) return { refused: 'is neither a work item nor an event' }
   const { id, source, 'detail-type': type, detail } = content.event
-  const schema = SCHEMAS.get(text(type) ?? '')
-  if (source !== names.source || !schema) return { refused: 'is no offboarding event of this stack' }
+  const schema = SCHEMAS[text(type) ?? '']?.(detail, [...operations.values()])
+  if ((source !== names.source && !isScheduled(message)) || !schema)
+    return { refused: 'is no offboarding event of this stack' }
   if (issuesOf(schema, detail).length > 0)
     return { refused: 'is an invalid event: write it to a file with "show --id ID --event FILE", correct and send it' }
   return { event: { type: String(type), detail, key: JSON.stringify([id, detail]) } }

@@ -5,8 +5,8 @@ import { batchesOf } from '../../lib/aws/batch.ts'
 import { fingerprint } from '../../lib/fingerprint.ts'
 import { openRedrive } from '../../lib/ledger/redrives.ts'
 import { CommandError, nameOf, withOptions } from '../command.ts'
+import { sendEvent } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
-import { sendEvent } from '../progress/follow.ts'
 import { loadOperations } from '../progress/waits.ts'
 import {
   type Connection,
@@ -89,7 +89,7 @@ async function redrive(io: Io, options: Options, connection: Connection): Promis
     log(io, `Redriven: ${done}.`)
     const ids = [...new Set(sendable.flatMap(({ letter }) => letter.offboardingId ?? []))]
     const id = ids.length === 1 ? String(ids[0]) : 'OFFBOARDING_ID'
-    if (done > 0) log(io, `To see the outcome: ${commandLine(['report', id], options)}`)
+    if (done > 0 && ids.length > 0) log(io, `To see the outcome: ${commandLine(['report', id], options)}`)
     return problems.count + failures.count === 0 ? 0 : 1
   })
 }

@@ -1,12 +1,12 @@
 /** `offboarding letters show`: one letter in full. */
 import { Command, Option } from 'commander'
 import { readRecords } from '../../lib/ledger/records.ts'
+import type { Entry } from '../../lib/report/rows.ts'
+import { listEntries } from '../../lib/report/tries.ts'
 import type { Input } from '../../lib/schema.ts'
 import { CommandError, UsageError, withOptions } from '../command.ts'
 import { safeJson, writeEventFile } from '../event/event-file.ts'
 import { type Io, log } from '../io.ts'
-import type { Entry } from '../progress/rows.ts'
-import { listEntries } from '../progress/summary.ts'
 import {
   type Connection,
   type ConnectionOptions,

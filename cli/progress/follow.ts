@@ -1,43 +1,21 @@
-/** Sends an offboarding event, follows what becomes of it, and says how it ended. */
-import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
+/** Follows what becomes of an offboarding, and returns how it ended. */
 import { limitOf } from '../../lib/handlers/work-item.ts'
 import { readRecords } from '../../lib/ledger/records.ts'
-import { OFFBOARDING } from '../../lib/offboarding-event.ts'
-import { CommandError, failed } from '../command.ts'
+import { isUnresolved } from '../../lib/report/rows.ts'
+import { type Report, summarize } from '../../lib/report/summary.ts'
+import { CommandError } from '../command.ts'
 import type { Io } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
 import { Progress } from './progress.ts'
-import { isUnresolved } from './rows.ts'
-import { type Report, summarize } from './summary.ts'
 import { loadOperations, readWaits } from './waits.ts'
 
 /** Every operation should have planned by then: an event is tried again after one and two minutes. */
-const PLANNING_MS = { local: 60_000, deployed: 10 * 60_000 }
+export const PLANNING_MS = { local: 60_000, deployed: 10 * 60_000 }
 /** An id of which nothing is known by then is unknown. */
 const UNKNOWN_MS = 30_000
 /** Each look reads every target, so a large offboarding is looked at less often. */
-const POLL_MS = { local: { least: 250, perTarget: 1 }, deployed: { least: 5_000, perTarget: 10 } }
-
-/** Puts the event on the stack's bus; returns the event's id. */
-export async function sendEvent(
-  { names, settings }: Connection,
-  detail: unknown,
-  type: string = OFFBOARDING,
-): Promise<string> {
-  const entry = {
-    EventBusName: names.bus,
-    Source: names.source,
-    DetailType: type,
-    Detail: JSON.stringify(detail),
-  }
-  const client = new EventBridgeClient(settings('eventbridge'))
-  const { Entries: [accepted] = [] } = await client
-    .send(new PutEventsCommand({ Entries: [entry] }))
-    .catch(failed('events:PutEvents', names.bus))
-  if (accepted?.EventId) return accepted.EventId
-  throw new CommandError(`the bus ${names.bus} refused the event (${accepted?.ErrorCode})`)
-}
+export const POLL_MS = { local: { least: 250, perTarget: 1 }, deployed: { least: 5_000, perTarget: 10 } }
 
 type Followed = {
   /** Null for an event that names none. */

@@ -1,7 +1,6 @@
 /** What a person sees while an offboarding runs. */
-import type { Io } from '../io.ts'
-import { formatTime } from '../table.ts'
-import { formatHold, type Wait } from './hold.ts'
+
+import { formatHold, type Wait } from '../../lib/report/hold.ts'
 import {
   CHECK_ID,
   formatCounts,
@@ -12,8 +11,11 @@ import {
   isUnresolved,
   needsOperator,
   type Row,
-} from './rows.ts'
-import { formatPerson, type Report } from './summary.ts'
+} from '../../lib/report/rows.ts'
+import type { Report } from '../../lib/report/summary.ts'
+import type { Io } from '../io.ts'
+import { formatTime } from '../table.ts'
+import { formatPerson } from './report-formats.ts'
 
 /** The vendor's limit on what an operation calls, in real runs or in dry runs; undefined for an operation that is not known. */
 export type PaceOf = (operation: string, isDryRun: boolean) => { perSecond?: number; perMinute?: number } | undefined

@@ -1,10 +1,9 @@
 /** The report of an offboarding: for a terminal, a program, a spreadsheet and a ticket. */
-import { formatCsv } from '../csv.ts'
-import { formatTable, formatTime } from '../table.ts'
-import { formatHold, type Wait } from './hold.ts'
+
+import { describeApproval } from '../../lib/people/collect.ts'
+import { formatHold, type Wait } from '../../lib/report/hold.ts'
+import { toJson } from '../../lib/report/json.ts'
 import {
-  countExpected,
-  countOutcomes,
   type Entry,
   formatCounts,
   formatOutcome,
@@ -14,8 +13,16 @@ import {
   isGone,
   isUnresolved,
   type Row,
-} from './rows.ts'
-import { formatPerson, type Report } from './summary.ts'
+} from '../../lib/report/rows.ts'
+import type { PersonFound, Report } from '../../lib/report/summary.ts'
+import { formatCsv } from '../csv.ts'
+import { formatTable, formatTime } from '../table.ts'
+
+/** `leaver at feishu: found, openId ou_…`, or why not. */
+export function formatPerson({ role, vendor, state, ids, reason }: PersonFound): string {
+  const known = Object.entries(ids).map(([name, id]) => `${name} ${id}`)
+  return `${role} at ${vendor}: ${[state.replace('_', ' '), ...known].join(', ')}${reason ? `: ${reason}` : ''}`
+}
 
 /** A report, and those of its rows that are to be shown. */
 type Format = (report: Report, shown: Row[]) => string
@@ -90,49 +97,21 @@ const formatText: Format = (report, shown) => {
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
     ...report.people.map(formatPerson),
+    ...report.approvalCodes.map(describeApproval),
     ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
     ...shown.filter(hasReason).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
   ].join('\n')
 }
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
-const formatSubject = (row: Row): string =>
+export const formatSubject = (row: Row): string =>
   isUnresolved(row)
     ? 'open: the leaver is being found'
     : `${formatOutcome(row)}: ${row.operation ?? 'event'} ${formatTarget(row)}`
-const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
+/** Kind and hint. */
+export const formatReason = ({ kind, hint }: Row): string => [kind, hint].filter(Boolean).join(': ')
 
-const formatJson: Format = ({ offboardingId, isDryRun, rows, unplanned, waits, people }, targets) => {
-  const { open: _, gone: __, ...counts } = countOutcomes(rows)
-  const operations = groupByOperation(rows).map(([name, some]) => [name, countOutcomes(some)] as const)
-  const only = (outcome: string) =>
-    Object.fromEntries(
-      operations.flatMap(([name, { [outcome]: count }]) => (count === undefined ? [] : [[name, count]])),
-    )
-  return JSON.stringify(
-    {
-      offboardingId,
-      isDryRun,
-      counts,
-      ...(isDryRun && { expected: countExpected(rows) }),
-      operations: Object.fromEntries(operations),
-      gone: only('gone'),
-      notFinished: only('open'),
-      notPlanned: unplanned,
-      held: Object.fromEntries(
-        [...(waits ?? [])].flatMap(([operation, { untilMs, hold: { sinceMs, ...why } = {} }]) =>
-          sinceMs === undefined
-            ? []
-            : [[operation, { since: new Date(sinceMs), nextTryAt: new Date(untilMs), ...why }]],
-        ),
-      ),
-      people,
-      targets,
-    },
-    null,
-    2,
-  )
-}
+const formatJson: Format = (report, shown) => JSON.stringify(toJson(report, shown), null, 2)
 
 const CSV_HEAD = [
   'offboardingId',
@@ -173,6 +152,7 @@ const formatMarkdown: Format = (report, shown) => {
   const list = [
     ...sumsOf(report).map(([operation, sum]) => `- ${plain(operation)} ${plain(sum)}`),
     ...report.people.map((person) => `- ${plain(formatPerson(person))}`),
+    ...report.approvalCodes.map((code) => `- ${plain(describeApproval(code))}`),
     ...holdsOf(report).map(({ subject, reason }) => `- **${plain(subject)}** ${plain(reason)}`),
     ...shown.filter(hasReason).map((row) => `- **${plain(formatSubject(row))}** ${plain(formatReason(row))}`),
   ]

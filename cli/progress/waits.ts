@@ -3,10 +3,10 @@ import { bucketOf, limitOf } from '../../lib/handlers/work-item.ts'
 import type { Hold } from '../../lib/ledger/bucket.ts'
 import { type Records, readWait } from '../../lib/ledger/records.ts'
 import type { Operation } from '../../lib/operation.ts'
+import type { Held, Wait } from '../../lib/report/hold.ts'
+import type { Report } from '../../lib/report/summary.ts'
 import { printable } from '../../lib/schema.ts'
 import type { Connection } from '../stack/connection.ts'
-import type { Held, Wait } from './hold.ts'
-import type { Report } from './summary.ts'
 
 /** The stack's operations by name. */
 export type Operations = ReadonlyMap<string, Operation>

@@ -2,16 +2,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 import { UsageError, withOptions } from '../command.ts'
+import { sendEvent } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
-import {
-  findIssues,
-  loadEnding,
-  type PersonOptions,
-  personOptions,
-  readPerson,
-  sendRegistrations,
-} from './registration.ts'
+import { findIssues, loadEnding, type PersonOptions, personOptions, readPerson } from './registration.ts'
 
 type Options = ConnectionOptions & PersonOptions & { input?: Record<string, string> }
 
@@ -55,7 +49,7 @@ Examples:
       const issues = findIssues(await loadEnding(), detail)
       for (const [field, { en }] of issues) log(io, `  ${field}  ${en}`)
       if (issues.length > 0) throw new UsageError('this is no valid registration, see above. Nothing was sent.')
-      await sendRegistrations(await connect(io, options), type, [detail])
+      await sendEvent(await connect(io, options), detail, type)
       log(io, `Sent "${type}" of ${operation}.`)
     })
 

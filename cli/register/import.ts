@@ -1,18 +1,13 @@
 /** `offboarding register import`: many subscriptions out of a CSV file. */
-import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { CsvError } from 'csv-parse'
-import { parse } from 'csv-parse/sync'
 import { type Ending, REGISTERED, type Registration } from '../../lib/register-event.ts'
-import { printable } from '../../lib/schema.ts'
-import { UsageError, withOptions } from '../command.ts'
+import { withOptions } from '../command.ts'
+import { assertColumns, assertCount, MOST_ROWS, readRows, readText, refuseWrong } from '../csv-rows.ts'
+import { sendEvents } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
-import { findIssues, loadEnding, sendRegistrations } from './registration.ts'
+import { findIssues, loadEnding } from './registration.ts'
 
-const MOST_ROWS = 5_000
-/** Wrong rows that are shown. */
-const SHOWN = 20
 const PROGRESS_ROWS = 500
 const OWN_COLUMNS = ['vendor', 'person', 'operation']
 
@@ -48,7 +43,7 @@ Example, with the file:
       let sent = 0
       const count = `of ${registrations.length}`
       try {
-        await sendRegistrations(connection, REGISTERED, registrations, (more) => {
+        await sendEvents(connection, REGISTERED, registrations, ({ length: more }) => {
           const before = sent
           sent += more
           if (Math.floor(sent / PROGRESS_ROWS) > Math.floor(before / PROGRESS_ROWS)) log(io, `${sent} ${count} sent`)
@@ -65,60 +60,23 @@ Example, with the file:
 
 /** The file's registrations. Throws `UsageError` when any is wrong, having listed the wrong rows. */
 function readRegistrations(io: Io, file: string, operations: Ending[]): Registration[] {
-  const [head, ...rows] = readRows(file)
+  const [head, ...rows] = readRows(file, readText(file))
   const columns = checkColumns(file, head?.cells ?? [], operations)
-  if (rows.length === 0) throw new UsageError(`${file} has no rows below its columns`)
-  if (rows.length > MOST_ROWS)
-    throw new UsageError(`${file} has ${rows.length} rows; at most ${MOST_ROWS} are taken at once. Nothing was sent.`)
+  assertCount(file, rows)
   const registrations = rows.map(({ cells }) => toRegistration(columns, cells))
   const wrong = registrations.flatMap((registration, index) =>
     findIssues(operations, registration).map(
       ([field, { en }]) => `  line ${rows[index]?.line}: ${toColumn(field)} ${en}`,
     ),
   )
-  for (const one of wrong.slice(0, SHOWN)) log(io, one)
-  if (wrong.length > SHOWN) log(io, `  … and ${wrong.length - SHOWN} more`)
-  if (wrong.length > 0) throw new UsageError(`${file} has wrong rows, see above. Nothing was sent.`)
+  refuseWrong(io, file, wrong)
   return registrations as Registration[]
 }
-
-/** The rows with the line on which each ends. */
-function readRows(file: string): { line: number; cells: string[] }[] {
-  let text: string
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-  try {
-    const rows = parse(text, { bom: true, trim: true, skip_empty_lines: true, info: true }) as unknown as Parsed[]
-    return rows.map(({ record, info }) => ({ line: info.lines, cells: record }))
-  } catch (error) {
-    // Its message may repeat what is in the file.
-    if (error instanceof CsvError) throw new UsageError(`${file}, line ${error.lines}: ${toProblem(error.code)}`)
-    throw error
-  }
-}
-
-/** What csv-parse returns with `info`, which its types leave out. */
-type Parsed = { record: string[]; info: { lines: number } }
-
-const toProblem = (code: string): string =>
-  code === 'CSV_RECORD_INCONSISTENT_FIELDS_LENGTH'
-    ? 'it has not as many cells as there are columns'
-    : `it is no CSV (${code})`
 
 /** The columns, each once and known. */
 function checkColumns(file: string, columns: string[], operations: Ending[]): string[] {
   const fields = operations.flatMap(({ input }) => Object.keys((input as unknown as { entries: object }).entries))
-  const known = [...OWN_COLUMNS, ...new Set(fields)]
-  const refuse = (problem: string): never => {
-    throw new UsageError(`${file}, line 1: ${problem}. Known are ${known.join(', ')}. Nothing was sent.`)
-  }
-  for (const column of columns) if (!known.includes(column)) refuse(`"${printable(column)}" is not a known column`)
-  for (const column of OWN_COLUMNS) if (!columns.includes(column)) refuse(`the column ${column} is missing`)
-  const repeated = columns.find((column, index) => columns.indexOf(column) !== index)
-  if (repeated) refuse(`the column ${repeated} is there twice`)
+  assertColumns(file, columns, [...OWN_COLUMNS, ...new Set(fields)], OWN_COLUMNS)
   return columns
 }
 

@@ -1,12 +1,9 @@
 /** A registration as an operator gives it, and how it is checked and sent. */
-import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { Option } from 'commander'
 import { loadOperations } from '../../infra/operations.ts'
-import { batchesOf, sendBatchWithRetry } from '../../lib/aws/batch.ts'
-import { type ENDED, type Ending, type REGISTERED, registrationOf, type Subscriber } from '../../lib/register-event.ts'
+import { type Ending, registrationOf, type Subscriber } from '../../lib/register-event.ts'
 import { type FieldIssue, issuesOf } from '../../lib/schema.ts'
-import { failed, UsageError, vendorId } from '../command.ts'
-import type { Connection } from '../stack/connection.ts'
+import { UsageError, vendorId } from '../command.ts'
 
 export type PersonOptions = { openId?: string; unionId?: string }
 
@@ -30,31 +27,3 @@ export const loadEnding = async (): Promise<Ending[]> =>
 /** What is wrong with a registration, field by field. */
 export const findIssues = (operations: Ending[], detail: { operation: unknown }): FieldIssue[] =>
   issuesOf(registrationOf(operations, detail.operation), detail)
-
-/**
- * Puts one event for each detail on the stack's bus, in batches, calling `onSent` after each. Throws `CommandError` or, for events that
- * the bus refuses to the end, `OperationError`.
- */
-export async function sendRegistrations(
-  { names, settings }: Connection,
-  type: typeof REGISTERED | typeof ENDED,
-  details: object[],
-  onSent: (count: number) => void = () => {},
-): Promise<void> {
-  const client = new EventBridgeClient(settings('eventbridge'))
-  for (const batch of batchesOf(details)) {
-    await sendBatchWithRetry(batch, async (left) => {
-      const Entries = left.map((detail) => ({
-        EventBusName: names.bus,
-        Source: names.source,
-        DetailType: type,
-        Detail: JSON.stringify(detail),
-      }))
-      const { Entries: results = [] } = await client
-        .send(new PutEventsCommand({ Entries }))
-        .catch(failed('events:PutEvents', names.bus))
-      return left.flatMap((_, index) => (results[index]?.EventId ? [] : [index]))
-    })
-    onSent(batch.length)
-  }
-}

@@ -23,17 +23,19 @@ export type Names = {
   source: string
   deadLetterQueue: string
   undeliveredEventsQueue: string
+  /** Of offboardings for later: the schedules' group, and path and name of the role that sends their events. */
+  schedules?: { group: string; role: string }
   /** By the operation's name. */
   operations: Record<string, { functionName: string; queue: string }>
 }
 
-type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'dynamodb'
+type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'dynamodb' | 'scheduler'
 
 /** What the local stack says of itself. */
 export type StackDescription = {
   names: Names
   region: string
-  endpoints: Record<Service, string>
+  endpoints: Record<Exclude<Service, 'scheduler'>, string> & { scheduler?: string }
   /** The functions' variables that name secrets and vendors, and their limits. */
   variables: Record<string, string>
   /** How much faster than the vendors' the sandbox's limits are. */
@@ -115,20 +117,28 @@ export const localConnection = (
   speed,
   settings: (service) => ({
     region,
-    endpoint: endpoints[service],
+    ...(endpoints[service] !== undefined && { endpoint: endpoints[service] }),
     maxAttempts: MAX_ATTEMPTS,
     credentials: { accessKeyId: 'local', secretAccessKey: 'local', ...(sessionToken && { sessionToken }) },
   }),
 })
 
+/** The address, if it is on this machine. */
+const onThisMachine = (url: unknown): URL | undefined => {
+  const base = URL.parse(String(url))
+  return base?.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(base.hostname) ? base : undefined
+}
+
+/** Whatever has taken the port can answer: it sends commands to no other machine, and sets no variables but the stack's. */
 async function readDescription(url: string): Promise<StackDescription> {
-  const base = URL.parse(url)
-  if (base?.protocol !== 'http:' || !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(base.hostname))
-    throw new UsageError('--local must be an address on this machine, as in http://127.0.0.1:8787')
+  const base = onThisMachine(url)
+  if (!base) throw new UsageError('--local must be an address on this machine, as in http://127.0.0.1:8787')
   try {
-    const response = await fetch(new URL(STACK_PATH, base), { signal: AbortSignal.timeout(5_000) })
+    const response = await fetch(new URL(STACK_PATH, base), { redirect: 'error', signal: AbortSignal.timeout(5_000) })
     const description = (await response.json()) as Partial<StackDescription> | null
-    if (response.ok && description?.names && description.endpoints) return description as StackDescription
+    const { names, endpoints, variables = {} } = description ?? {}
+    if (response.ok && names && endpoints && Object.values(endpoints).every(onThisMachine))
+      return { ...(description as StackDescription), variables: getVendorVariables([variables]) }
   } catch {}
   throw new CommandError(
     `no local stack answers at ${base.origin}: run "npm start" in another terminal, or name a deployed stage with --stage`,
@@ -136,7 +146,7 @@ async function readDescription(url: string): Promise<StackDescription> {
 }
 
 /** Names of what a stack has, from its compiled template. */
-export function getStackNames({ functions, rules }: Wiring): Names {
+export function getStackNames({ functions, rules, oneTimeSchedules }: Wiring): Names {
   const [rule] = rules
   const [source] = (rule?.pattern.source ?? []) as string[]
   const lastPart = (url: string | undefined) => url?.split('/').at(-1) ?? ''
@@ -146,6 +156,7 @@ export function getStackNames({ functions, rules }: Wiring): Names {
     source: source ?? '',
     deadLetterQueue: lastPart(operations[0]?.env.DEAD_LETTER_QUEUE_URL),
     undeliveredEventsQueue: functions.find(({ failureQueue }) => failureQueue)?.failureQueue ?? '',
+    ...(oneTimeSchedules && { schedules: oneTimeSchedules }),
     operations: Object.fromEntries(
       operations.map(({ name, module, env }) => [
         module.split('/').at(-2) ?? '',
@@ -158,5 +169,5 @@ export function getStackNames({ functions, rules }: Wiring): Names {
 /** The variables of the functions that name secrets, vendors and the ledger, and their limits. */
 export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
   Object.fromEntries(
-    environments.flatMap(Object.entries).filter(([name]) => /^(FEISHU|DINGTALK|MAX|LEDGER)_/.test(name)),
+    environments.flatMap(Object.entries).filter(([name]) => /^((FEISHU|DINGTALK|MAX|LEDGER)_|VENDORS$)/.test(name)),
   )

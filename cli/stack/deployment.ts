@@ -57,7 +57,7 @@ export async function useDeployment<Name extends string>(
 /** The stage's functions, queues and rules, and its region. */
 export async function compileStage(io: Io, options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {
   const { params, used } = checkDeployment(options)
-  return { region: used, wiring: await compile(io, options.stage, params) }
+  return { region: used, wiring: await compile(io, options.stage, params, used) }
 }
 
 /** The options' parameters, the region and the secrets' key, where they are not given those of serverless.yml. Throws `UsageError`. */
@@ -96,14 +96,19 @@ const readService = (): Service => parse(readFileSync(SERVERLESS_FILE, 'utf8'), 
 const variablesOf = ({ functions }: Wiring): Record<string, string> =>
   Object.assign({}, ...functions.map(({ env }) => env))
 
-async function compile(io: Io, stage: string | undefined, params: Record<string, string>): Promise<Wiring> {
+async function compile(
+  io: Io,
+  stage: string | undefined,
+  params: Record<string, string>,
+  region?: string,
+): Promise<Wiring> {
   try {
     const template = await compileTemplate({
       params,
       ...(stage !== undefined && { stage }),
       onCompile: () => log(io, 'Compiling serverless.yml …'),
     })
-    return readTemplate(template, { queueUrl: (name) => name })
+    return readTemplate(template, { queueUrl: (name) => name, ...(region !== undefined && { region }) })
   } catch (error) {
     const { message } = error as Error
     const reason = /Received rejection: (.+)/.exec(message) ?? /Error:\s+(.+(?:\n {2}- .+)?)/.exec(message)

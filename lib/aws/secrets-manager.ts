@@ -175,7 +175,9 @@ export function parseSecret<Secret>(
     registerSecrets(result.output as object, { isApp })
     return result.output
   }
-  const field = v.getDotPath(result.issues[0])
+  const [issue] = result.issues
+  // The name of a field that is not known may be a value in the wrong place.
+  const field = issue.expected === 'never' ? null : v.getDotPath(issue)
   throw misconfigured(
     id,
     field ? `has a missing or invalid field "${field}"` : 'is not a JSON object of the documented shape',

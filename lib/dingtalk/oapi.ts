@@ -8,10 +8,19 @@ import { dingtalkResponseParser } from './answers.ts'
 import { dingtalkCodes } from './codes.ts'
 import { dingtalk } from './dingtalk.ts'
 
+/** Of a server, a company, an app or a suite, of one API or of all: 90001 to 90014, and 90018. */
+const throttled = Object.fromEntries(
+  [...Array.from({ length: 14 }, (_, index) => 90_001 + index), 90_018].map((code) => [
+    code,
+    { kind: 'rate_limited', means: { en: 'too many calls at once', zh: '调用过于频繁' } } as const,
+  ]),
+)
+
 /** By `errcode`, or by the `sub_code` that an `errcode` of 88 has. */
 export const dingtalkOapiCodes: CodeTable = {
   '-1': { kind: 'unavailable', means: { en: 'the vendor is busy', zh: '系统繁忙' } },
   40014: { tokenRejected: true, means: { en: 'the access token was rejected', zh: '访问令牌被拒绝' } },
+  41001: { tokenRejected: true, means: { en: 'the access token is missing', zh: '缺少访问令牌' } },
   42001: { tokenRejected: true, means: { en: 'the access token has expired', zh: '访问令牌已过期' } },
   60011: {
     kind: 'misconfigured',
@@ -26,8 +35,7 @@ export const dingtalkOapiCodes: CodeTable = {
       zh: '请让函数运行在具有固定出口 IP 的 VPC 中，并将该 IP 加入应用的服务器出口 IP。',
     },
   },
-  90002: { kind: 'rate_limited', means: { en: 'too many calls at once', zh: '调用过于频繁' } },
-  90018: { kind: 'rate_limited', means: { en: "the app's rate limit was hit", zh: '触发应用频率限制' } },
+  ...throttled,
   90020: {
     kind: 'quota_exhausted',
     means: { en: "the organization's API calls of this month are used up", zh: '该组织本月 API 调用次数已用尽' },

@@ -21,9 +21,29 @@ export const FOLDER_EVENT_TYPE = 'file.created_in_folder_v1'
 export const eventTypeFits = (fileType: (typeof FILE_TYPES)[number], eventType: string | null | undefined): boolean =>
   (eventType ?? undefined) === (fileType === 'folder' ? FOLDER_EVENT_TYPE : undefined)
 
-/** The document of an event that `TOKEN:TYPE` means; undefined when the text has another form. */
+/**
+ * By the path of a document's address, its type.
+ * https://open.feishu.cn/document/faq/trouble-shooting/how-to-get-docs-tokens
+ */
+const TYPE_OF_PATH: Record<string, (typeof FILE_TYPES)[number]> = {
+  docs: 'doc',
+  docx: 'docx',
+  sheets: 'sheet',
+  base: 'bitable',
+  file: 'file',
+  'drive/folder': 'folder',
+}
+
+/** Whether the text is the address of a wiki node, which does not say which document that is. */
+export const isWikiAddress = (text: string): boolean => /^https:\/\/[^/]+\/wiki\//.test(text)
+
+/** The document of an event that `TOKEN:TYPE`, or its address, means; undefined when the text has another form. */
 export function readFile(text: string) {
-  const [, fileToken, fileType] = /^(.*):([^:]*)$/.exec(text) ?? []
+  const [, folder = '', token] = /^https:\/\/[^/]+\/(.+)\/([A-Za-z0-9]+)\/?(?:[?#].*)?$/.exec(text) ?? []
+  const [fileToken, fileType] = token
+    ? [token, TYPE_OF_PATH[folder]]
+    : (/^(?!https?:)(.*):([^:]*)$/.exec(text) ?? []).slice(1)
+  if (token && !fileType) return undefined
   if (fileToken === undefined) return undefined
   return { fileToken, fileType, ...(fileType === 'folder' && { eventType: FOLDER_EVENT_TYPE }) }
 }

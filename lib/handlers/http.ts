@@ -5,9 +5,10 @@ import { audit, errorFields, expectationFields, framesOf } from '../audit.ts'
 import { type Text, toOperationError } from '../error.ts'
 import type { CallOutcome } from '../ledger/calls.ts'
 import type { Operation } from '../operation.ts'
-import { type Input, id, invalidField, parse, printable } from '../schema.ts'
+import { type Input, id, invalidField, parse } from '../schema.ts'
 import { execute, type Result } from '../vendor/execute.ts'
 import type { Rehearsal } from '../vendor/rehearse.ts'
+import { callerOf } from './caller.ts'
 import { json, languageOf } from './problem.ts'
 
 /** A caller is kept waiting for a rate limit no longer than this; above it the answer says when to come back. */
@@ -98,15 +99,6 @@ function read(operation: Operation, event: APIGatewayProxyEventV2): Request {
 }
 
 const ofOffboarding = v.object({ offboarding_id: v.optional(id) })
-
-/** Who called, as API Gateway's authorizer says: the ARN of an IAM identity, or the subject of a token. */
-function callerOf({ requestContext }: APIGatewayProxyEventV2): string | undefined {
-  const { iam, jwt } = (requestContext as { authorizer?: Authorizer }).authorizer ?? {}
-  const caller = iam?.userArn ?? jwt?.claims?.sub
-  return caller === undefined ? undefined : printable(String(caller), 256)
-}
-
-type Authorizer = { iam?: { userArn?: string }; jwt?: { claims?: { sub?: unknown } } }
 
 /** No body, or the empty object that some clients always send. */
 function isEmpty({ body, isBase64Encoded }: APIGatewayProxyEventV2): boolean {

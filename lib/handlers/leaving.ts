@@ -106,7 +106,7 @@ async function resolveOne(record: SQSRecord, ask: Ask): Promise<number | undefin
 }
 
 async function resolveAndSend(event: BusEvent, detail: Leaving, name: LeavingName, ask: Ask): Promise<void> {
-  const { found, custodian, parts } = await resolveLeaving(detail, ask)
+  const { found, custodian, parts, approvalCodes } = await resolveLeaving(detail, ask)
   for (const [vendor, one] of found) if (one.state === 'found') await keepIds(vendor, one.ids)
   const details = detailsOf(detail, parts, environmentNumber('MAX_TARGETS_PER_EVENT'))
   const claim = await claimLeaving(name)
@@ -120,6 +120,7 @@ async function resolveAndSend(event: BusEvent, detail: Leaving, name: LeavingNam
     ...(custodian && { custodian: recordOf(custodian) }),
     sentEventIds,
     targets: parts.length,
+    ...(approvalCodes.length > 0 && { approvalCodes }),
   })
   audit({ message: 'resolved', operation: RESOLUTION, ...name, items: parts.length })
 }

@@ -49,8 +49,8 @@ export function problem(
   error: OperationError,
   { operation, instance, language }: { operation: string; instance: string; language: Language },
 ): APIGatewayProxyStructuredResultV2 {
-  const { kind, detail, hint, retryable, callerWaitMs, upstream } = error
-  const { status, title } = KINDS[kind]
+  const { kind, status, detail, hint, retryable, callerWaitMs, upstream } = error
+  const { title } = KINDS[kind]
   return json(
     status,
     {

@@ -1,5 +1,6 @@
 /** Keeps the register: what events say was subscribed, and what the outcomes of offboardings have ended. */
 import { audit } from '../audit.ts'
+import { awsNowMs } from '../aws/clock.ts'
 import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { OperationError } from '../error.ts'
 import { recordEnded, recordEndedForAll, recordRegistered } from '../ledger/register.ts'
@@ -32,8 +33,10 @@ export async function keepRegister(operations: readonly Ending[], event: BusEven
   }
   const operation = operations.find(({ name }) => name === registration.operation)
   if (!operation) return
-  if (type === REGISTERED) await recordRegistered(operation, registration, { at: event.time, source: event.source })
-  else await recordEnded(operation, registration, event.time)
+  // A sender says when it was. What lies ahead would win over all that is true until then.
+  const at = new Date(Math.min(Date.parse(event.time), awsNowMs())).toISOString()
+  if (type === REGISTERED) await recordRegistered(operation, registration, { at, source: event.source })
+  else await recordEnded(operation, registration, at)
   const message = type === REGISTERED ? 'registered' : 'unregistered'
   const person = nameSubscriber(registration.person)
   audit({ message, operation: operation.name, eventId: event.id, input: registration.input, person })

@@ -4,13 +4,20 @@ import { OperationError, type Text } from '../error.ts'
 import { mergeParts } from '../event-part.ts'
 import type { Leaving, Person } from '../leaving-event.ts'
 import type { FoundRecord } from '../ledger/leavings.ts'
+import { findIndexed, hasIndex } from '../ledger/people-index.ts'
+import { listRegistered } from '../ledger/register.ts'
 import type { EventPart } from '../operation-docs.ts'
 import type { Ask } from '../people/ask.ts'
 import { collect } from '../people/collect.ts'
 import { type Found, findPerson, type VendorName } from '../people/find-person.ts'
 
-/** Who was found, and what the leaver has: a part of an event for each target. */
-export type Resolved = { found: Map<VendorName, Found>; custodian: Found | undefined; parts: EventPart[] }
+/** Who was found, and what the leaver has: a part of an event for each target, and the approvals that are left to an operator. */
+export type Resolved = {
+  found: Map<VendorName, Found>
+  custodian: Found | undefined
+  parts: EventPart[]
+  approvalCodes: string[]
+}
 
 /** The vendors at which a leaver is looked for, by the variable `VENDORS`. */
 const vendors = (): VendorName[] => environment('VENDORS').split(',') as VendorName[]
@@ -36,20 +43,32 @@ export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): 
   if (custodianId && custodianId === inFeishu?.openId) throw new OperationError('invalid_request', SAME_PERSON)
 
   const parts: EventPart[] = []
-  const person = {
-    unionId: idsOf(found.get('dingtalk'))?.unionId,
-    openId: inFeishu?.openId,
-    custodianId,
-    tenantKey,
-  }
-  for (const { findings } of collect(person, ask))
-    for await (const { target, error } of findings) {
-      // What is refused for good, as the list of somebody without stored tokens, is left out; the rest of them goes on.
-      if (error && error.queue !== 'park' && error.queue !== 'gone' && error.scope !== 'user') throw plain(error)
+  const approvalCodes = new Set<string>()
+  let refused: OperationError | undefined
+  const ids = { unionId: idsOf(found.get('dingtalk'))?.unionId, openId: inFeishu?.openId }
+  for (const { vendor, findings } of collect({ ...ids, custodianId, tenantKey }, ask, listRegistered))
+    for await (const { target, error, approvalCode } of findings) {
+      if (error) {
+        refused = plain(error)
+        if (!isForGood(error)) throw refused
+        const one = found.get(vendor)
+        if (one?.state === 'found') found.set(vendor, { ...one, reason: notListed(refused) })
+      }
       if (target) parts.push(target)
+      if (approvalCode) approvalCodes.add(approvalCode)
     }
-  return { found, custodian: watcher, parts }
+  // Otherwise it would seem that there was nothing to end.
+  if (refused && parts.length === 0) throw refused
+  return { found, custodian: watcher, parts, approvalCodes: [...approvalCodes] }
 }
+
+/** What is refused for good, as the list of a person without stored tokens, is left out; what else they have goes on. */
+const isForGood = ({ queue }: OperationError): boolean => queue === 'park' || queue === 'gone'
+
+const notListed = ({ detail }: OperationError): Text => ({
+  en: `not all that they have could be listed: ${detail.en}`,
+  zh: `未能列出其全部内容：${detail.zh}`,
+})
 
 const SAME_PERSON: Text = {
   en: 'The custodian is the leaver: name somebody who stays.',
@@ -64,7 +83,7 @@ const inTenant = (person: Person, tenantKey: string | undefined): Person =>
 
 async function find(vendor: VendorName, person: Person, ask: Ask): Promise<Found> {
   try {
-    return await findPerson(vendor, person, ask)
+    return await findPerson(vendor, person, ask, hasIndex() ? findIndexed : undefined)
   } catch (error) {
     throw error instanceof OperationError ? plain(error) : error
   }
@@ -111,7 +130,9 @@ const NAMES: Record<VendorName, Text> = {
 
 /** What the ledger keeps of a person found or not found. */
 export const recordOf = (found: Found): FoundRecord =>
-  found.state === 'found' ? { state: 'found', ...found.ids } : { state: found.state, reason: found.reason }
+  found.state === 'found'
+    ? { state: 'found', ...found.ids, ...(found.reason && { reason: found.reason }) }
+    : { state: found.state, reason: found.reason }
 
 /** Larger events are refused by EventBridge, with room for what goes around the detail. Bytes. */
 const MOST_BYTES = 200_000

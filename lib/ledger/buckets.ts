@@ -16,7 +16,7 @@ const LEAD_MS = 20
 /** Or for one at most so far ahead. Longer waits are left to the queue, which counts in whole seconds. */
 const AHEAD_MS = 1_200
 const KEPT_MS = 24 * 60 * 60_000
-const MAX_CONFLICTS = 10
+const MAX_CONFLICTS = 40
 /** A hold that may end by itself is announced when it has lasted so long; others at once. */
 const ANNOUNCED_AFTER_MS = 60 * 60_000
 

@@ -16,7 +16,7 @@ export const isLeaving = ({ sk }: Key): boolean => sk.startsWith('leaving#')
 /** The event. */
 export type LeavingName = { offboardingId: string; eventId: string; dryRun: boolean }
 
-/** What a vendor knows of the leaver or the custodian: their ids, or why there are none. */
+/** What a vendor knows of the leaver or the custodian: their ids, or why there are none; with ids, why not all they have is listed. */
 export type FoundRecord = {
   state: 'found' | 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'
   openId?: string | undefined
@@ -41,6 +41,8 @@ export type LeavingRecord = LeavingName &
     /** The offboarding events that it became, and their targets. */
     sentEventIds?: string[]
     targets?: number
+    /** Approvals that are registered for the leaver. They are the app's, for everyone, and not in the events. */
+    approvalCodes?: string[]
   }
 
 const keyOf = ({ offboardingId, eventId, dryRun }: LeavingName): Key => ({

@@ -41,6 +41,8 @@ export type Reservation = {
 
 /** Windows slide, and last longer than the vendor's by as much as one call may take longer to arrive than another. */
 const WINDOWS_MS = { perSecond: 1_050, perMinute: 60_600 } as const
+/** Calls are kept for so long after their windows: one that was reserved ahead may be followed by one for a moment before it. */
+const KEPT_MS = 2_000
 const LIMITS = Object.keys(WINDOWS_MS) as (keyof typeof WINDOWS_MS)[]
 /** How long others wait for the outcome of a probe: longer than a function has for it. */
 const PROBE_ROUND_MS = 30_000
@@ -104,7 +106,7 @@ export function reserve(bucket: Bucket, pace: Pace, wish: Wish, atMs: number, sp
       ...bucket,
       version: bucket.version + 1,
       calls: [
-        ...bucket.calls.filter(([sentAtMs]) => atMs - sentAtMs < longestMs(pace) / speed),
+        ...bucket.calls.filter(([sentAtMs]) => atMs - sentAtMs < longestMs(pace) / speed + KEPT_MS),
         [atMs, granted.length],
       ],
       hold: hold && { ...hold, untilMs: atMs + PROBE_ROUND_MS },
@@ -157,13 +159,21 @@ const longestMs = (pace: Pace): number =>
 function leftOf(limit: number, windowMs: number, calls: Bucket['calls'], atMs: number) {
   const counting = calls.filter(([sentAtMs]) => atMs - sentAtMs < windowMs)
   const left = limit - counting.reduce((sum, [, count]) => sum + count, 0)
-  const oldestMs = Math.min(...counting.map(([sentAtMs]) => sentAtMs))
   return {
     limit,
     windowMs,
     left,
-    nextAtMs: (granted: number, kept: number): number =>
-      granted < left - kept ? atMs : (granted > 0 ? Math.min(atMs, oldestMs) : oldestMs) + windowMs,
+    nextAtMs(granted: number, kept: number): number {
+      if (granted < left - kept) return atMs
+      const leaving = [...counting, [atMs, granted] as const].sort(([a], [b]) => a - b)
+      // So many have to leave before there is room; more where others are reserved ahead.
+      let tooMany = granted - left + kept
+      const last = leaving.find(([, count]) => {
+        tooMany -= count
+        return tooMany < 0
+      })
+      return (last?.[0] ?? Number.POSITIVE_INFINITY) + windowMs
+    },
   }
 }
 

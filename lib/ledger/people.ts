@@ -3,7 +3,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import { getItem, updateItem } from '../aws/dynamodb.ts'
 import { getExpiry } from './offboardings.ts'
 
-/** A person's ids at one vendor. */
+/** A person's ids at one vendor: of Feishu always `openId`, of DingTalk always `unionId`. */
 export type PersonIds = {
   openId?: string | undefined
   unionId?: string | undefined

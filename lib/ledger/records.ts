@@ -1,6 +1,6 @@
 /** What the ledger has of offboardings, as it is read by operators: one query page after another, and no scan. */
 import { awsNowMs } from '../aws/clock.ts'
-import { type Item, queryItems } from '../aws/dynamodb.ts'
+import { type Item, type Key, queryItems } from '../aws/dynamodb.ts'
 import type { Input } from '../schema.ts'
 import type { Hold, Pace } from './bucket.ts'
 import { readBucket } from './buckets.ts'
@@ -10,6 +10,7 @@ import { isLeaving, type LeavingRecord } from './leavings.ts'
 import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
 import { reserve } from './pace.ts'
 import type { Rejection } from './rejections.ts'
+import type { RequestRecord } from './requests.ts'
 
 /** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */
 export type TargetRecord = Target & {
@@ -37,6 +38,8 @@ export type Records = {
   rejections: RejectionRecord[]
   /** Events that say who leaves as HR knows them. */
   leavings: LeavingRecord[]
+  /** What was asked for over HTTP. */
+  requests: RequestRecord[]
 }
 
 /**
@@ -44,7 +47,7 @@ export type Records = {
  * offboarding. `history: false` leaves out the history, which is half of the items.
  */
 export async function readRecords(offboardingId: string | null, { history = true } = {}): Promise<Records> {
-  const records: Records = { sendings: [], targets: [], history: [], rejections: [], leavings: [] }
+  const records: Records = { sendings: [], targets: [], history: [], rejections: [], leavings: [], requests: [] }
   const partition = getPartition(offboardingId ?? '')
   // The history sorts before everything else.
   const sort = history ? undefined : ({ between: ['leaving', 'target~'] } as { between: [string, string] })
@@ -52,6 +55,7 @@ export async function readRecords(offboardingId: string | null, { history = true
     const [type, ...parts] = item.sk.split('#')
     if (type === 'leaving') records.leavings.push(item as Item & LeavingRecord)
     if (type === 'sending') records.sendings.push(item as Item & Header)
+    if (type === 'request') records.requests.push(item as Item & RequestRecord)
     if (type === 'rejected') records.rejections.push(item as Item & RejectionRecord)
     if (type === 'target') records.targets.push(targetOf(item, parts.at(-1)))
     if (type === 'history') records.history.push({ ...targetOf(item, parts[1]), outcome: outcomeOf(item) })
@@ -103,18 +107,19 @@ export type Summary = {
 /** Offboardings in a state, and events that were rejected, which need attention as long as they are kept. */
 export async function* listByState(
   state: State,
-  { from = '0', to = '9', newestFirst = false, pageSize }: ListOptions = {},
-): AsyncGenerator<Summary | RejectionRecord> {
+  { from = '0', to = '9', newestFirst = false, pageSize, after }: ListOptions = {},
+): AsyncGenerator<ListedItem> {
   const items = queryItems({
     index: 'state',
     partition: state,
     sort: { between: [from, to] },
     forward: !newestFirst,
+    from: after,
     ...(pageSize !== undefined && { limit: pageSize }),
   })
   for await (const item of unexpired(items)) {
     const { lastKind: kind, lastHint: hint } = item as Item & LeavingRecord
-    yield { ...(item as Item & (Summary | RejectionRecord)), ...(isLeaving(item) && { resolving: { kind, hint } }) }
+    yield { ...(item as ListedItem), ...(isLeaving(item) && { resolving: { kind, hint } }) }
   }
 }
 
@@ -127,8 +132,21 @@ export async function isSuperseded(rejection: RejectionRecord): Promise<boolean>
   return false
 }
 
-/** `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. */
-export type ListOptions = { from?: string; to?: string; newestFirst?: boolean; pageSize?: number }
+/** The place of an entry among those in a state. */
+export type Place = Key & { state: State; since: string }
+export type ListedItem = Place & (Summary | RejectionRecord)
+
+/**
+ * `from` and `to`: since when, both included, in ISO 8601. `pageSize`: how many to read at a time. `after`: the entry that comes before
+ * the first.
+ */
+export type ListOptions = {
+  from?: string
+  to?: string
+  newestFirst?: boolean
+  pageSize?: number
+  after?: Place | undefined
+}
 
 /** DynamoDB deletes hours after an item has expired. */
 async function* unexpired(items: AsyncGenerator<Item>): AsyncGenerator<Item> {

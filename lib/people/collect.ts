@@ -3,9 +3,11 @@ import * as v from 'valibot'
 import { type Kind, OperationError } from '../error.ts'
 import type { readFile } from '../feishu/drive-file.ts'
 import type { EventPart } from '../operation-docs.ts'
-import { quote } from '../redact.ts'
+import { holdsSecret, quote } from '../redact.ts'
+import type { Subscriber } from '../register-event.ts'
 import { type Input, id, printable } from '../schema.ts'
 import type { Ask } from './ask.ts'
+import type { VendorName } from './find-person.ts'
 import { type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
 
 /** A document of the event; `openId` is given where it is that person's subscription. */
@@ -13,9 +15,15 @@ export type EventFile = NonNullable<ReturnType<typeof readFile>> & { openId?: st
 
 /**
  * A line without control characters. With a target, the part of an event that asks for it, it is in the event; what could
- * not be told says so, and why if a vendor refused it.
+ * not be determined says so, and why if a vendor refused it. `approvalCode`: it is left to an operator.
  */
-export type Finding = { told: string; target?: EventPart; isUntold?: boolean; error?: OperationError }
+export type Finding = {
+  told: string
+  target?: EventPart
+  isUntold?: boolean
+  error?: OperationError
+  approvalCode?: string
+}
 
 /** A leaver's ids, and who is to watch the calendars that they own. */
 export type Leaver = {
@@ -23,45 +31,74 @@ export type Leaver = {
   openId?: string | undefined
   custodianId?: string | undefined
   tenantKey?: string | undefined
-  /** What the register has of them. */
-  registered?: Entry[]
 }
 
-/** What was subscribed for somebody: the input of the operation that ends it. */
-export type Entry = { operation: string; input: Input }
+/** What was subscribed for a person: the input of the operation that ends it. */
+export type Registered = { operation: string; input: Input }
 
-/** What the register and the vendors' lists have of a leaver, list by list. */
-export function* collect(leaver: Leaver, ask: Ask): Generator<{ title: string; findings: AsyncIterable<Finding> }> {
-  const { unionId, openId, custodianId, tenantKey, registered = [] } = leaver
-  if (registered.length > 0) yield { title: 'Register', findings: eachOf(registered.map(registeredFinding)) }
+/** How the register is read; throws an `OperationError`. */
+export type Register = (subscriber: Subscriber) => AsyncIterable<Registered>
+
+/** What the vendors' lists and the register have of a leaver at each vendor, list by list. */
+export function* collect(
+  leaver: Leaver,
+  ask: Ask,
+  register: Register,
+): Generator<{ vendor: VendorName; title: string; findings: AsyncIterable<Finding> }> {
+  const { unionId, openId, custodianId, tenantKey } = leaver
   if (unionId !== undefined)
-    yield { title: `DingTalk calendars of ${unionId}`, findings: dingtalkFindings(unionId, ask) }
+    yield { vendor: 'dingtalk', title: `DingTalk calendars of ${unionId}`, findings: dingtalkFindings(unionId, ask) }
   if (openId !== undefined) {
     const findings = feishuFindings(openId, custodianId, ask, tenantKey)
-    yield { title: `Feishu calendars of ${openId}`, findings }
+    yield { vendor: 'feishu', title: `Feishu calendars of ${openId}`, findings }
     const told = 'Feishu has no API to check this subscription, so the event always ends it'
     const events = eachOf([{ told, target: { feishu: { openId, calendar: true } } }])
-    yield { title: `Feishu calendar change events of ${openId}`, findings: events }
+    yield { vendor: 'feishu', title: `Feishu calendar change events of ${openId}`, findings: events }
+  }
+  for (const subscriber of subscribersOf(leaver)) {
+    const [vendor] = Object.keys(subscriber) as [VendorName]
+    yield { vendor, title: `Registered at ${vendor}`, findings: registeredFindings(register(subscriber), tenantKey) }
   }
 }
+
+/** The leaver as the register knows them: at Feishu, at DingTalk, or both. */
+const subscribersOf = ({ openId, unionId }: Pick<Leaver, 'openId' | 'unionId'>): Subscriber[] => [
+  ...(openId === undefined ? [] : [{ feishu: { openId } }]),
+  ...(unionId === undefined ? [] : [{ dingtalk: { unionId } }]),
+]
 
 async function* eachOf(findings: Finding[]): AsyncGenerator<Finding> {
   yield* findings
 }
 
+/** What an operator is told of a registered approval. */
+export const describeApproval = (code: string): string =>
+  `approval ${printable(code)} is registered; it belongs to the app: add it with --approval-code to end it for everyone`
+
+/** A register that cannot be read ends with why. */
+async function* registeredFindings(
+  entries: AsyncIterable<Registered>,
+  tenantKey: string | undefined,
+): AsyncGenerator<Finding> {
+  try {
+    for await (const entry of entries) yield registeredFinding(entry, tenantKey)
+  } catch (error) {
+    const { told, error: refusal } = refusalOf(error)
+    yield { told: `the register was not read: ${told}`, isUntold: true, error: refusal }
+  }
+}
+
 /** Documents are taken; approvals are the app's, for everyone, and left to an operator. The vendors list the rest themselves. */
-function registeredFinding({ operation, input }: Entry): Finding {
+function registeredFinding({ operation, input }: Registered, tenantKey: string | undefined): Finding {
+  const { approval_code: approvalCode, file_token: fileToken, file_type: fileType, event_type: eventType } = input
+  const { open_id: openId, tenant_key: ofTenant } = input
+  if (approvalCode !== undefined) return { told: describeApproval(approvalCode), approvalCode }
   const told = printable(`${operation} ${Object.values(input).filter(Boolean).join(' ')}`, 1_000)
-  const { file_token: fileToken, file_type: fileType, event_type: eventType, open_id: openId } = input
-  if (operation === 'feishu-drive-unsubscribe')
-    return {
-      told,
-      target: {
-        feishu: { files: [{ fileToken, fileType, ...(eventType && { eventType }), ...(openId && { openId }) }] },
-      },
-    }
-  const isApproval = operation === 'feishu-approval-unsubscribe'
-  return { told: isApproval ? `${told}  (the app's, for everyone: end it yourself if nobody needs it)` : told }
+  if (fileToken === undefined) return { told }
+  if (ofTenant !== undefined && ofTenant !== tenantKey)
+    return { told: `${told}  (of another tenant: name it to end this)`, isUntold: true }
+  const file = { fileToken, fileType, ...(eventType && { eventType }), ...(openId && { openId }) }
+  return { told, target: { feishu: { files: [file] } } }
 }
 
 type Judgement = Pick<Finding, 'target'> & { note?: string }
@@ -112,7 +149,7 @@ async function* calendarFindings(
         if (seen.has(calendar.id)) continue
         seen.add(calendar.id)
         const { target, note } = judge(calendar)
-        const isId = v.is(id, calendar.id)
+        const isId = v.is(id, calendar.id) && !holdsSecret(calendar.id)
         const why = target && !isId ? 'no event can hold this id' : note
         const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
         const texts = told.map((text) => quote(text, 256)).filter(Boolean)

@@ -5,7 +5,9 @@
 import * as v from 'valibot'
 import { dingtalkOapi } from '../dingtalk/oapi.ts'
 import { OperationError } from '../error.ts'
-import type { Input } from '../schema.ts'
+import { shortenMobile } from '../leaving-event.ts'
+import { holdsSecret } from '../redact.ts'
+import { type Input, nameId } from '../schema.ts'
 import type { CodeTable } from '../vendor/vendor.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
 
@@ -13,6 +15,11 @@ const unknown = { kind: 'not_found', means: { en: 'no such user', zh: '找不到
 /** Of all these lookups. */
 export const dingtalkPeopleCodes: CodeTable = {
   33012: unknown,
+  // https://open.dingtalk.com/document/development/server-api-error-codes-1
+  50002: {
+    kind: 'not_found',
+    means: { en: "the user is outside the app's contact scope", zh: '用户不在应用的通讯录权限范围内' },
+  },
   60121: unknown,
   40104: { kind: 'not_found', means: { en: 'no mobile of this organization', zh: '企业中无此手机号' } },
 }
@@ -36,9 +43,18 @@ const question = <I extends Input, Wanted>(
   succeeded: (json) => v.is(wanted, json),
 })
 
-const text = v.pipe(v.string(), v.minLength(1))
+const text = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.check((id) => !holdsSecret(id)),
+)
 const userOnly = v.object({ result: v.object({ userid: text }) })
-const ids = v.object({ result: v.object({ userid: text, unionid: text }) })
+// As an event may hold it.
+const unionId = v.pipe(
+  text,
+  v.check((id) => v.is(nameId, id)),
+)
+const ids = v.object({ result: v.object({ userid: text, unionid: unionId }) })
 
 /** Someone who has left is not found. https://open.dingtalk.com/document/development/query-users-by-phone-number */
 export const dingtalkUserByMobile: Question<{ mobile: string }> = question(
@@ -67,9 +83,7 @@ export const dingtalkUserByUnionId: Question<{ unionid: string }> = question(
 /** The userid of who has this mobile; undefined when nobody is found. */
 export const dingtalkUserIdOfMobile = async (mobile: string, ask: Ask): Promise<string | undefined> =>
   found(async () => {
-    // Of mainland China without its country code.
-    const input = { mobile: mobile.replace(/^\+86(?=1\d{10}$)/, '') }
-    return (await answerOf(dingtalkUserByMobile, userOnly, input, ask)).result.userid
+    return (await answerOf(dingtalkUserByMobile, userOnly, { mobile: shortenMobile(mobile) }, ask)).result.userid
   })
 
 /** The unionId of a userid; undefined when it is unknown. */

@@ -1,7 +1,11 @@
 /** What Feishu and Lark answer about people: ids by what HR knows, and one person's ids and state. All calls are the app's. */
 import * as v from 'valibot'
+import { OperationError } from '../error.ts'
 import { feishu } from '../feishu/feishu.ts'
 import { internalFault, invalidParameter } from '../feishu/meanings.ts'
+import { shortenMobile } from '../leaving-event.ts'
+import { holdsSecret } from '../redact.ts'
+import { openId } from '../schema.ts'
 import type { Identity } from '../vendor/vendor.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
 
@@ -12,9 +16,27 @@ const asTenant = ({ tenant_key }: { tenant_key: string | undefined }): Identity 
 })
 /** Feishu leaves out what the app may not see. */
 const flag = v.nullish(v.boolean(), false)
-const text = v.nullish(v.string())
+const text = v.nullish(
+  v.pipe(
+    v.string(),
+    v.check((id) => !holdsSecret(id)),
+  ),
+)
 
-const idList = v.object({ data: v.object({ user_list: v.nullish(v.array(v.object({ user_id: text })), []) }) })
+/** An empty one is none. */
+const openIdText = v.pipe(
+  text,
+  v.check((id) => !id || v.is(openId, id)),
+)
+
+const idList = v.object({
+  data: v.object({
+    user_list: v.nullish(
+      v.array(v.object({ user_id: openIdText, email: v.nullish(v.string()), mobile: v.nullish(v.string()) })),
+      [],
+    ),
+  }),
+})
 
 /**
  * Who is unknown, outside the app's contact scope, or has resigned, is answered by an entry without an id.
@@ -43,20 +65,32 @@ export const feishuUserIds: Question<{
   succeeded: (json) => v.is(idList, json),
 }
 
-/** The open_ids of those with this address or this mobile, each once. */
+/** The open_ids of who has this address and of who has this mobile. Throws for an answer about anyone else. */
 export async function feishuIdsOf(
   { email, mobile, tenantKey, isResigned = false }: Names & { isResigned?: boolean },
   ask: Ask,
 ): Promise<string[]> {
   const include_resigned = isResigned ? 'true' : undefined
-  const { data } = await answerOf(
-    feishuUserIds,
-    idList,
-    { email, mobile: mobile?.replace(/^\+86(?=1\d{10}$)/, ''), include_resigned, tenant_key: tenantKey },
-    ask,
-  )
-  return distinct(data.user_list.map(({ user_id }) => user_id))
+  const names = { email, mobile: mobile && shortenMobile(mobile) }
+  const { data } = await answerOf(feishuUserIds, idList, { ...names, include_resigned, tenant_key: tenantKey }, ask)
+  for (const one of data.user_list) {
+    const hasOtherEmail = one.email && one.email.toLowerCase() !== email?.toLowerCase()
+    if (hasOtherEmail || (one.mobile && !isSameMobile(one.mobile, mobile ?? ''))) throw anotherPerson()
+  }
+  return data.user_list.flatMap(({ user_id }) => user_id || [])
 }
+
+/** One of them may stand without its country code. */
+function isSameMobile(...mobiles: [string, string]): boolean {
+  const [a = '', b = ''] = mobiles.map((mobile) => mobile.replace(/\D/g, '')).sort((x, y) => x.length - y.length)
+  return a !== '' && b.endsWith(a)
+}
+
+const anotherPerson = () =>
+  new OperationError('protocol', {
+    en: 'Feishu answered with an address or a mobile that was not asked for.',
+    zh: '飞书应答中的邮箱或手机号并非所查询的。',
+  })
 
 type Names = { email?: string | undefined; mobile?: string | undefined; tenantKey?: string | undefined }
 
@@ -65,7 +99,7 @@ const distinct = (ids: (string | null | undefined)[]): string[] => [...new Set(i
 const employees = v.object({
   data: v.object({
     employees: v.nullish(
-      v.array(v.object({ base_info: v.nullish(v.object({ employee_id: text, is_resigned: flag })) })),
+      v.array(v.object({ base_info: v.nullish(v.object({ employee_id: openIdText, is_resigned: flag })) })),
       [],
     ),
   }),
@@ -115,7 +149,7 @@ export async function feishuIdsOfNumber(
 const user = v.object({
   data: v.object({
     user: v.object({
-      open_id: text,
+      open_id: openIdText,
       union_id: text,
       user_id: text,
       status: v.nullish(v.object({ is_resigned: flag, is_exited: flag })),

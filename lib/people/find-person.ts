@@ -1,6 +1,7 @@
 /** Finds a person at a vendor by what HR knows of them. No text here repeats an address or a number. */
 import { OperationError, type Text } from '../error.ts'
 import type { Person } from '../leaving-event.ts'
+import type { PersonIds } from '../ledger/people.ts'
 import type { Vendor } from '../vendor/vendor.ts'
 import type { Ask } from './ask.ts'
 import { dingtalkUnionIdOf, dingtalkUserIdOf, dingtalkUserIdOfMobile } from './dingtalk-people.ts'
@@ -8,48 +9,49 @@ import { feishuIdsOf, feishuIdsOfNumber, feishuPersonOf } from './feishu-people.
 
 export type VendorName = Vendor['name']
 
-/** A person's ids at one vendor: of Feishu always `openId`, of DingTalk always `unionId`. */
-export type Ids = {
-  openId?: string | undefined
-  unionId?: string | undefined
-  userId?: string | undefined
-  tenantKey?: string | undefined
-}
-
-/** `not_asked`: the vendor has no lookup for what is known of the person. */
+/** `not_asked`: the vendor has no lookup for what is known of the person. Of one who is found, `reason` says what could not be listed. */
 export type Found =
-  | { state: 'found'; ids: Ids }
+  | { state: 'found'; ids: PersonIds; reason?: Text }
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
+
+/** The userids of those whom an index has under an address or number. */
+export type FindIndexed = (way: 'email' | 'number', text: string) => Promise<string[]>
 
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
- * decides; where two ways are one call, they must agree. Throws the `OperationError` with which a lookup failed.
+ * decides; where two ways are one call, they must agree, as must ids of one vendor. At DingTalk an address and a number are looked up in the index, if there is one.
+ * Throws the `OperationError` with which a lookup failed.
  */
-export const findPerson = (vendor: VendorName, person: Person, ask: Ask): Promise<Found> =>
-  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask)
+export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findIndexed?: FindIndexed): Promise<Found> =>
+  vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask, findIndexed)
 
 async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Person, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = feishu
   if (openId ?? unionId ?? userId) return describe(feishu, ask)
-  const hasName = email !== undefined || mobile !== undefined
+  const names = { email, mobile, tenantKey }
+  const nameCount = [email, mobile].filter((name) => name !== undefined).length
+  const hasName = nameCount > 0
   if (!hasName && employeeNumber === undefined) return { state: 'not_asked', reason: NO_WAY.feishu }
-  const describeOne = ([only, ...others]: string[]): Promise<Found> | Found =>
-    others.length > 0 ? AMBIGUOUS : describe({ openId: only, tenantKey }, ask)
-
-  const byName = hasName ? await feishuIdsOf({ email, mobile, tenantKey }, ask) : []
-  if (byName.length > 0) return describeOne(byName)
+  const describeOne = (ids: string[]): Promise<Found> | Found => {
+    const [only, ...others] = new Set(ids)
+    return others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
+  }
+  const byName = hasName ? await feishuIdsOf(names, ask) : []
+  if (hasName && byName.length >= nameCount) return describeOne(byName)
+  // What finds nobody may be that of someone else, who has resigned. Asked for only now: it costs one more call.
+  const withResigned = hasName ? await feishuIdsOf({ ...names, isResigned: true }, ask) : []
+  if (byName.length > 0) return describeOne([...byName, ...withResigned])
   const { present, resigned } =
     employeeNumber === undefined
       ? { present: [], resigned: [] }
       : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
-  if (present.length > 0) return describeOne(present)
-  // Asked for only now: without its scope Feishu does not say who of the found has resigned.
-  const left = hasName ? await feishuIdsOf({ email, mobile, tenantKey, isResigned: true }, ask) : []
-  return left.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
+  if (present.length > 0) return describeOne([...present, ...withResigned])
+  // Without a scope of its own Feishu does not say who of the found has resigned.
+  return withResigned.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
 }
 
-/** The ids of somebody of whom one is known. What the app may not see of a known open_id is left out. */
-async function describe(known: Ids, ask: Ask): Promise<Found> {
+/** The ids of a person of whom one is known. What the app may not see of a known open_id is left out. */
+async function describe(known: PersonIds, ask: Ask): Promise<Found> {
   const { tenantKey, openId, unionId, userId } = known
   const id = openId
     ? { user_id: openId, user_id_type: 'open_id' as const }
@@ -58,9 +60,10 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
       : { user_id: userId ?? '', user_id_type: 'user_id' as const }
   try {
     const { hasLeft, ...ids } = await feishuPersonOf(id, tenantKey, ask)
+    const all: PersonIds = { ...ids, ...known }
+    if (Object.entries(ids).some(([name, id]) => all[name as keyof PersonIds] !== id)) return AMBIGUOUS.feishu
     // What needs the person's own token ends as gone; the rest can still be done.
-    if (hasLeft) return openId ? { state: 'found', ids: { ...ids, ...known } } : RESIGNED
-    const all: Ids = { ...ids, ...known }
+    if (hasLeft) return openId ? { state: 'found', ids: all } : RESIGNED
     return all.openId ? { state: 'found', ids: all } : { state: 'not_found', reason: UNKNOWN.feishu }
   } catch (error) {
     if (!(error instanceof OperationError)) throw error
@@ -75,13 +78,28 @@ async function describe(known: Ids, ask: Ask): Promise<Found> {
 const OUTSIDE_SCOPE = '41050'
 const LACKS_SCOPE = ['99991672', '99991676']
 
-async function findInDingtalk({ dingtalk = {}, mobile }: Person, ask: Ask): Promise<Found> {
+async function findInDingtalk(
+  { dingtalk = {}, email, mobile, employeeNumber }: Person,
+  ask: Ask,
+  findIndexed: FindIndexed | undefined,
+): Promise<Found> {
   const { unionId, userId } = dingtalk
-  if (unionId) return { state: 'found', ids: { unionId, userId: userId ?? (await userIdIfSeen(unionId, ask)) } }
+  if (unionId) return describeUnionId(unionId, userId, ask)
   if (userId) return foundAs(userId, ask)
-  if (mobile === undefined) return { state: 'not_asked', reason: NO_WAY.dingtalk }
-  const id = await dingtalkUserIdOfMobile(mobile, ask)
-  return id ? foundAs(id, ask) : { state: 'not_found', reason: UNKNOWN.dingtalk }
+  const ways = [
+    findIndexed && email !== undefined && (() => findIndexed('email', email)),
+    mobile !== undefined && (async () => [await dingtalkUserIdOfMobile(mobile, ask)]),
+    findIndexed && employeeNumber !== undefined && (() => findIndexed('number', employeeNumber)),
+  ].filter((way) => way !== undefined && way !== false)
+  if (ways.length === 0) return { state: 'not_asked', reason: NO_WAY.dingtalk }
+  for (const way of ways) {
+    const [id, ...others] = await way()
+    if (others.length > 0) return AMBIGUOUS.dingtalk
+    // Who has left is in the index for some days.
+    const found = id === undefined ? undefined : await foundAs(id, ask)
+    if (found?.state === 'found') return found
+  }
+  return { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 
 async function foundAs(userId: string, ask: Ask): Promise<Found> {
@@ -89,12 +107,17 @@ async function foundAs(userId: string, ask: Ask): Promise<Found> {
   return unionId ? { state: 'found', ids: { unionId, userId } } : { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 
-/** It is kept for a later event that names nothing else; without the permission to see it the person is found all the same. */
-async function userIdIfSeen(unionId: string, ask: Ask): Promise<string | undefined> {
+/** The userId is kept for a later event that names nothing else; without the permission to see it they are found all the same. */
+async function describeUnionId(unionId: string, userId: string | undefined, ask: Ask): Promise<Found> {
   try {
-    return await dingtalkUserIdOf(unionId, ask)
+    const seen = await dingtalkUserIdOf(unionId, ask)
+    if (seen === undefined) return { state: 'not_found', reason: UNKNOWN.dingtalk }
+    return userId === undefined || userId === seen
+      ? { state: 'found', ids: { unionId, userId: seen } }
+      : AMBIGUOUS.dingtalk
   } catch (error) {
-    if (error instanceof OperationError && error.queue !== 'wait' && error.kind !== 'rate_limited') return undefined
+    if (error instanceof OperationError && error.queue !== 'wait' && error.kind !== 'rate_limited')
+      return { state: 'found', ids: { unionId, userId } }
     throw error
   }
 }
@@ -121,13 +144,14 @@ const NO_WAY: Record<VendorName, Text> = {
   },
 }
 
-const AMBIGUOUS: Found = {
+const ambiguous = (id: string): Found => ({
   state: 'ambiguous',
   reason: {
-    en: 'two different people: what was given belongs to more than one. Give the open_id.',
-    zh: '指向两个不同的人：所提供的信息属于多人，请提供 open_id。',
+    en: `two different people: what was given belongs to more than one. Give the ${id}.`,
+    zh: `指向两个不同的人：所提供的信息属于多人，请提供 ${id}。`,
   },
-}
+})
+const AMBIGUOUS: Record<VendorName, Found> = { feishu: ambiguous('open_id'), dingtalk: ambiguous('userId') }
 
 const RESIGNED: Found = {
   state: 'resigned',

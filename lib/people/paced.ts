@@ -24,16 +24,27 @@ type Turn = { resolve: (sent: (atMs: number) => void) => void; reject: (error: u
 /** By bucket, what waits for its turn. Those that have none are not worked on. */
 const lines = new Map<string, Turn[]>()
 
+/** An answer serves this long: the custodian of many leavers is looked for once. */
+const FRESH_MS = 60_000
+const MOST_ANSWERS = 200
+const answers = new Map<string, { answer: Awaited<ReturnType<Ask>>; atMs: number }>()
+
 /**
- * Asks in pace for as long as there is time, and the same question once; throws `unavailable` when the turn would come too late.
+ * Asks in pace for as long as there is time, and the same question once a minute; throws `unavailable` when the turn would come too
+ * late.
  */
 export function pacedAsk(remainingMs: () => number): Ask {
   const asked = new Map<string, ReturnType<Ask>>()
   const ask = askInPace(remainingMs)
-  return (question, input) => {
+  return async (question, input) => {
     const key = `${question.name} ${JSON.stringify(input)}`
-    const answer = asked.get(key) ?? ask(question, input)
-    asked.set(key, answer)
+    const known = answers.get(key)
+    if (known && Date.now() - known.atMs < FRESH_MS) return known.answer
+    const asking = asked.get(key) ?? ask(question, input)
+    asked.set(key, asking)
+    const answer = await asking
+    if (answers.size === MOST_ANSWERS) answers.clear()
+    answers.set(key, { answer, atMs: Date.now() })
     return answer
   }
 }
@@ -41,19 +52,14 @@ export function pacedAsk(remainingMs: () => number): Ask {
 const askInPace =
   (remainingMs: () => number): Ask =>
   async (question, input) => {
-    let sent = await takeTurn(question, input, remainingMs)
+    let sent = (_atMs: number) => {}
     const onSend = () => sent(awsNowMs())
-    const beforeRepeat = async () => {
-      sent(awsNowMs())
+    // Only now is the token there, which can take long to obtain: what has its turn is sent at once.
+    const beforeSend = async () => {
       sent = await takeTurn(question, input, remainingMs)
     }
     try {
-      return await execute(question, input, {
-        remainingMs,
-        patienceMs: PATIENCE_MS,
-        onSend,
-        beforeRepeat,
-      })
+      return await execute(question, input, { remainingMs, patienceMs: PATIENCE_MS, beforeSend, onSend })
     } finally {
       onSend()
     }

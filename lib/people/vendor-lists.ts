@@ -97,7 +97,7 @@ export async function* feishuCalendars(
 const endless = () =>
   new OperationError('protocol', {
     en: "Feishu's list of calendars has no end: a page has more behind it and does not say where.",
-    zh: '飞书的日历列表没有终点:某一页称还有更多内容,却未给出下一页。',
+    zh: '飞书的日历列表没有终点：某一页称还有更多内容，却未给出下一页。',
   })
 
 /** The calendars in the DingTalk user's list. */

@@ -1,7 +1,7 @@
 /** Makes a vendor call and says what the answer means: by the vendor's code, never by the HTTP status alone. */
 import * as v from 'valibot'
 import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
-import { quote, quoteId, redact, registerSecrets } from '../redact.ts'
+import { holdsSecret, quote, quoteId, registerSecrets } from '../redact.ts'
 import { send, type VendorRequest, type VendorResponse } from '../request.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
 import type { Answer, CodeTable, Credential, Meaning, ResponseParser } from './vendor.ts'
@@ -163,9 +163,11 @@ const NOT_THE_API: Text = {
   zh: '请检查函数与厂商之间的代理以及厂商地址，然后重试。',
 }
 
-/** Names from outside that look like names and hold no secret, ten at most. */
+/** Names from outside that look like names and hold no secret: ten at most, of the first hundred, for an answer can hold thousands. */
 const names = (given: string[] = []) =>
-  [...new Set(given.filter((name) => /^[\w.:[\]-]{1,100}$/.test(name) && redact(name) === name))].slice(0, 10)
+  [...new Set(given.slice(0, 100))]
+    .filter((name) => /^[\w.:[\]-]{1,100}$/.test(name) && !holdsSecret(name))
+    .slice(0, 10)
 
 /** Waits come from outside: whatever is asked becomes one between a second and fifteen minutes. */
 const MAX_WAIT_MS = 15 * 60_000

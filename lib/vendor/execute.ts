@@ -27,6 +27,8 @@ export type Limits = {
   remainingMs: () => number
   /** The longest single wait before a retry that is worth staying for. Milliseconds. */
   patienceMs: number
+  /** Awaited before each vendor request, once its token is there. */
+  beforeSend?: () => Promise<void>
   /** Called just before each vendor request is sent. */
   onSend?: () => void
   /** Called before the vendor is called again for the same input; what it throws ends the tries. */
@@ -43,6 +45,7 @@ export const requestOf = <I extends Input>(operation: VendorCall<I>, input: I): 
 export async function execute<I extends Input>(operation: VendorCall<I>, input: I, limits: Limits): Promise<Result> {
   const request = requestOf(operation, input)
   const { done, attempts } = await actAs(operation.vendor, operation.identity(input), limits, async (credential) => {
+    await limits.beforeSend?.()
     limits.onSend?.()
     return callWith(operation, input, request, credential, limits.remainingMs())
   })

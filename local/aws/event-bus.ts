@@ -2,7 +2,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { PutEventsRequest, PutEventsRequestEntry, PutEventsResultEntry } from '@aws-sdk/client-eventbridge'
 import { assertSupported, matches, type Pattern } from '../../infra/event-pattern.ts'
-import { AwsError, type AwsJsonService, startAwsJson } from './json-server.ts'
+import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from './json-server.ts'
 import { type BusEvent, invalidEntry, toEvent, unusable } from './put-events-entry.ts'
 
 /** What a rule calls. It is called again up to `retries` times (2 unless told) when it rejects. */
@@ -11,8 +11,7 @@ export type Rule = { name: string; bus: string; pattern: Pattern; targets: Targe
 export type Undelivered = { rule: Rule; target: Target; event: BusEvent; error: unknown; attempts: number }
 export type BusFault = 'throttle' | 'error' | 'partial' | 'drop'
 
-export type EventBusOptions = {
-  port?: number
+export type EventBusOptions = AwsJsonOptions & {
   /** Buses besides `default`. */
   buses?: string[]
   region?: string
@@ -44,8 +43,15 @@ export type EventBus = Pick<AwsJsonService, 'url' | 'requests' | 'call' | 'close
 
 /** Starts the service on loopback. A put event is accepted first and delivered after, as on AWS. */
 export async function startEventBus(options: EventBusOptions = {}): Promise<EventBus> {
-  const { region = 'ap-southeast-1', account = '000000000000', retryDelaysMs = [200, 400] } = options
-  const buses = new Set(['default', ...(options.buses ?? [])])
+  const {
+    region = 'ap-southeast-1',
+    account = '000000000000',
+    retryDelaysMs = [200, 400],
+    buses: named = [],
+    onFailure,
+    ...served
+  } = options
+  const buses = new Set(['default', ...named])
   const rules: Rule[] = []
   const events: { bus: string; event: BusEvent }[] = []
   const listeners = new Set<(event: BusEvent, bus: string) => void>()
@@ -60,7 +66,7 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
         return void (await target.invoke(structuredClone(event)))
       } catch (error) {
         if (stopping.signal.aborted) return
-        if (attempt >= attempts) return void (await options.onFailure?.({ rule, target, event, error, attempts }))
+        if (attempt >= attempts) return void (await onFailure?.({ rule, target, event, error, attempts }))
         const wait = retryDelaysMs[Math.min(attempt, retryDelaysMs.length) - 1] ?? 0
         await setTimeout(wait, undefined, { signal: stopping.signal }).catch(() => {})
       }
@@ -100,8 +106,14 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
   }
 
   const service = await startAwsJson(
-    { PutEvents: (input: PutEventsRequest) => putEvents(input.Entries ?? []) },
-    options.port === undefined ? {} : { port: options.port },
+    {
+      PutEvents: (input: PutEventsRequest) => putEvents(input.Entries ?? []),
+      DescribeEventBus: ({ Name = 'default' }: { Name?: string }) => {
+        if (!buses.has(Name)) throw new AwsError('ResourceNotFoundException', `Event bus ${Name} does not exist.`)
+        return { Name, Arn: `arn:aws:events:${region}:${account}:event-bus/${Name}` }
+      },
+    },
+    served,
   )
 
   return {

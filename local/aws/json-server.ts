@@ -50,6 +50,8 @@ export type Operations = Record<string, (input: any) => unknown>
 
 export type AwsJsonOptions = {
   port?: number
+  /** False: without a server, so that only `call` reaches it. */
+  isServed?: boolean
   /** Callers without this session token, which the SDK takes from `AWS_SESSION_TOKEN`, are refused. */
   sessionToken?: string
 }
@@ -92,15 +94,15 @@ export async function startAwsJson(operations: Operations, options: AwsJsonOptio
       else answer(response, 500, { __type: 'InternalServiceError', message: String(error) })
     }
   })
-  const url = await listen(server, options.port)
+  const { isServed = true } = options
 
   return {
-    url,
+    url: isServed ? await listen(server, options.port) : '',
     requests,
     fail: (operation, fault, times = 1) => void faults.push({ operation, fault, left: times }),
     heal: () => void faults.splice(0),
     call,
-    close: () => close(server),
+    close: async () => (isServed ? close(server) : undefined),
   }
 }
 

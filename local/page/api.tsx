@@ -62,6 +62,9 @@ function Route({ operation, language, say, isLive }: RouteProps) {
       ]),
     )
   const [values, setValues] = useState<Record<string, string>>(samples)
+  const sampleBody = isLive ? '' : operation.body
+  const [body, setBody] = useState(sampleBody)
+  const hasBody = operation.body !== ''
   const [received, setReceived] = useState<Received>()
 
   const url = urlOf(operation, values)
@@ -70,7 +73,11 @@ function Route({ operation, language, say, isLive }: RouteProps) {
     setReceived('sending')
     const startedAtMs = performance.now()
     try {
-      const response = await fetch(url, { method, headers: { 'accept-language': language } })
+      const response = await fetch(url, {
+        method,
+        headers: { 'accept-language': language, ...(hasBody && { 'content-type': 'application/json' }) },
+        ...(hasBody && { body }),
+      })
       const text = await response.text()
       const headers = SHOWN_HEADERS.flatMap((name): [string, string][] => {
         const value = response.headers.get(name)
@@ -90,9 +97,11 @@ function Route({ operation, language, say, isLive }: RouteProps) {
       </p>
       <p>
         {description[language]}{' '}
-        <a href={contract} target="_blank" rel="noreferrer">
-          {say('contract')}
-        </a>
+        {contract && (
+          <a href={contract} target="_blank" rel="noreferrer">
+            {say('contract')}
+          </a>
+        )}
       </p>
       {isLive && <p class="notice bad">{say('realVendorsWarning')}</p>}
 
@@ -105,18 +114,36 @@ function Route({ operation, language, say, isLive }: RouteProps) {
             {...{ parameter, language, say, isLive }}
           />
         ))}
+        {hasBody && (
+          <div class="field">
+            <label for="field-body">{say('body')}</label>
+            <textarea
+              id="field-body"
+              rows={body.split('\n').length + 1}
+              spellcheck={false}
+              value={body}
+              onInput={(event) => setBody(event.currentTarget.value)}
+            />
+          </div>
+        )}
         <div class="actions">
           <button type="submit" class="primary" disabled={received === 'sending'}>
             {say(received === 'sending' ? 'sending' : 'send')}
           </button>
           {!isLive && (
-            <button type="button" onClick={() => setValues(samples())}>
+            <button
+              type="button"
+              onClick={() => {
+                setValues(samples())
+                setBody(sampleBody)
+              }}
+            >
               {say('reset')}
             </button>
           )}
         </div>
       </form>
-      <Command text={`curl -X ${method} '${location.origin}${url}'`} say={say} />
+      <Command text={curlOf(method, location.origin + url, hasBody ? body : '')} say={say} />
 
       <section aria-live="polite" class="response">
         <h3>{say('response')}</h3>
@@ -154,6 +181,7 @@ function Field({ parameter, value, onValue, language, say, isLive }: FieldProps)
         <input type="checkbox" {...common} checked={isChecked} onChange={() => onValue(String(!isChecked))} />
       ) : schema.enum ? (
         <select {...common} value={value} onChange={(event) => onValue(event.currentTarget.value)}>
+          {!required && <option value="" />}
           {schema.enum.map((option) => (
             <option key={option}>{option}</option>
           ))}
@@ -199,6 +227,11 @@ function urlOf({ path, parameters }: ApiOperation, values: Record<string, string
     return place === 'path' || value === '' || (schema.type === 'boolean' && value === 'false') ? [] : [[name, value]]
   })
   return filled + (query.length > 0 ? `?${new URLSearchParams(query)}` : '')
+}
+
+function curlOf(method: string, url: string, body: string): string {
+  const quoted = body.replaceAll("'", "'\\''")
+  return `curl -X ${method} '${url}'${body ? ` -H 'content-type: application/json' -d '${quoted}'` : ''}`
 }
 
 function Command({ text, say }: { text: string; say: Say }) {
@@ -269,11 +302,11 @@ function Json({ text }: { text: string }) {
 
 /** Every answer that the document describes, in the page's language. */
 function Answers({ operation, language, say }: { operation: ApiOperation; language: Language; say: Say }) {
-  const rows = Object.entries(operation.responses).flatMap(([status, { content }]) =>
-    Object.values(content).flatMap(({ examples }) =>
+  const rows = Object.entries(operation.responses).flatMap(([status, response]) =>
+    Object.values(response.content).flatMap(({ examples }) =>
       Object.entries(examples)
         .filter(([name]) => !/_(en|zh)$/.test(name) || name.endsWith(`_${language}`))
-        .map(([name, { value }]) => ({ status, name: name.replace(/_(en|zh)$/, ''), value })),
+        .map(([name, { value }]) => ({ status, name: name.replace(/_(en|zh)$/, ''), value, response })),
     ),
   )
   return (
@@ -289,15 +322,15 @@ function Answers({ operation, language, say }: { operation: ApiOperation; langua
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ status, name, value }) => (
+            {rows.map(({ status, name, value, response }) => (
               <tr key={status + name}>
                 <td>
                   <span class={`status s${status[0]}`}>{status}</span>
                 </td>
                 <td>
-                  {value.outcome ? say(value.outcome) : (value.title ?? value.message)}
+                  {value.outcome ? say(value.outcome) : (value.title ?? value.message ?? textOf(response)[language])}
                   <br />
-                  <code class="muted">{value.kind ?? value.outcome ?? 'API Gateway'}</code>
+                  <code class="muted">{value.kind ?? value.outcome ?? (name === 'gateway' ? 'API Gateway' : '')}</code>
                 </td>
                 <td>
                   {value.hint}

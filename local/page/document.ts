@@ -25,7 +25,9 @@ type Method = {
   'x-summary-zh': string
   description: string
   'x-description-zh': string
-  externalDocs: { url: string }
+  /** The vendor's page, of an operation. */
+  externalDocs?: { url: string }
+  requestBody?: { content: Record<string, { examples: Record<string, { value: object }> }> }
   parameters: (Parameter | { $ref: string })[]
   responses: Record<string, Response>
 }
@@ -42,7 +44,10 @@ export type ApiOperation = {
   vendor: Text
   summary: Text
   description: Text
-  contract: string
+  /** Left out where it calls no vendor. */
+  contract: string | undefined
+  /** A body to begin with, as JSON; empty for a route without one. */
+  body: string
   parameters: Parameter[]
   responses: Record<string, Response>
 }
@@ -58,7 +63,8 @@ export function operationsOf({ tags, paths, components }: Document): ApiOperatio
         vendor: { en: tag?.description ?? '', zh: tag?.['x-description-zh'] ?? '' },
         summary: { en: operation.summary, zh: operation['x-summary-zh'] },
         description: textOf(operation),
-        contract: operation.externalDocs.url,
+        contract: operation.externalDocs?.url,
+        body: bodyOf(operation),
         parameters: operation.parameters
           .map((it) => ('$ref' in it ? components.parameters[it.$ref.split('/').at(-1) ?? ''] : it))
           .filter((it) => it !== undefined)
@@ -68,6 +74,11 @@ export function operationsOf({ tags, paths, components }: Document): ApiOperatio
       }
     }),
   )
+}
+
+function bodyOf({ requestBody }: Method): string {
+  const [example] = Object.values(requestBody?.content['application/json']?.examples ?? {})
+  return example ? JSON.stringify(example.value, null, 2) : ''
 }
 
 export const textOf = (it: { description: string; 'x-description-zh'?: string }): Text => ({

@@ -1,6 +1,6 @@
 /** The second tab: offboardings as they go on. */
 import { useState } from 'preact/hooks'
-import type { Wait } from '../../cli/progress/hold.ts'
+import type { Wait } from '../../lib/report/hold.ts'
 import {
   countOutcomes,
   formatTarget,
@@ -8,7 +8,7 @@ import {
   isGone,
   needsOperator,
   type Row,
-} from '../../cli/progress/rows.ts'
+} from '../../lib/report/rows.ts'
 import type { Card } from './offboardings.ts'
 import type { Language, Say } from './text.ts'
 

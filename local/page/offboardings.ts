@@ -1,11 +1,12 @@
 /** Offboardings as a browser shows them, read from the ledger while a page is open. */
-import type { Wait } from '../../cli/progress/hold.ts'
-import type { Row } from '../../cli/progress/rows.ts'
-import { summarize } from '../../cli/progress/summary.ts'
+
 import { loadOperations, type Operations, readWaits } from '../../cli/progress/waits.ts'
 import type { Connection } from '../../cli/stack/connection.ts'
 import { useLedger } from '../../cli/stack/ledger.ts'
 import { listByState, type Records, readRecords, STATES } from '../../lib/ledger/records.ts'
+import type { Wait } from '../../lib/report/hold.ts'
+import type { Row } from '../../lib/report/rows.ts'
+import { summarize } from '../../lib/report/summary.ts'
 
 /** One offboarding: its targets, and what its operations wait for. */
 export type Card = {

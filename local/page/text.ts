@@ -34,6 +34,7 @@ export const TEXTS = {
   meaning: { en: 'Means', zh: '含义' },
   whatToDo: { en: 'What to do', zh: '该做什么' },
   example: { en: 'Example', zh: '示例' },
+  body: { en: 'Body, as JSON', zh: '请求体（JSON）' },
   documents: { en: 'OpenAPI document', zh: 'OpenAPI 文档' },
   connected: { en: 'live', zh: '实时' },
   disconnected: { en: 'not connected', zh: '未连接' },

@@ -3,6 +3,7 @@
  * Secrets Manager and both vendors. Faults can be injected wherever something can go wrong.
  */
 import type { Handler } from 'aws-lambda'
+import { OFFBOARDING, type Offboarding } from '../../lib/offboarding-event.ts'
 import { AwsError } from '../aws/json-server.ts'
 import { SecretStore } from '../aws/secret-store.ts'
 import { secretsManagerOperations } from '../aws/secrets-manager.ts'
@@ -81,6 +82,10 @@ export type SimulationOptions = {
   random?: () => number
   /** How many events are planned side by side. */
   planners?: number
+  /** Of the functions, and of their queues; those of an operation unless told. Milliseconds. */
+  timeoutMs?: number
+  visibilityMs?: number
+  windowMs?: number
   /** Called with what a function writes to its log. */
   onLine?: (operation: string, line: string) => void
 }
@@ -111,6 +116,9 @@ export type Hold = {
   since: string
 }
 
+/** A `User Offboarding` event that a function put on the bus. No other function gets it. */
+export type Order = Offboarding & { atMs: number }
+
 /** A `Completed` event. */
 export type Completion = { atMs: number; completionId: string; eventId: string; counts: Record<string, number> }
 
@@ -130,7 +138,6 @@ export type Counts = {
 }
 
 const START_MS = Date.parse('2026-11-23T01:00:00Z')
-const TIMEOUT_MS = 29_000
 const MEMORY_GB = 0.5
 /** How long the clients of AWS wait for an answer. */
 const AWS_TIMEOUT_MS = 2_000
@@ -159,6 +166,7 @@ type Caller = { name: string; container: number; die: Container['die'] }
 
 export async function startSimulation(options: SimulationOptions) {
   const { operations, others = [], latencies, faults = {}, random = randomFrom(1), planners = 10 } = options
+  const { timeoutMs: usualTimeoutMs = 29_000, visibilityMs = 180_000, windowMs = 5_000 } = options
   const names = [...operations, ...others]
   const clock = new Clock(START_MS)
   const now = () => clock.nowMs
@@ -194,6 +202,7 @@ export async function startSimulation(options: SimulationOptions) {
   const completions: Completion[] = []
   const refusals: { atMs: number; operation: string; token: string }[] = []
   const holds: Hold[] = []
+  const orders: Order[] = []
   const undelivered: { operation: string; event: object }[] = []
 
   let running = 0
@@ -211,6 +220,8 @@ export async function startSimulation(options: SimulationOptions) {
   const { apis, ...sqs } = startSqs({
     operations,
     clock,
+    visibilityMs,
+    windowMs,
     faults,
     random,
     poll: () => take(latencies.pollMs),
@@ -236,6 +247,7 @@ export async function startSimulation(options: SimulationOptions) {
       AWS_REGION: 'simulated',
       WORK_QUEUE_URL: workQueueUrl(name),
       RETRY_QUEUE_URL: retryQueueUrl(name),
+      RESOLUTION_QUEUE_URL: retryQueueUrl(name),
       DEAD_LETTER_QUEUE_URL: DEAD_LETTERS,
       STRANDED_QUEUE_URLS,
       EVENT_BUS_NAME: 'bus',
@@ -271,7 +283,7 @@ export async function startSimulation(options: SimulationOptions) {
   }
 
   /** Runs the function once in a container that is free, or in a new one. One that is killed is gone. */
-  async function invoke(name: string, event: object, timeoutMs = TIMEOUT_MS): Promise<unknown> {
+  async function invoke(name: string, event: object, timeoutMs = usualTimeoutMs): Promise<unknown> {
     const free = idleContainers.get(name) as Container[]
     const container = free.pop() ?? (await startContainer(name))
     const startedAtMs = now()
@@ -361,7 +373,10 @@ export async function startSimulation(options: SimulationOptions) {
     }
     const answer = received.normal()
     const isRefused =
-      answer.status === 429 || answer.json?.code === 99991400 || /Qps|Qpm/.test(String(answer.json?.code))
+      answer.status === 429 ||
+      answer.json?.code === 99991400 ||
+      /Qps|Qpm/.test(String(answer.json?.code)) ||
+      answer.json?.errcode === 90006
     if (isOperation && isRefused) {
       counted.refusedCalls++
       refusals.push({
@@ -406,7 +421,8 @@ export async function startSimulation(options: SimulationOptions) {
       if (isRefused(index)) continue
       countsOf(name).eventsPut++
       const event = { atMs: now(), ...JSON.parse(Detail) }
-      if (DetailType.endsWith(' Completed')) completions.push(event)
+      if (DetailType === OFFBOARDING) orders.push(event)
+      else if (DetailType.endsWith(' Completed')) completions.push(event)
       else if (DetailType.endsWith(' Held')) holds.push(event)
       else outcomes.push(event)
     }
@@ -476,6 +492,7 @@ export async function startSimulation(options: SimulationOptions) {
     outcomes,
     completions,
     holds,
+    orders,
     refusals,
     undelivered,
     ...sqs,

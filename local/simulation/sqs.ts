@@ -10,16 +10,16 @@ export const STRANDED_QUEUE_URLS = Object.values(STRANDED).join(',')
 export const workQueueUrl = (operation: string) => `${operation}.fifo`
 export const retryQueueUrl = (operation: string) => `${operation}-retry`
 
-const VISIBILITY_MS = 180_000
-/** A batch of a standard queue that is not full waits so long for more. */
 const BATCH = 10
-const WINDOW_MS = 5_000
 /** Invocations at once with messages of a standard queue. */
 const CONCURRENCY = 5
 
 export type SqsOptions = {
   operations: readonly string[]
   clock: Clock
+  visibilityMs: number
+  /** A batch of a standard queue that is not full waits so long for more. */
+  windowMs: number
   /** A batch that is about to be handed over can be shuffled, and the deletion of one that was worked through lost. */
   faults: { batch?: () => 'shuffled' | undefined; delete?: () => 'lost' | undefined }
   random: () => number
@@ -48,9 +48,9 @@ type Receipt = { Id: string; ReceiptHandle: string; VisibilityTimeout: number }
 type Result = { batchItemFailures: { itemIdentifier: string }[] }
 
 export function startSqs(options: SqsOptions) {
-  const { operations, clock, faults, random, poll, invoke, whileRunning, onRequest } = options
+  const { operations, clock, visibilityMs, windowMs, faults, random, poll, invoke, whileRunning, onRequest } = options
   const now = () => clock.nowMs
-  const settings = { now, visibilityMs: VISIBILITY_MS }
+  const settings = { now, visibilityMs }
   const deadLetters = new FifoQueue(settings)
   const strandedWork = new FifoQueue(settings)
   const strandedRetries = new StandardQueue(settings)
@@ -83,7 +83,7 @@ export function startSqs(options: SqsOptions) {
       try {
         await poll()
         for (;;) {
-          if (retry.visible < BATCH) await clock.sleep(WINDOW_MS)
+          if (retry.visible < BATCH) await clock.sleep(windowMs)
           const messages = retry.receive()
           if (messages.length === 0) return
           await handOver(operation, retry, messages)

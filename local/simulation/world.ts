@@ -18,6 +18,7 @@ export const ENV = {
   FEISHU_BASE_URL: 'http://127.0.0.1:1',
   FEISHU_OAUTH_TOKEN_URL: 'http://127.0.0.1:1/oauth/v3/token',
   DINGTALK_BASE_URL: 'http://127.0.0.1:1',
+  DINGTALK_OAPI_BASE_URL: 'http://127.0.0.1:1',
   MAX_TARGETS_PER_EVENT: '2000',
   LEDGER_RETENTION_DAYS: '400',
 }
@@ -26,7 +27,12 @@ export type Company = {
   world: World
   secrets: (nowMs: number) => Record<string, unknown>
   /** The event that offboards leaver `index`, with or without documents. */
-  event: (index: number, options?: { hasFiles?: boolean }) => { offboardingId: string }
+  event: (
+    index: number,
+    options?: { hasFiles?: boolean },
+  ) => { offboardingId: string; feishu: { approvalCodes: string[] }; dingtalk: object }
+  /** The event that names leaver `index` as HR knows them, and their custodian by open_id. */
+  leaving: (index: number) => { offboardingId: string }
 }
 
 /**
@@ -49,21 +55,25 @@ export function makeCompany(people: number, tenants: number): Company {
   const tokens = (name: string) => [
     { accessToken: `u-${name}`, expiresIn: 7_200, refreshToken: `ur-${name}`, refreshExpiresIn: 604_800, appId },
   ]
-  const user = (openId: string, tenantKey: string) => ({
+  const email = (index: number) => `leaver-${index}@corp.example`
+  const mobile = (index: number) => `+86139${String(index).padStart(8, '0')}`
+  const user = (openId: string, tenantKey: string, index?: number) => ({
     openId,
+    ...(index !== undefined && { email: email(index), mobile: mobile(index) }),
     tenantKey,
     status: 'present' as const,
     calendarSubscribed: true,
     tokens: tokens(openId),
   })
   world.feishu.users = [
-    ...leavers.map((index) => user(`ou_${index}`, tenantOf(index))),
+    ...leavers.map((index) => user(`ou_${index}`, tenantOf(index), index)),
     ...tenantKeys.map((key) => user(`ou_custodian_${key}`, key)),
   ]
   world.feishu.calendars = leavers.flatMap((index) =>
     numbers(PER_LEAVER.acls).map((n) => ({
       calendarId: `feishu.cn_${index}x${n}@group.calendar.feishu.cn`,
       type: 'shared' as const,
+      owner: `ou_${index}`,
       access: [`ou_${index}`, `ou_custodian_${tenantOf(index)}`],
       aclSubscribers: [],
     })),
@@ -84,7 +94,12 @@ export function makeCompany(people: number, tenants: number): Company {
       tenantKey: tenantOf(index),
     })),
   )
-  world.dingtalk.users = leavers.map((index) => ({ unionId: `union${index}` }))
+  world.dingtalk.users = leavers.map((index) => ({
+    unionId: `union${index}`,
+    userId: `staff${index}`,
+    email: email(index),
+    mobile: mobile(index),
+  }))
   world.dingtalk.calendars = leavers.flatMap((index) =>
     numbers(PER_LEAVER.dingtalk).map((n) => ({
       calendarId: `ding-${index}-${n}=`,
@@ -115,6 +130,15 @@ export function makeCompany(people: number, tenants: number): Company {
       ...Object.fromEntries(
         world.feishu.users.map(({ openId }) => [`${ENV.FEISHU_USER_SECRET_PREFIX}${openId}`, secretOf(openId, nowMs)]),
       ),
+    }),
+    leaving: (index) => ({
+      offboardingId: `leaver-${index}`,
+      leaver: {
+        email: email(index),
+        mobile: mobile(index),
+        ...(isStore && { feishu: { tenantKey: tenantOf(index) } }),
+      },
+      custodian: { feishu: { openId: `ou_custodian_${tenantOf(index)}` } },
     }),
     event(index, { hasFiles = true } = {}) {
       const person = index % people

@@ -1,5 +1,6 @@
 /** The JSON Schema of an offboarding event's `detail`, for whoever sends one. */
 
+import type { ConversionConfig } from '@valibot/to-json-schema'
 import { IncompleteOperation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
 import { mergeParts } from '../../lib/event-part.ts'
@@ -20,8 +21,7 @@ const FIELDS: Record<string, string> = {
 /** docs/offboarding-event.schema.json */
 export async function eventSchema(): Promise<JsonSchema> {
   const operations = await loadOperations()
-  const { $schema, ...schema } = jsonSchemaOf(offboarding)
-  describe(schema, Object.assign({}, FIELDS, ...operations.map(({ docs }) => docs.event.fields)))
+  const { $schema, ...schema } = await offboardingDetail()
   const { id, nameId } = schema.$defs as Record<'id' | 'nameId', JsonSchema>
   id.description =
     'An opaque, case-sensitive id. Beyond what this schema says, the functions refuse every invisible character ' +
@@ -45,8 +45,16 @@ export async function eventSchema(): Promise<JsonSchema> {
   }
 }
 
+/** The detail's schema, every field with its text. */
+export async function offboardingDetail(config: ConversionConfig = {}): Promise<JsonSchema> {
+  const operations = await loadOperations()
+  const schema = jsonSchemaOf(offboarding, config)
+  describe(schema, Object.assign({}, FIELDS, ...operations.map(({ docs }) => docs.event.fields)))
+  return schema
+}
+
 /** Gives every field of the schema its text. */
-function describe(schema: JsonSchema, texts: Record<string, string>): void {
+export function describe(schema: JsonSchema, texts: Record<string, string>): void {
   const fields = new Map(fieldsOf(schema))
   const [unknown] = Object.keys(texts).filter((path) => !fields.has(path))
   if (unknown)

@@ -28,6 +28,21 @@ const RULES: Record<string, JsonSchema> = {
   name: { pattern: '^[A-Za-z0-9_+=.@-]*$', not: { enum: ['.', '..'] } },
   open_id: { pattern: '^ou_[A-Za-z0-9_+=.@-]*$' },
   wiki_token: { not: { anyOf: [{ enum: ['.', '..'] }, { pattern: '^wik[a-z]{2}[A-Za-z0-9]{15,}$' }] } },
+  email: { pattern: '^[^\\s\\u0000-\\u001f\\u007f-\\u009f@]+@[^\\s\\u0000-\\u001f\\u007f-\\u009f@]+$' },
+  mobile: { pattern: '^(\\+[1-9]\\d{5,14}|1\\d{10})$' },
+  employee_number: { pattern: '^[^\\s\\u0000-\\u001f]([^\\u0000-\\u001f]*[^\\s\\u0000-\\u001f])?$' },
+  no_way_to_find: {
+    anyOf: [
+      ...['email', 'mobile', 'employeeNumber'].map((name) => ({ required: [name] })),
+      ...[
+        ['feishu', 'openId'],
+        ['feishu', 'userId'],
+        ['feishu', 'unionId'],
+        ['dingtalk', 'userId'],
+        ['dingtalk', 'unionId'],
+      ].map(([vendor = '', id = '']) => ({ properties: { [vendor]: { required: [id] } }, required: [vendor] })),
+    ],
+  },
   calendar_needs_open_id: {
     if: { properties: { calendar: { const: true } }, required: ['calendar'] },
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
@@ -69,9 +84,20 @@ export function jsonSchemaOf(schema: v.GenericSchema, config: ConversionConfig =
     errorMode: 'throw',
     definitions: DEFINITIONS,
     overrideAction: ({ valibotAction, jsonSchema }) =>
-      valibotAction.type === 'check'
+      valibotAction.type === 'check' || valibotAction.type === 'partial_check'
         ? { ...jsonSchema, ...ruleOf((valibotAction as { message?: unknown }).message, jsonSchema) }
         : undefined,
     ...config,
   })
+}
+
+/** For schemas that stand inside the OpenAPI document. */
+export const REFERENCES: ConversionConfig = {
+  overrideRef: ({ referenceId }) =>
+    `#/components/schemas/${referenceId.charAt(0).toUpperCase()}${referenceId.slice(1)}`,
+}
+
+/** A schema that stands inside the document. */
+export function plain({ $schema, $defs, ...schema }: JsonSchema): JsonSchema {
+  return schema
 }

@@ -7,7 +7,6 @@ import { authorizeDingtalkUser } from '../../lib/dingtalk/tokens.ts'
 import { KINDS, type Kind, OperationError, type Text, toOperationError } from '../../lib/error.ts'
 import { feishuOauthCodes } from '../../lib/feishu/token-codes.ts'
 import { authorizeFeishuUser } from '../../lib/feishu/tokens.ts'
-import { problem } from '../../lib/handlers/problem.ts'
 import type { Operation } from '../../lib/operation.ts'
 import { SHARED_FIELDS } from '../../lib/operation-docs.ts'
 import { type Input, parse } from '../../lib/schema.ts'
@@ -18,7 +17,9 @@ import type { Answer, Gateway } from '../../local/sandbox/call.ts'
 import { dingtalkCodes } from '../../local/sandbox/codes.ts'
 import { dingtalkGateway } from '../../local/sandbox/dingtalk.ts'
 import { feishuGateway } from '../../local/sandbox/feishu-gateway.ts'
-import { DEFINITIONS, type JsonSchema, jsonSchemaOf } from './json-schema.ts'
+import { DEFINITIONS, type JsonSchema, jsonSchemaOf, plain, REFERENCES } from './json-schema.ts'
+import { OFFBOARDINGS_TAG, offboardingRoutes, offboardingSchemas } from './offboarding-routes.ts'
+import { failures, nullable, object } from './responses.ts'
 
 /** Texts of the parameters that every route takes. */
 const PARAMETERS: Record<string, Text> = {
@@ -52,7 +53,6 @@ const VENDORS: Record<'feishu' | 'dingtalk', { title: Text; host: string; gatewa
 }
 
 const REQUEST_ID = '0A1B2C3D4E5F60718293A4B5C6D7E8F9'
-const LANGUAGES = ['en', 'zh'] as const
 
 /** docs/openapi.json */
 export async function openApi() {
@@ -62,6 +62,7 @@ export async function openApi() {
     const [method = '', path = ''] = operation.route.split(' ')
     paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path) }
   }
+  Object.assign(paths, offboardingRoutes())
   const { id, nameId } = jsonSchemaOf(DEFINITIONS.id).$defs as Record<string, JsonSchema>
   return {
     openapi: '3.1.1',
@@ -71,6 +72,7 @@ export async function openApi() {
       summary: 'Ends the event subscriptions of somebody who leaves, one vendor call for each route.',
       description:
         'Parameters travel in the path and query; a body other than `{}` is refused, and so is an unknown parameter. ' +
+        'For HR systems `POST /offboardings` takes a leaver in its body, and two routes show what became of them. ' +
         'A rate limit of up to five seconds is waited out; a longer one is answered with `Retry-After`.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
@@ -84,11 +86,13 @@ export async function openApi() {
     ],
     // Which one is a deploy parameter: auth=iam, the default, or auth=jwt.
     security: [{ sigv4: [] }, { jwt: [] }],
-    tags: Object.entries(VENDORS).map(([name, { title }]) => ({
-      name,
-      description: title.en,
-      'x-description-zh': title.zh,
-    })),
+    tags: Object.entries(VENDORS)
+      .map(([name, { title }]) => ({
+        name,
+        description: title.en,
+        'x-description-zh': title.zh,
+      }))
+      .concat(OFFBOARDINGS_TAG),
     paths,
     webhooks: callbacks(),
     components: {
@@ -112,7 +116,7 @@ export async function openApi() {
         offboardingId: parameter('offboarding_id', 'query', false, { $ref: '#/components/schemas/Id' }, PARAMETERS),
         acceptLanguage: parameter('Accept-Language', 'header', false, { type: 'string' }, PARAMETERS),
       },
-      schemas: { Id: id, NameId: nameId, ...SCHEMAS },
+      schemas: { Id: id, NameId: nameId, ...SCHEMAS, ...(await offboardingSchemas()) },
     },
   }
 }
@@ -138,11 +142,7 @@ function describe({ name, operation, docs, page, actsAs }: Entry, path: string) 
           field,
           path.includes(`{${field}}`) ? 'path' : 'query',
           schema.type !== 'optional',
-          plain(
-            jsonSchemaOf(schema, {
-              overrideRef: ({ referenceId }) => `#/components/schemas/${upperFirst(referenceId)}`,
-            }),
-          ),
+          plain(jsonSchemaOf(schema, REFERENCES)),
           { ...SHARED_FIELDS, ...docs.fields },
         ),
         ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
@@ -151,7 +151,7 @@ function describe({ name, operation, docs, page, actsAs }: Entry, path: string) 
       { $ref: '#/components/parameters/offboardingId' },
       { $ref: '#/components/parameters/acceptLanguage' },
     ],
-    responses: { 200: success(operation, sample), ...failures(operation, sample, actsAs === 'user') },
+    responses: { 200: success(operation, sample), ...failures(name, errorsOf(operation, sample, actsAs === 'user')) },
   }
 }
 
@@ -279,66 +279,6 @@ function expectation(operation: Operation) {
   return { expected: 'change', upstream: { code: vendor.name === 'feishu' ? '0' : code, requestId } }
 }
 
-/** A response for each status that one of the operation's failures has, and what API Gateway answers by itself. */
-function failures(operation: Operation, sample: Input, actsAsUser: boolean) {
-  const { name } = operation
-  const errors = errorsOf(operation, sample, actsAsUser)
-  const statuses = new Set([...errors.map(({ kind }) => KINDS[kind].status), ...Object.keys(GATEWAY).map(Number)])
-  return Object.fromEntries(
-    [...statuses].sort().map((status) => {
-      const here = errors.filter(({ kind }) => KINDS[kind].status === status)
-      const kinds = here.map(({ kind }) => kind)
-      const gateway = GATEWAY[status]
-      const examples = here.flatMap((error) =>
-        LANGUAGES.map((language) => {
-          const { body = '' } = problem(error, { operation: name, instance: 'the-request-id', language })
-          return [`${error.kind}_${language}`, { value: JSON.parse(body) }]
-        }),
-      )
-      const content = {
-        ...(here.length > 0 && {
-          'application/problem+json': {
-            schema: {
-              $ref: '#/components/schemas/Problem',
-              properties: { status: { const: status }, kind: { enum: kinds }, operation: { const: name } },
-            },
-            examples: Object.fromEntries(examples),
-          },
-        }),
-        ...(gateway && {
-          'application/json': {
-            schema: { $ref: '#/components/schemas/GatewayError' },
-            examples: { gateway: { value: { message: gateway.message } } },
-          },
-        }),
-      }
-      const told = [...kinds.map((kind) => KINDS[kind].title), ...(gateway ? [gateway.means] : [])]
-      // Required only where every answer has it; elsewhere the kind says when.
-      const retryable = kinds.filter((kind) => KINDS[kind].retryable)
-      const always = retryable.length === kinds.length && !gateway
-      const headers = {
-        ...(retryable.length > 0 && { 'Retry-After': { ...RETRY_AFTER, required: always } }),
-        ...(here.length > 0 && { 'Content-Language': { ...CONTENT_LANGUAGE, required: !gateway } }),
-      }
-      return [
-        status,
-        {
-          description: told.map(({ en }) => en).join('; '),
-          'x-description-zh': told.map(({ zh }) => zh).join(';'),
-          ...(Object.keys(headers).length > 0 && { headers }),
-          content,
-        },
-      ]
-    }),
-  )
-}
-
-const RETRY_AFTER = { description: 'Seconds until a repeat can succeed.', schema: { type: 'integer', minimum: 1 } }
-const CONTENT_LANGUAGE = {
-  description: 'The language of `title`, `detail` and `hint`.',
-  schema: { enum: [...LANGUAGES] },
-}
-
 /** One error for each kind of failure the operation can end with, as the functions make it of the vendor's answer. */
 function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): OperationError[] {
   const { vendor, identity } = operation
@@ -421,38 +361,10 @@ function thrownBy(fail: () => unknown): OperationError | undefined {
   }
 }
 
-/** Answers that never were a function's. https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html */
-const GATEWAY: Record<number, { message: string; means: Text }> = {
-  401: {
-    message: 'Unauthorized',
-    means: { en: 'No valid bearer token (auth=jwt)', zh: '没有有效的 Bearer 令牌(auth=jwt)' },
-  },
-  403: {
-    message: 'Forbidden',
-    means: { en: 'Not signed by who may call it (auth=iam)', zh: '签名缺失或无调用权限(auth=iam)' },
-  },
-  500: {
-    message: 'Internal Server Error',
-    means: { en: 'The gateway could not call the function', zh: '网关无法调用函数' },
-  },
-  503: {
-    message: 'Service Unavailable',
-    means: { en: 'The function did not answer the gateway', zh: '函数未应答网关' },
-  },
-}
-
-const nullable = (type: string) => ({ type: [type, 'null'] })
 const upstream = {
   code: { ...nullable('string'), description: "The vendor's code." },
   requestId: { ...nullable('string'), description: "What the vendor's support asks for." },
 }
-const object = (properties: Record<string, unknown>, optional: string[] = []) => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-  additionalProperties: false,
-})
-
 const SCHEMAS = {
   Result: {
     ...object(
@@ -518,10 +430,3 @@ const SCHEMAS = {
   },
   GatewayError: { ...object({ message: { type: 'string' } }), description: "API Gateway's own answer." },
 }
-
-/** A schema that stands inside the document. */
-function plain({ $schema, $defs, ...schema }: JsonSchema): JsonSchema {
-  return schema
-}
-
-const upperFirst = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)

@@ -2,6 +2,7 @@
 
 import { forEvents, forKeys } from '../../infra/conditions.ts'
 import { operationNames } from '../../infra/operations.ts'
+import { LEAVING } from '../../lib/leaving-event.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
 import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 
@@ -18,7 +19,33 @@ export const operatorPolicy = () => ({
       Effect: 'Allow',
       Action: 'events:PutEvents',
       Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
-      Condition: forEvents('hr.offboarding', [OFFBOARDING, REGISTERED, ENDED]),
+      Condition: forEvents('hr.offboarding', [OFFBOARDING, LEAVING, REGISTERED, ENDED]),
+    },
+    {
+      Sid: 'ScheduleOffboardings',
+      Effect: 'Allow',
+      Action: ['scheduler:CreateSchedule', 'scheduler:GetSchedule', 'scheduler:DeleteSchedule'],
+      Resource: arn('scheduler', 'schedule/subscription-offboarding-STAGE/*'),
+    },
+    {
+      // It knows no resources.
+      Sid: 'ListScheduled',
+      Effect: 'Allow',
+      Action: 'scheduler:ListSchedules',
+      Resource: '*',
+    },
+    {
+      Sid: 'FindBus',
+      Effect: 'Allow',
+      Action: 'events:DescribeEventBus',
+      Resource: arn('events', 'event-bus/subscription-offboarding-STAGE'),
+    },
+    {
+      Sid: 'LetSchedulesSend',
+      Effect: 'Allow',
+      Action: 'iam:PassRole',
+      Resource: 'arn:aws:iam::ACCOUNT:role/subscription-offboarding/STAGE/REGION/STAGE-schedules-REGION',
+      Condition: { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } },
     },
     {
       Sid: 'ReadOffboardings',

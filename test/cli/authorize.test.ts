@@ -157,7 +157,7 @@ describe('a granted consent', () => {
     expect(stderr).toContain(query.redirect_uri)
     expectStored(id, sandbox.state.tokens.feishu.access, 'ou_leaver')
     expect(secrets.requests.find(({ operation }) => operation === 'CreateSecret')?.input.KmsKeyId).toBe(KMS_KEY)
-  }, 60_000)
+  })
 
   test('of DingTalk, by a third-party personal app', async () => {
     const [pk, sk] = [`user#${DINGTALK.prefix}${DINGTALK.id}`, 'renewal']

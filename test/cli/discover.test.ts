@@ -77,6 +77,7 @@ async function start(change: (world: World) => void = () => {}, { speed = 60, ma
       FEISHU_BASE_URL: sandbox.url,
       FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
       DINGTALK_BASE_URL: sandbox.url,
+      DINGTALK_OAPI_BASE_URL: sandbox.url,
     },
     speed,
   }
@@ -101,6 +102,82 @@ async function run(...args: string[]) {
 const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^ {2}[-+?] /.test(line))
 const eventOf = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
 const calls = (route: string) => sandbox.requests.filter(({ path }) => path.includes(route)).length
+
+test("a document's address will do", async () => {
+  await start()
+  const addresses = [
+    'docx/doxcnSandbox01',
+    'sheets/doxcnSandbox02?sheet=a',
+    'base/doxcnSandbox03',
+    'drive/folder/fldcnSandbox01#x',
+  ]
+  const { stdout } = await run(...addresses.flatMap((address) => ['--file', `https://corp.feishu.cn/${address}`]))
+  expect(linesOf(stdout)).toEqual([
+    '  + doxcnSandbox01 docx, the app: subscribed',
+    '  + doxcnSandbox02 sheet, the app: subscribed',
+    '  + doxcnSandbox03 bitable, the app: subscribed',
+    '  + fldcnSandbox01 folder, the app: subscribed',
+  ])
+})
+
+describe('a leaver as HR knows them', () => {
+  const NAMED = ['--email', 'leaver@corp.example', '--mobile', '+8613800000000']
+
+  test('is found at both vendors, and the event names them by ids alone', async () => {
+    await start()
+    const file = newFile()
+    const result = await run(...NAMED, '--custodian-open-id', 'ou_custodian', '--output', file)
+    expect(result.code).toBe(0)
+    expect(linesOf(result.stdout).slice(0, 2)).toEqual([
+      '  + feishu: found ou_leaver on_leaver leaver01',
+      `  + dingtalk: found ${UNION_ID} sandboxUser01`,
+    ])
+    expect(eventOf(file)).toMatchObject({
+      feishu: { openId: LEAVER, calendar: true, calendarAcls: { openId: 'ou_custodian' } },
+      dingtalk: { unionId: UNION_ID, calendarIds: ['sandboxCalendar01=', 'sandboxCalendar02='] },
+    })
+    expect(result.stdout + result.stderr + readFileSync(file, 'utf8')).not.toMatch(/corp\.example|8613800000000/)
+  })
+
+  test('may be found at one vendor, and an id that is given is not looked for', async () => {
+    await start()
+    const number = await run('--employee-number', '10027')
+    expect(number.code).toBe(1)
+    expect(linesOf(number.stdout).slice(0, 2)).toEqual([
+      '  + feishu: found ou_feishu_only on_feishu_only feishuonly01',
+      expect.stringMatching(/^ {2}- dingtalk: not asked: DingTalk finds people by mobile or id/),
+    ])
+    const { code, stdout } = await run('--email', 'leaver@corp.example', '--dingtalk-union-id', UNION_ID)
+    expect([code, calls('/topapi/')]).toEqual([0, 0])
+    expect(stdout).toContain('sandboxCalendar01=')
+  })
+
+  test.each([
+    ['nobody@corp.example', 'The leaver was found nowhere.'],
+    ['resigned@corp.example', 'The leaver was found nowhere.'],
+  ])('%s: %s', async (email, problem) => {
+    await start()
+    const { code, stderr } = await run('--email', email)
+    expect([code, stderr, calls(CALENDARS)]).toEqual([1, `${problem}\n`, 0])
+  })
+
+  test('two different people are nobody', async () => {
+    await start()
+    const { code, stderr } = await run('--employee-number', '10030', '--dingtalk-union-id', UNION_ID)
+    expect([code, stderr, calls(CALENDARS)]).toEqual([1, 'It is not clear who leaves.\n', 0])
+  })
+
+  test('a lookup that is refused is shown as not determined', async () => {
+    await start((world) => {
+      for (const app of world.feishu.apps) app.appSecret = 'other'
+    })
+    await secrets.close()
+    secrets = await startSecretsManager({ secrets: sampleSecrets(sampleWorld(), VARIABLES) })
+    description.endpoints.secretsmanager = secrets.url
+    const { code, stdout } = await run(...NAMED)
+    expect([code, linesOf(stdout)[0]]).toEqual([1, expect.stringMatching(/^ {2}\? feishu: misconfigured: /)])
+  })
+})
 
 describe('DingTalk', () => {
   test('calendars of type subscribed go into the event, others are shown', async () => {
@@ -209,6 +286,55 @@ describe('DingTalk', () => {
   })
 })
 
+describe('the register', () => {
+  const register = async (operation: string, input: Record<string, string>, at: string) => {
+    const { useTable } = await import('../../lib/aws/dynamodb.ts')
+    const { recordRegistered } = await import('../../lib/ledger/register.ts')
+    const { loadOperations } = await import('../../infra/operations.ts')
+    const contract = (await loadOperations()).find(({ name }) => name === operation)?.operation
+    const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+    useTable({
+      name: VARIABLES.LEDGER_TABLE,
+      settings: { endpoint: ledger.url, region: 'ap-southeast-1', credentials },
+      toError: (_, error) => error as Error,
+    })
+    if (!contract) throw new Error(operation)
+    const registration = { person: { feishu: { openId: LEAVER } }, operation, input }
+    await recordRegistered(contract, registration, { at, source: 'test' })
+  }
+
+  test('has documents for the event, and approvals that are left to the operator', async () => {
+    await start()
+    await register(
+      'feishu-drive-unsubscribe',
+      { file_token: 'doxcnSandbox01', file_type: 'docx' },
+      '2026-11-21T00:00:00Z',
+    )
+    await register('feishu-approval-unsubscribe', { approval_code: 'CODE-1' }, '2026-11-22T00:00:00Z')
+    const file = newFile()
+    const { code, stdout } = await run('--feishu-open-id', LEAVER, '--output', file)
+    expect([code, linesOf(stdout).slice(-2)]).toEqual([
+      0,
+      [
+        '  + feishu-drive-unsubscribe doxcnSandbox01 docx',
+        '  - approval CODE-1 is registered; it belongs to the app: add it with --approval-code to end it for everyone',
+      ],
+    ])
+    expect(eventOf(file).feishu).toEqual({
+      openId: LEAVER,
+      calendar: true,
+      files: [{ fileToken: 'doxcnSandbox01', fileType: 'docx' }],
+    })
+  })
+
+  test('that cannot be read leaves something undetermined', async () => {
+    await start()
+    ledger.fail('Query', { type: 'AccessDeniedException', status: 400 })
+    const { code, stdout } = await run('--feishu-open-id', LEAVER)
+    expect([code, linesOf(stdout).at(-1)]).toEqual([1, expect.stringMatching(/^ {2}\? the register was not read: /)])
+  })
+})
+
 describe('Feishu calendars', () => {
   const CUSTODIAN = ['--custodian-open-id', 'ou_custodian']
   const owned = (name: string) => `feishu.cn_${name}@group.calendar.feishu.cn`
@@ -274,7 +400,7 @@ describe('Feishu calendars', () => {
     writeFileSync(`${path.dirname(file)}/blocked-2.json`, 'mine')
     const blocked = await run(...args.with(-3, path.join(folder, 'blocked.json')))
     expect([blocked.code, existsSync(path.join(folder, 'blocked.json'))]).toEqual([2, false])
-  }, 30_000)
+  })
 
   test.each([
     [{ has_more: true, page_token: 'same', calendar_list: [] }, /has no end/],
@@ -351,7 +477,7 @@ describe('Feishu calendars', () => {
     expect([(await renewing.ended).code, calls('/get_subscribe'), existsSync(file)]).toEqual([130, 0, false])
     expect((await run('--feishu-open-id', LEAVER)).code).toBe(0)
     expect(sandbox.state.tokenCalls['/oauth/v3/token refresh_token']).toBe(1)
-  }, 40_000)
+  })
 
   test('waits as long as the vendor asks, and goes on', async () => {
     await start()
@@ -433,7 +559,7 @@ describe('documents', () => {
     expect(sandbox.requests.filter(({ status }) => status !== 200)).toEqual([])
     expect(stderr).toContain('25 documents to check; Feishu allows 10 checks a minute.')
     expect(stderr.match(/\d+ asked; the vendor allows 10 a minute: on in \d s …/g)).not.toBeNull()
-  }, 60_000)
+  })
 
   test('Ctrl-C ends the wait, writes nothing, and is exit code 130', async () => {
     await start(undefined, { speed: 1 })
@@ -448,7 +574,7 @@ describe('documents', () => {
       expect.stringMatching(/Interrupted: nothing was written\.\n$/),
       false,
     ])
-  }, 40_000)
+  })
 })
 
 describe('the file', () => {
@@ -528,12 +654,18 @@ test('a secret that may not be read is told by its name', async () => {
 })
 
 test.each([
-  [[], 'expected --dingtalk-union-id, --feishu-open-id or --file'],
+  [[], 'expected --email, --mobile, --employee-number, an id or --file'],
   [['--feishu-open-id', 'a/b'], "option '--feishu-open-id <open-id>' argument 'a/b' is invalid. It may contain only"],
   [['--dingtalk-union-id', ''], "option '--dingtalk-union-id <union-id>' argument '' is invalid. It may contain only"],
   [['--custodian-open-id', 'ou_1', '--dingtalk-union-id', 'u'], '--custodian-open-id has no effect without'],
   [['--user-file', 'a:docx'], '--user-file has no effect without'],
   [['--file', 'a'], '--file must be TOKEN:TYPE'],
+  [['--file', 'https://corp.feishu.cn/other/doxcnXXXX'], '--file must be TOKEN:TYPE'],
+  [
+    ['--file', 'https://corp.feishu.cn/wiki/wikcnXXXX'],
+    "the address of a wiki node, not of a document: give the node's obj_",
+  ],
+  [['--email', 'planted'], '  leaver.email  must be an e-mail address'],
   [['--file', 'a:pdf'], 'feishu.files[0].fileType'],
   [['--file', 'a:docx', '--id', 'a b'], 'offboardingId'],
   [['--file', 'a:docx', '--force'], '--force has no effect'],

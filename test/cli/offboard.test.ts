@@ -35,7 +35,7 @@ describe('beside a local stack', () => {
       expect.stringMatching(/names 20000 targets; at most \d+ are .* Nothing was sent\.\n/),
     ])
     expect((await run('report', 'many')).stderr).toContain('nothing is known of this offboarding')
-  }, 60_000)
+  })
 
   test('flags stand for a file in small cases, and the command names the offboarding itself', async () => {
     const { code, stdout, stderr } = await run(
@@ -52,7 +52,7 @@ describe('beside a local stack', () => {
     const id = /^Sent (offboarding-\d{14}-[0-9a-f]{6}) as/.exec(stderr)?.[1] ?? ''
     const { stdout: json } = await run('report', id, '--json')
     expect(JSON.parse(json).targets).toHaveLength(6)
-  }, 60_000)
+  })
 })
 
 describe('where nothing answers for the functions', () => {
@@ -94,7 +94,7 @@ describe('where nothing answers for the functions', () => {
     expect(code).toBe(130)
     expect(stderr).toContain(`To go on following it: npx offboarding offboard --follow 'it'\\''s' --local ${local}\n`)
     expect(put()).toMatchObject([{ source: 'hr.offboarding', 'detail-type': 'User Offboarding' }])
-  }, 60_000)
+  })
 })
 
 describe('what is wrong with an event is told field by field, and nothing is sent', () => {
@@ -116,6 +116,7 @@ describe('what is wrong with an event is told field by field, and nothing is sen
       expect.stringMatching(
         /^ {2}feishu\.approvalCode +is not a known field; known are tenantKey, openId, .*approvalCodes/,
       ),
+      '  feishu.openId             is required when calendar is true',
     ])
     expect(stderr).toMatch(/invalid\.json is not a valid offboarding event, see above\. Nothing was sent\.\n/)
     expect(stderr).not.toContain('planted')
@@ -136,7 +137,7 @@ describe('what is wrong with an event is told field by field, and nothing is sen
   })
 
   test.each([
-    [[], 'expected one EVENT.json, or targets, or --follow'],
+    [[], 'expected a leaver, one EVENT.json, targets, --csv FILE or --follow'],
     [['nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
     [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must hold a JSON object \(line 2 column 2\)$/],
     [[write('list.json', '[1]')], 'must hold a JSON object'],

@@ -99,7 +99,7 @@ test('npx finds it in a checkout, with nothing installed and no network', async 
   const env = { npm_config_cache: mkdtempSync(path.join(tmpdir(), 'npx-')), npm_config_offline: 'true' }
   const { code, stderr } = await startProcess('npx', ['offboarding', 'report'], env).ended
   expect([code, stderr]).toEqual([2, expect.stringContaining("missing required argument 'offboarding-id'")])
-}, 60_000)
+})
 
 test('the npm scripts of each command are its aliases', async () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -122,7 +122,7 @@ test('the npm scripts of each command are its aliases', async () => {
   }
   const { code, stderr } = await startProcess('npm', ['run', '--silent', 'dead-letters', '--', 'list', '--bogus']).ended
   expect([code, stderr]).toEqual([2, expect.stringMatching(/^offboarding letters list: unknown option '--bogus'\n/)])
-}, 60_000)
+})
 
 test('--version is that of package.json', async () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
@@ -133,6 +133,7 @@ const GROUPS = [[[]], [['letters']], [['users']], [['register']]]
 const COMMANDS = [
   [['discover']],
   [['offboard']],
+  [['cancel']],
   [['list']],
   [['report']],
   [['export']],
@@ -159,17 +160,15 @@ test.each(COMMANDS)('-h after %j states the default stage and the exit codes', a
 })
 
 test.each([
-  ['README.md', /^\| (\d+) +\| .*$/gm],
-  ['README.zh-CN.md', /^\| (\d+) \| .*$/gm],
+  ['README.md', /^\| (\d+) +\| .*$/m],
+  ['README.zh-CN.md', /^\| (\d+) \| .*$/m],
 ])('%s has the exit codes that -h has', async (file, row) => {
   const { stdout } = await run(['-h'])
   const codes = [...stdout.slice(stdout.indexOf('Exit codes:')).matchAll(/^ {2}(\d+) {2}/gm)].map(([, code]) => code)
   expect(codes).toEqual(['0', '1', '2', '3', '130'])
-  const section =
-    readFileSync(file, 'utf8')
-      .split(/^### /m)
-      .find((text) => text.includes('--gone-is-fine')) ?? ''
-  expect([...section.matchAll(row)].map(([, code]) => code)).toEqual(codes)
+  const sections = readFileSync(file, 'utf8').split(/^### /m)
+  const section = sections.find((text) => text.includes('--gone-is-fine') && row.test(text)) ?? ''
+  expect([...section.matchAll(new RegExp(row, 'gm'))].map(([, code]) => code)).toEqual(codes)
 })
 
 test.each([...GROUPS, ...COMMANDS])('-h after %j fits into 80 columns', async (words) => {
@@ -201,7 +200,7 @@ test.each([
 test.each([
   [
     [],
-    'offboarding: missing subcommand: expected discover, offboard, list, report, export, register, letters, users or smoke',
+    'offboarding: missing subcommand: expected discover, offboard, cancel, list, report, export, register, letters, users or smoke',
   ],
   [['toString'], 'offboarding: unknown subcommand toString: expected discover, offboard'],
   [['report', 'a', '--\u001b[2J'], "offboarding report: unknown option '--[2J'"],

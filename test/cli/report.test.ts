@@ -1,14 +1,14 @@
 /** `offboarding report`: what the ledger has of an offboarding, in every format, whatever it contains. */
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Io } from '../../cli/io.ts'
-import type { Wait } from '../../cli/progress/hold.ts'
 import { Progress } from '../../cli/progress/progress.ts'
-import type { Row } from '../../cli/progress/rows.ts'
-import type { Report } from '../../cli/progress/summary.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
 import { settleCalls } from '../../lib/ledger/buckets.ts'
 import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
+import type { Wait } from '../../lib/report/hold.ts'
+import type { Row } from '../../lib/report/rows.ts'
+import type { Report } from '../../lib/report/summary.ts'
 import type { Input } from '../../lib/schema.ts'
 import { STAGE_ARGS } from '../deployed-stage.ts'
 import { APPROVAL, DRIVE, startLedgerStack } from './ledger-stack.ts'
@@ -413,7 +413,7 @@ test('reads 2,000 targets through throttling, one page after another and nothing
   expect(new Set(operations)).toEqual(new Set(['Query']))
   // Two of them were throttled.
   expect(operations.length - 2).toBeLessThanOrEqual(4)
-}, 60_000)
+})
 
 test('of a deployed stage asks its table, and says which one is not there', async () => {
   const env = { AWS_ENDPOINT_URL: stack.ledger.url, AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' }
@@ -423,7 +423,7 @@ test('of a deployed stage asks its table, and says which one is not there', asyn
     expect.stringMatching(/there is no table production-ledger here: check stage, region and account\n$/),
   ])
   expect(stack.ledger.requests.at(-1)?.input).toMatchObject({ TableName: 'production-ledger' })
-}, 60_000)
+})
 
 test('says which permission is missing, and nothing of what AWS said', async () => {
   stack.ledger.fail('Query', { type: 'AccessDeniedException', message: 'planted' }, 1)
@@ -509,7 +509,7 @@ const rowOf = (name: string, outcome = 'changed'): Row => ({
   },
 })
 const reportOf = (rows: Row[]): Report => ({
-  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], rows },
+  ...{ offboardingId: 'hr', isDryRun: false, hasDryRuns: false, unplanned: [], people: [], approvalCodes: [], rows },
 })
 
 test('the bar of a terminal: what has ended, until when the rest waits, and how long the limits make it last', () => {
@@ -570,6 +570,22 @@ describe('an event that says who leaves as HR knows them', () => {
       { role: 'leaver', vendor: 'feishu', state: 'found', ids: { openId: 'ou_1' }, reason: null },
       { role: 'leaver', vendor: 'dingtalk', state: 'not_found', ids: {}, reason: 'unknown' },
     ])
+  })
+
+  test('offers the approvals that are registered for the leaver, until they are ended', async () => {
+    await open()
+    const end = { stage: 'sent' as const, sentEventIds: ['event-9'], targets: 1, approvalCodes: ['CODE-1', 'CODE-2'] }
+    await stack.write(() => endLeaving(name(), end))
+    await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
+    const offer = (code: string) =>
+      `approval ${code} is registered; it belongs to the app: add it with --approval-code to end it for everyone`
+    for (const format of [[], ['--markdown']])
+      expect((await report(id, ...format)).stdout.replaceAll('\\', '')).toContain(offer('CODE-1'))
+    expect(JSON.parse((await report(id, '--json')).stdout).approvalCodes).toEqual(['CODE-1', 'CODE-2'])
+    await stack.plan({ offboardingId: id, eventId: 'event-10' }, { [APPROVAL]: [{ approval_code: 'CODE-1' }] })
+    const { stdout } = await report(id)
+    expect(stdout).not.toContain(offer('CODE-1'))
+    expect(stdout).toContain(offer('CODE-2'))
   })
 
   test('is followed through finding and sending on', async () => {

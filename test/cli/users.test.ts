@@ -93,7 +93,7 @@ describe('list', () => {
       },
     ])
     expect(stderr).toContain('in ap-southeast-1')
-  }, 60_000)
+  })
 
   test('says which permission is missing', async () => {
     secrets.fail('ListSecrets', { type: 'AccessDeniedException', message: 'planted' })

@@ -2,13 +2,19 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { listCodeSections } from '../../cli/code-tables.ts'
-import { dingtalkCodes, feishuCodes, feishuOAuthCodes, feishuUserInfoCodes } from '../../local/sandbox/codes.ts'
+import {
+  dingtalkCodes,
+  dingtalkOapiCodes,
+  feishuCodes,
+  feishuOAuthCodes,
+  feishuUserInfoCodes,
+} from '../../local/sandbox/codes.ts'
 
 const known = (await listCodeSections()).flatMap(({ codes }) => Object.keys(codes))
 const isKnown = (code: string) =>
   known.includes(code) || known.some((name) => name.endsWith('…') && code.startsWith(name.slice(0, -1)))
 
-const sandbox = Object.entries({ dingtalkCodes, feishuCodes, feishuOAuthCodes, feishuUserInfoCodes })
+const sandbox = Object.entries({ dingtalkCodes, dingtalkOapiCodes, feishuCodes, feishuOAuthCodes, feishuUserInfoCodes })
 
 test.each(sandbox)('%s of the sandbox are all in the tables that judge answers', (_, codes) => {
   expect(Object.keys(codes).length).toBeGreaterThan(5)

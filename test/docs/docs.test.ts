@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { start } from '../../local/start.ts'
 import { generated } from '../../scripts/docs.ts'
-import { run } from '../cli/operator.ts'
+import { run, startHere } from '../cli/operator.ts'
 
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync('package.json', 'utf8'))
 
@@ -40,7 +41,9 @@ describe('--help gives an example of', () => {
     const { stdout, stderr } =
       file === 'cli/offboarding.js'
         ? await run(args)
-        : spawnSync(process.execPath, [file, ...args], { encoding: 'utf8' })
+        : file === 'local/start.ts'
+          ? await startHere((io) => start(args, io)).ended
+          : spawnSync(process.execPath, [file, ...args], { encoding: 'utf8' })
     const command = words.length > 0 ? `npx offboarding ${words.join(' ')}` : `npm (run )?(--silent )?${name}`
     expect(stdout, stderr).toMatch(new RegExp(`^ .*${command}\\b`, 'm'))
   })

@@ -23,22 +23,29 @@ type Header = { required: boolean; schema: object }
 type Media = { schema: object; examples: Record<string, Example> }
 type Operation = {
   operationId: string
+  requestBody?: { content: Record<string, Media> }
   parameters: { name: string; in: 'path' | 'query'; examples?: Record<string, { value: string }> }[]
   responses: Record<string, { headers?: Record<string, Header>; content: Record<string, Media> }>
 }
 
 const document = JSON.parse(readFileSync('docs/openapi.json', 'utf8'))
-const operations: [string, Operation][] = Object.entries(document.paths as Record<string, Record<string, Operation>>)
+const routes: [string, Operation][] = Object.entries(document.paths as Record<string, Record<string, Operation>>)
   .flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [method, path, operation] as const),
   )
   .map(([method, path, operation]) => [`${method.toUpperCase()} ${path}`, operation])
+const isOperation = ([, { operationId }]: [string, Operation]) => operationNames.includes(operationId)
+const operations = routes.filter(isOperation)
+const forHr = new Map(routes.filter((route) => !isOperation(route)))
 
 const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false })
-ajv.addSchema({ $id: 'document', $defs: document.components.schemas })
+/** References as the validator finds them. */
+const local = (schema: object) =>
+  JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas', 'document#/$defs'))
+ajv.addSchema({ $id: 'document', $defs: local(document.components.schemas) })
 /** What of `value` the schema, which stands in the document, does not allow. */
 function faults(schema: object, value: unknown): unknown {
-  const validate = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas', 'document#/$defs')))
+  const validate = ajv.compile(local(schema))
   return validate(value) ? undefined : validate.errors
 }
 
@@ -47,8 +54,9 @@ test('the document is valid by the OpenAPI 3.1 schema', async () => {
   expect([valid, errors]).toEqual([true, undefined])
 })
 
-test('it has a route for each operation', () => {
+test('it has a route for each operation, and three for HR systems', () => {
   expect(operations.map(([, { operationId }]) => operationId)).toEqual(operationNames)
+  expect([...forHr.keys()]).toEqual(['POST /offboardings', 'GET /offboardings', 'GET /offboardings/{offboardingId}'])
 })
 
 test.each(operations)('%s documents whatever its codes mean', async (_, { operationId, responses }) => {
@@ -210,6 +218,82 @@ describe.each(operations)('%s', (_, operation) => {
     expect(body).toEqual(examples.gateway?.value)
     expect(faults(schema, body)).toBeUndefined()
     produced.add([route, status, type, 'gateway'].join(' '))
+  })
+})
+
+describe('for HR systems', () => {
+  beforeEach(async () => {
+    harness = await startHarness()
+  })
+  afterEach(() => harness.close())
+
+  const media = [...forHr].flatMap(([route, { requestBody, responses }]) =>
+    [['request', requestBody] as const, ...Object.entries(responses)].flatMap(([place, it]) =>
+      Object.entries(it?.content ?? {}).map(([type, one]) => ({ place: `${route} ${place} ${type}`, ...one })),
+    ),
+  )
+  test.each(media)('$place has examples that its schema allows', ({ schema, examples }) => {
+    expect(Object.keys(examples).length).toBeGreaterThan(0)
+    for (const { value } of Object.values(examples)) expect(faults(schema, value)).toBeUndefined()
+  })
+
+  /** Calls a route and returns its answer, which must be as it is documented. */
+  async function call(route: string, event: Partial<APIGatewayProxyEventV2>) {
+    const answer = await harness.http('offboardings', { routeKey: route, ...event })
+    const { content, headers = {} } = forHr.get(route)?.responses[String(answer.status)] ?? { content: {} }
+    const { schema } = content[String(answer.headers['content-type'])] ?? {}
+    expect(schema, `${route} ${answer.status}`).toBeDefined()
+    expect(faults(schema ?? {}, answer.body)).toBeUndefined()
+    for (const [name, { required }] of Object.entries(headers))
+      if (required) expect(answer.headers).toHaveProperty(name.toLowerCase())
+    return answer
+  }
+
+  const { leaving, offboarding } =
+    forHr.get('POST /offboardings')?.requestBody?.content['application/json']?.examples ?? {}
+  const post = (body: unknown) => call('POST /offboardings', { body: JSON.stringify(body) })
+
+  test('both bodies are taken, and every answer is as documented', async () => {
+    for (const [body, status] of [
+      [leaving?.value, 202],
+      [leaving?.value, 200],
+      [offboarding?.value, 202],
+      [{ ...leaving?.value, custodian: undefined }, 409],
+      [{ ...leaving?.value, colour: 'red' }, 400],
+    ] as const)
+      expect((await post(body)).status).toBe(status)
+    for (const { event } of harness.bus.events)
+      await harness.invoke('feishu-calendar-unsubscribe', event).catch(() => {})
+    const one = { pathParameters: { offboardingId: 'hr-2026-000123' } }
+    const { body } = await call('GET /offboardings/{offboardingId}', {
+      ...one,
+      queryStringParameters: { dry_run: 'true' },
+    })
+    expect(body).toMatchObject({ targets: [{ outcome: 'open' }] })
+    const { offboardings } = (await call('GET /offboardings', { queryStringParameters: { dry_run: 'true' } }))
+      .body as unknown as { offboardings: unknown[] }
+    expect(offboardings).toHaveLength(1)
+    expect((await call('GET /offboardings', { queryStringParameters: { limit: '0' } })).status).toBe(400)
+    expect(
+      (await call('GET /offboardings/{offboardingId}', { pathParameters: { offboardingId: 'hr-9' } })).status,
+    ).toBe(404)
+  })
+
+  test.each([
+    [{}, true],
+    [{ leaver: {} }, true],
+    [{ leaver: { email: 'nobody' } }, true],
+    [{ leaver: { mobile: '12' } }, true],
+    [{ leaver: { employeeNumber: ' 1' } }, true],
+    [{ leaver: { feishu: {} } }, true],
+    [{ leaver: { dingtalk: { userId: 'u1' } } }, false],
+    [{ feishu: {} }, true],
+    [{ feishu: { approvalCodes: ['A'] } }, false],
+  ])('the schema of a body refuses %j as the function does', async (part, isRefused) => {
+    const body = { offboardingId: 'hr-1', ...part }
+    const { schema = {} } = forHr.get('POST /offboardings')?.requestBody?.content['application/json'] ?? {}
+    expect(faults(schema, body) !== undefined).toBe(isRefused)
+    expect((await post(body)).status).toBe(isRefused ? 400 : 202)
   })
 })
 

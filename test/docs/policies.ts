@@ -18,9 +18,12 @@ export type RequestContext = Record<string, string[]>
 const REGION = 'ap-southeast-1'
 const ACCOUNT = '000000000000'
 
-export const deployerPolicy = (stage: string): Promise<Policy> => read('deployer-policy.json', stage)
-/** What a deployer needs besides for a stage that takes what the vendors push. */
-export const deployerCallbacksPolicy = (stage: string): Promise<Policy> => read('deployer-callbacks-policy.json', stage)
+/** What one managed policy has no room for is in two, which a deployer has both. */
+export const DEPLOYER_POLICIES = ['deployer-policy.json', 'deployer-resources-policy.json']
+export async function deployerPolicy(stage: string): Promise<Policy> {
+  const policies = await Promise.all(DEPLOYER_POLICIES.map((file) => read(file, stage)))
+  return { ...policies[0], Statement: policies.flatMap(({ Statement }) => Statement) } as Policy
+}
 /** What is denied to a deployer whose roles must have a boundary. */
 export const deployerBoundaryPolicy = async (boundary: string): Promise<Policy> =>
   JSON.parse(JSON.stringify(await read('deployer-boundary-policy.json', '')).replaceAll('BOUNDARY', boundary))
@@ -28,7 +31,7 @@ export const discoveryPolicy = (stage: string): Promise<Policy> => read('discove
 export const operatorPolicy = (stage: string): Promise<Policy> => read('operator-policy.json', stage)
 
 /** A policy with its placeholders filled in. */
-async function read(file: string, stage: string): Promise<Policy> {
+export async function read(file: string, stage: string): Promise<Policy> {
   const text = await readFile(path.join(import.meta.dirname, '../../docs', file), 'utf8')
   return JSON.parse(text.replaceAll('REGION', REGION).replaceAll('ACCOUNT', ACCOUNT).replaceAll('STAGE', stage))
 }
@@ -96,6 +99,11 @@ const NAMED: Record<string, { property: string; limit: number; arn: (name: strin
   'AWS::Lambda::Function': { property: 'FunctionName', limit: 64, arn: (name) => ours('lambda', `function:${name}`) },
   'AWS::Logs::LogGroup': { property: 'LogGroupName', limit: 512, arn: (name) => ours('logs', `log-group:${name}`) },
   'AWS::S3::Bucket': { property: 'BucketName', limit: 63, arn: (name) => `arn:aws:s3:::${name.toLowerCase()}` },
+  'AWS::Scheduler::ScheduleGroup': {
+    property: 'Name',
+    limit: 64,
+    arn: (name) => ours('scheduler', `schedule-group/${name}`),
+  },
   'AWS::SecretsManager::Secret': {
     property: 'Name',
     limit: 512,

@@ -28,7 +28,7 @@ it('sends an event, follows it to the report, and has the report again', async (
   const reported = await run('report', 'hr-e2e-cli', '--csv', '--stage', STAGE)
   expect(reported.code).toBe(1)
   expect(reported.output).toMatch(
-    /^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandbox02 sheet,changed,,0,\w+,\S+Z,,changed \S+Z\r?$/m,
+    /^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandbox02 sheet,changed,,0,\w+,\S+Z,,changed \S+Z,\r?$/m,
   )
   expect(reported.output).toMatch(
     /^hr-e2e-cli,feishu-drive-unsubscribe,doxcnSandbox05 sheet,parked,forbidden,1069603,/m,

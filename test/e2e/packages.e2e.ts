@@ -14,9 +14,11 @@ import { STAGE } from './setup.ts'
 const cloud = inject('cloud')
 const { lambda } = clientsOf(cloud)
 
-const functions = (await readdir(path.join(import.meta.dirname, '../../functions'))).map((file) =>
-  file.replace('.ts', ''),
-)
+/** Deployed with a parameter alone, which is off. */
+const OPTIONAL = ['people-index']
+const functions = (await readdir(path.join(import.meta.dirname, '../../functions')))
+  .map((file) => file.replace('.ts', ''))
+  .filter((name) => !OPTIONAL.includes(name))
 const zips = functions.map((name) => `${name}.zip`)
 
 let again: string

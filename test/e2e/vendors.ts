@@ -11,9 +11,7 @@ export type VendorState = {
 /** The calls that do something: not those for tokens, which every new container needs, nor a dry run's question. */
 export async function operationCalls(sandboxUrl: string): Promise<Record<string, number>> {
   const { calls } = await vendorState(sandboxUrl)
-  return Object.fromEntries(
-    Object.entries(calls).filter(([route]) => !/(token|token\/internal|user_info|users\/me)$/i.test(route)),
-  )
+  return Object.fromEntries(Object.entries(calls).filter(([route]) => !/^GET |(token|token\/internal)$/i.test(route)))
 }
 
 /** What is subscribed to what, and how many calls came. */

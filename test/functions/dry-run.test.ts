@@ -1,7 +1,6 @@
 /** A dry run that says what a real run would do: over HTTP, through the queue, and at its own pace. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
-import { readBucket } from '../../lib/ledger/buckets.ts'
 import { feishuApp } from '../../local/sandbox/feishu-gateway.ts'
 import type { Script } from '../../local/sandbox/script.ts'
 import { type Harness, itemOf, offboardingEvent, sampleOf, startHarness } from '../harness.ts'
@@ -251,6 +250,7 @@ describe('60 documents', () => {
     }
     expect(outcomes()).toHaveLength(60)
     expect(asked().map(({ status }) => status)).not.toContain(429)
+    const { readBucket } = await harness.load<typeof import('../../lib/ledger/buckets.ts')>('lib/ledger/buckets.ts')
     expect((await readBucket('feishu-document-status', 'feishu:default')).calls).not.toEqual([])
     expect((await readBucket(drive, 'feishu:default')).calls).toEqual([])
     const real = Array.from({ length: 10 }, (_, index) =>
@@ -288,7 +288,7 @@ test('a call that belongs to an offboarding is recorded with what is expected', 
     pathParameters: { ...path, file_token: 'doxcnSandboxForbidden' },
     queryStringParameters: { ...query, dry_run: 'true', offboarding_id: 'hr-1' },
   })
-  const { readRecords } = await import('../../lib/ledger/records.ts')
+  const { readRecords } = await harness.load<typeof import('../../lib/ledger/records.ts')>('lib/ledger/records.ts')
   expect((await readRecords('hr-1')).targets).toMatchObject([
     { dryRun: true, outcome: { outcome: 'planned', expected: 'parked', kind: 'forbidden', code: '1069603' } },
   ])

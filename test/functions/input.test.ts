@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as v from 'valibot'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { operation as aclSubscribe } from '../../functions/feishu-calendar-acl-subscribe.ts'
 import { operation as driveUnsubscribe } from '../../functions/feishu-drive-unsubscribe.ts'
 import { FILE_TYPES } from '../../lib/feishu/drive-file.ts'
@@ -144,6 +144,14 @@ describe('the offboarding event', () => {
     expect(problemOf(offboarding, event({ feishu: { files: [{ ...file, eventType: null, openId: null }] } }))).toBe(
       'accepted',
     )
+  })
+
+  test('with thousands of wrong items is refused without looking each up among all others', () => {
+    const searched = vi.spyOn(Array.prototype, 'includes')
+    onTestFinished(() => searched.mockRestore())
+    const problem = problemOf(offboarding, event({ feishu: { files: Array(3_000).fill({}), calendar: true } }))
+    expect(problem).toContain('feishu.files[0].fileToken is required')
+    expect(searched.mock.contexts.filter((list) => (list as unknown[]).length > 1_000)).toEqual([])
   })
 
   test('is never half-parsed: anything either is valid or names a field', () => {

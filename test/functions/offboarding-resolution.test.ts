@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { unmarshalAll } from '../../lib/aws/attributes.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
+import { sampleWorld } from '../../local/sandbox/sandbox.ts'
 import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
 
 const name = 'offboarding-resolution'
@@ -124,7 +125,7 @@ describe('a leaver is found', () => {
   })
 
   test('by an id, which wins over everything else', async () => {
-    feishuKnows('ou_other')
+    feishuKnows('ou_leaver')
     await resolve({ leaver: { email: 'another@corp.example', feishu: { openId: 'ou_leaver' } } })
     expect(asked(IDS)).toEqual([])
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
@@ -194,6 +195,23 @@ describe('a leaver is found', () => {
     expect(record()).toMatchObject({ sk: 'leaving#dry-run#leaving-1', dryRun: true, stage: 'sent' })
   })
 
+  test('and no id that holds a secret, as it is or encoded, goes into an event or the ledger', async () => {
+    dingtalkFinds(DINGTALK_USER)
+    const secret = 'sandbox-app-secret'
+    const ids = [`${secret}=`, Buffer.from(secret).toString('base64'), 'good=']
+    answers(DINGTALK_CALENDARS, { response: { calendars: ids.map((id) => ({ id, type: 'subscribed' })) } })
+    await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })
+    expect(details()).toMatchObject([{ dingtalk: { calendarIds: ['good='] } }])
+    answers(BY_MOBILE, { errcode: 0, result: { userid: secret } })
+    answers(IDS, { code: 0, data: { user_list: [{ user_id: secret }] } })
+    for (const [at, leaver] of [{ email: EMAIL }, { mobile: MOBILE }].entries())
+      await resolve({ offboardingId: `hr-${at + 2}`, leaver }, { id: `leaving-${at + 2}` })
+    expect(sent()).toHaveLength(1)
+    expect(
+      JSON.stringify([[...harness.dynamoDb.items].map(([key, items]) => [key, [...items]]), harness.log]),
+    ).not.toContain(secret)
+  })
+
   test('and has nothing: the offboarding is completed with no outcome', async () => {
     dingtalkFinds(DINGTALK_USER)
     answers(DINGTALK_CALENDARS, { response: { calendars: [] } })
@@ -219,6 +237,83 @@ describe('a leaver is found', () => {
     ])
     for (const detail of details()) expect(issuesOf(offboarding, detail)).toEqual([])
     expect(record()).toMatchObject({ sentEventIds: sent().map(({ event }) => event.id), targets: 5 })
+  })
+})
+
+describe('what is registered for a leaver', () => {
+  const APPROVAL = 'feishu-approval-unsubscribe'
+  const DRIVE = 'feishu-drive-unsubscribe'
+  const person = { feishu: { openId: 'ou_leaver' } }
+  const register = (operation: string, input: object, whose: object = person) =>
+    harness.invoke('subscription-register', {
+      ...offboardingEvent({ person: whose, operation, input }),
+      'detail-type': 'Subscription Registered',
+    })
+  beforeEach(async () => {
+    feishuKnows('ou_leaver')
+    await register(DRIVE, { file_token: 'doxcnA', file_type: 'docx' })
+  })
+  const resolveLeaver = () => resolve({ leaver: { feishu: { openId: 'ou_leaver' } } })
+
+  test('documents are taken, of the app and their own; of others nothing', async () => {
+    const folder = { file_token: 'fldcnB', file_type: 'folder', event_type: 'file.created_in_folder_v1' }
+    await register(DRIVE, { ...folder, open_id: 'ou_leaver' })
+    await register(DRIVE, { file_token: 'doxcnC', file_type: 'docx' }, { feishu: { openId: 'ou_other' } })
+    await resolveLeaver()
+    expect(details()).toEqual([
+      {
+        offboardingId: 'hr-1',
+        dryRun: false,
+        feishu: {
+          openId: 'ou_leaver',
+          calendar: true,
+          files: expect.arrayContaining([
+            { fileToken: 'doxcnA', fileType: 'docx' },
+            {
+              fileToken: 'fldcnB',
+              fileType: 'folder',
+              eventType: 'file.created_in_folder_v1',
+              openId: 'ou_leaver',
+            },
+          ]),
+        },
+      },
+    ])
+    expect(details()[0]?.feishu?.files).toHaveLength(2)
+    expect(issuesOf(offboarding, details()[0])).toEqual([])
+    expect(record()).toMatchObject({ targets: 3 })
+    expect(record()).not.toHaveProperty('approvalCodes')
+  })
+
+  test('approvals belong to the app: they are offered, and not taken', async () => {
+    await register(APPROVAL, { approval_code: 'CODE-1' })
+    await resolveLeaver()
+    expect(details()).toMatchObject([{ feishu: { files: [{ fileToken: 'doxcnA' }] } }])
+    expect(details()[0]?.feishu).not.toHaveProperty('approvalCodes')
+    expect(record()).toMatchObject({ targets: 2, approvalCodes: ['CODE-1'] })
+  })
+
+  test('what has ended is left out', async () => {
+    await harness.invoke('subscription-register', {
+      ...offboardingEvent({ person, operation: DRIVE, input: { file_token: 'doxcnA', file_type: 'docx' } }),
+      'detail-type': 'Subscription Ended',
+    })
+    await resolveLeaver()
+    expect(details()[0]?.feishu).not.toHaveProperty('files')
+  })
+
+  test('is waited for while the ledger cannot be read', async () => {
+    const call = harness.dynamoDb.call.bind(harness.dynamoDb)
+    const query = vi
+      .spyOn(harness.dynamoDb, 'call')
+      .mockImplementation((operation, ...rest) =>
+        operation === 'Query' ? Promise.reject(new Error('the table is down')) : call(operation, ...rest),
+      )
+    expect(await resolveLeaver()).toEqual({ failed: [0] })
+    expect(details()).toEqual([])
+    query.mockRestore()
+    expect(await deliver({ tries: 2 })).toEqual({ failed: [] })
+    expect(details()).toMatchObject([{ feishu: { files: [{ fileToken: 'doxcnA' }] } }])
   })
 })
 
@@ -300,6 +395,32 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     await expectRejected(/^It is not clear who leaves\. Feishu: two different people/, 'invalid_request')
   })
 
+  test.each([
+    ['Feishu', { feishu: { openId: 'ou_leaver', unionId: 'on_other' } }],
+    ['Feishu', { feishu: { openId: 'ou_leaver', userId: 'other' } }],
+    ['DingTalk', { dingtalk: { unionId: UNION_ID, userId: 'other' } }],
+  ])('ids of two people at %s', async (vendor, leaver) => {
+    feishuKnows('ou_leaver')
+    dingtalkFinds(BY_UNION_ID)
+    await resolve({ leaver })
+    await expectRejected(new RegExp(`${vendor}: two different people`), 'invalid_request')
+    expect([...harness.dynamoDb.items.keys()].filter((pk) => pk.startsWith('person#'))).toEqual([])
+  })
+
+  test('a unionId that DingTalk does not know', async () => {
+    answers(BY_UNION_ID, { errcode: 60121, errmsg: 'no such user' })
+    await resolve({ leaver: { dingtalk: { unionId: 'unknown' } } })
+    await expectRejected(/^The leaver was found nowhere\..* DingTalk: unknown, /, 'not_found')
+  })
+
+  test.each([
+    ['mobile', { mobile: '+8613800000001' }],
+    ['number', { employeeNumber: '10024' }],
+  ])('the address of someone who has resigned with the %s of someone who has not', async (_, other) => {
+    await resolve({ leaver: { email: 'resigned@corp.example', ...other } })
+    await expectRejected(/Feishu: two different people/, 'invalid_request')
+  })
+
   test('two people with one employee number', async () => {
     const employees = ['ou_leaver', 'ou_other'].map((employee_id) => ({ base_info: { employee_id } }))
     answers(EMPLOYEES, { code: 0, data: { employees } })
@@ -326,6 +447,13 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
     harness = await startHarness({ env: { VENDORS: 'dingtalk' } })
     await resolve({ leaver: { email: EMAIL } })
     await expectRejected(/DingTalk: not asked: DingTalk finds people by mobile or id/, 'not_found')
+  })
+
+  test('an event with an address or a number in the place of a field, which is not repeated', async () => {
+    await harness.invoke(name, leaving({ leaver: { email: EMAIL, [EMAIL]: 1, [MOBILE]: 2, 'E-10023': 3 } }))
+    expect(reasons()).toEqual([expect.stringMatching(/^leaver\.… is not a known field; .*; leaver\.… is not a known/)])
+    const written = JSON.stringify([harness.log, [...harness.dynamoDb.items.values()].map((items) => [...items])])
+    for (const text of [EMAIL, MOBILE, 'E-10023']) expect(written).not.toContain(text)
   })
 
   test('an event that is invalid', async () => {
@@ -418,11 +546,61 @@ describe('tried again', () => {
     expect(sent()).toHaveLength(1)
   })
 
+  test.each([
+    ['another address', { email: 'other@corp.example', user_id: 'ou_other' }],
+    ['another mobile', { mobile: '+8613800000009', user_id: 'ou_other' }],
+    ['an id that is none', { email: EMAIL, user_id: 'ou_a b' }],
+    ['an id of another kind', { email: EMAIL, user_id: 'on_leaver' }],
+  ])('where Feishu answers with %s', async (_, entry) => {
+    answers(IDS, { code: 0, data: { user_list: [entry] } })
+    feishuKnows('ou_other')
+    expect(await resolve({ leaver: { email: EMAIL, mobile: MOBILE } })).toEqual({ failed: [0] })
+    expect(details()).toEqual([])
+    expect(record()).toMatchObject({ stage: 'resolving', lastKind: 'protocol' })
+  })
+
+  test('where DingTalk answers with a unionId that no event can hold', async () => {
+    answers(DINGTALK_USER, { errcode: 0, result: { userid: 'staff1', unionid: 'union id' } })
+    expect(await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })).toEqual({ failed: [0] })
+    expect(record()).toMatchObject({ stage: 'resolving', lastKind: 'protocol' })
+  })
+
+  test('but not where it answers with the same address in other letters and with a country code', async () => {
+    const [first, second] = [{ email: EMAIL.toUpperCase() }, { mobile: MOBILE }]
+    answers(IDS, { code: 0, data: { user_list: [first, second].map((one) => ({ ...one, user_id: 'ou_leaver' })) } })
+    feishuKnows('ou_leaver')
+    dingtalkFinds()
+    await resolve({ leaver: { email: EMAIL, mobile: '13800000000' } })
+    expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
+  })
+
   test('and what one list refuses for the user alone does not hold the rest', async () => {
     feishuFinds('ou_without_tokens')
     feishuKnows('ou_without_tokens')
     expect(await resolve(email)).toEqual({ failed: [] })
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_without_tokens', calendar: true } }])
+    expect(record()?.found).toMatchObject({
+      feishu: { state: 'found', reason: { en: expect.stringMatching(/^not all that they have could be listed: /) } },
+    })
+  })
+
+  test('and where a list is refused and nothing else is found, it is rejected: nothing was seen to have ended', async () => {
+    dingtalkFinds(DINGTALK_USER)
+    harness.sandbox.answer({ path: DINGTALK_CALENDARS }, { status: 400, body: { code: 'paramIllegal' } }, 5)
+    await resolve({ leaver: { dingtalk: { userId: 'staff1' } } })
+    expect(harness.outcomes()).toMatchObject([{ type: 'Subscription Offboarding Rejected', kind: 'invalid_request' }])
+    expect(record()).toMatchObject({ stage: 'rejected', lastCode: 'paramIllegal' })
+  })
+
+  test('a token of theirs that cannot be renewed now is waited for: nothing is sent half', async () => {
+    await harness.close()
+    const world = sampleWorld()
+    for (const tokens of world.feishu.users[0]?.tokens ?? []) tokens.expiresIn = 1
+    harness = await startHarness({ world })
+    recovers()
+    harness.sandbox.answer({ path: '/oauth/v3/token' }, { status: 503, body: 'down' }, 5)
+    expect(await resolve(email)).toEqual({ failed: [0] })
+    expect([details(), record()?.lastKind]).toEqual([[], 'unavailable'])
   })
 
   test('a list that the vendor cannot give now is waited for: nothing is sent half', async () => {

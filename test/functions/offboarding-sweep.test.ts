@@ -11,16 +11,18 @@ const TARGET = { ...SENDING, operation: 'feishu-drive-unsubscribe', input: { fil
 const CHANGED = { outcome: 'changed' as const, attempts: 1, finishedAt: '2026-11-27T10:00:00.000Z' }
 
 let harness: Harness
-let ledger: typeof import('../../lib/ledger/offboardings.ts') & typeof import('../../lib/ledger/completion.ts')
+type Offboardings = typeof import('../../lib/ledger/offboardings.ts')
+type Completion = typeof import('../../lib/ledger/completion.ts')
+type Sweep = typeof import('../../functions/offboarding-sweep.ts')
+let ledger: Offboardings & Completion
 beforeEach(async () => {
   harness = await startHarness()
   await harness.startQueues(TARGET.operation)
   harness.setEnv('feishu-drive-unsubscribe')
-  const [offboardings, completion] = await Promise.all([
-    import('../../lib/ledger/offboardings.ts'),
-    import('../../lib/ledger/completion.ts'),
-  ])
-  ledger = { ...offboardings, ...completion }
+  ledger = {
+    ...(await harness.load<Offboardings>('lib/ledger/offboardings.ts')),
+    ...(await harness.load<Completion>('lib/ledger/completion.ts')),
+  }
 })
 afterEach(() => harness.close())
 
@@ -34,7 +36,7 @@ async function plan(operations: readonly string[] = operationNames): Promise<voi
 /** Runs the sweep; returns what it counted. */
 async function sweep(): Promise<Record<string, unknown>> {
   harness.log.length = 0
-  const { handler } = await import('../../functions/offboarding-sweep.ts')
+  const { handler } = await harness.load<Sweep>('functions/offboarding-sweep.ts')
   await handler({}, { functionName: 'test-sweep', getRemainingTimeInMillis: () => 600_000 } as never)
   const [metrics] = harness.log.filter((line) => '_aws' in line)
   return { Completed: 0, VanishedTargets: 0, UnplannedSendings: 0, ...metrics }
@@ -244,7 +246,7 @@ test('finds what an event began that its sender dated tomorrow', async () => {
 })
 
 test('measures how long the oldest leaver has waited to be found', async () => {
-  const { openLeaving } = await import('../../lib/ledger/leavings.ts')
+  const { openLeaving } = await harness.load<typeof import('../../lib/ledger/leavings.ts')>('lib/ledger/leavings.ts')
   const name = { offboardingId: 'hr-2', eventId: 'leaving-1', dryRun: false }
   await openLeaving(name, { source: 'hr.offboarding', sentAt: new Date().toISOString() })
   harness.clock.pass(3 * MINUTE_MS)

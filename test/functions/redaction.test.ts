@@ -23,7 +23,7 @@ test.each(['feishu-approval-unsubscribe', 'dingtalk-calendar-unsubscribe'])(
     await harness.http(name)
     const { headers = {} } = harness.sandbox.requests.findLast(({ path }) => !/token|oauth/i.test(path)) ?? {}
     const token = headers.authorization?.replace('Bearer ', '') || headers['x-acs-dingtalk-access-token'] || ''
-    const { registerSecrets } = await import('../../lib/redact.ts')
+    const { registerSecrets } = await harness.load<typeof import('../../lib/redact.ts')>('lib/redact.ts')
     for (let user = 0; user < 1_500; user++) registerSecrets({ accessToken: `token-${'x'.repeat(user % 30)}-${user}` })
     const message = `${token} sandbox-app-secret`
     harness.sandbox.answer({ path: sampleOf(name).route }, { status: 400, body: { code: 4711, msg: message, message } })

@@ -1,6 +1,6 @@
 /** The register: what events enter and take out, what outcomes take out, and what is rejected. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
 import type { Subscriber } from '../../lib/register-event.ts'
 import { type Harness, itemOf, offboardingEvent, startHarness } from '../harness.ts'
@@ -36,7 +36,7 @@ const finish = (detail: Record<string, unknown>) =>
 /** What is registered for a person: operation, input and since when. */
 async function listed(person = LEAVER) {
   harness.setEnv(REGISTER)
-  const { listRegistered } = await import('../../lib/ledger/register.ts')
+  const { listRegistered } = await harness.load<typeof import('../../lib/ledger/register.ts')>('lib/ledger/register.ts')
   const entries: [string, object, string][] = []
   for await (const { operation, input, registeredAt } of listRegistered(person))
     entries.push([operation, input, registeredAt])
@@ -76,6 +76,14 @@ test('takes the latest event for the truth, in whatever order they come', async 
   await register(DOCUMENT, { time: '2026-11-21T00:00:09Z' })
   await end(DOCUMENT, { time: '2026-11-21T00:00:05Z' })
   expect(await listed()).toHaveLength(1)
+})
+
+test('takes what a sender dates ahead for what is so now', async () => {
+  vi.setSystemTime('2026-12-01T00:00:00Z')
+  await register(DOCUMENT, { time: '2099-01-01T00:00:00Z' })
+  expect(await listed()).toEqual([[DRIVE, DOCUMENT.input, '2026-12-01T00:00:00.000Z']])
+  await finish({ ...DOCUMENT, outcome: 'changed', finishedAt: '2026-12-01T00:00:01.000Z' })
+  expect(await listed()).toEqual([])
 })
 
 test('keeps what is subscribed, and lets what has ended expire with the ledger', async () => {

@@ -63,7 +63,9 @@ async function run(remainingMs = 900_000, withinDays = 3): Promise<void> {
   const deadline = Date.now() + remainingMs
   harness.setEnv('feishu-calendar-unsubscribe')
   process.env.RENEW_WITHIN_DAYS = String(withinDays)
-  const { handler } = await import('../../functions/user-token-renewal.ts')
+  const { handler } = await harness.load<typeof import('../../functions/user-token-renewal.ts')>(
+    'functions/user-token-renewal.ts',
+  )
   const context = { functionName: 'test-user-token-renewal', getRemainingTimeInMillis: () => deadline - Date.now() }
   await handler({}, context as Context)
 }

@@ -45,7 +45,9 @@ async function writeLines(): Promise<void> {
       refreshTokenExpiresAt: '2020-01-01T00:00:00Z',
     })
     process.env.RENEW_WITHIN_DAYS = '3'
-    const { handler } = await import('../../functions/user-token-renewal.ts')
+    const { handler } = await harness.load<typeof import('../../functions/user-token-renewal.ts')>(
+      'functions/user-token-renewal.ts',
+    )
     await handler({}, { functionName: 'user-token-renewal', getRemainingTimeInMillis: () => 900_000 } as never)
     seen.push(...harness.log)
   } finally {
@@ -60,7 +62,7 @@ async function writeLines(): Promise<void> {
 beforeAll(async () => {
   resources = (await compileTemplate({ stage: 'local' })).Resources
   await writeLines()
-}, 120_000)
+})
 
 /** The headings' anchors, as GitHub makes them. */
 const anchorsOf = (file: string) =>
@@ -109,7 +111,7 @@ describe('saved queries', () => {
   test('are asked of every function, and name only fields that lines have', () => {
     expect(queries().size).toBeGreaterThanOrEqual(8)
     for (const { QueryString, LogGroupNames, Name } of ofType('AWS::Logs::QueryDefinition')) {
-      expect(LogGroupNames).toHaveLength(operationNames.length + 4)
+      expect(LogGroupNames).toHaveLength(operationNames.length + 5)
       for (const field of namesIn(QueryString)) expect([...fields], `${Name}: ${field}`).toContain(field)
     }
   })
@@ -214,7 +216,7 @@ describe('the dashboard', () => {
     expect(tables.length).toBeGreaterThanOrEqual(5)
     for (const { properties } of tables) {
       const [sources, query] = [/^(SOURCE '[^']+'\n\| )+/.exec(properties.query)?.[0] ?? '', properties.query]
-      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 4)
+      expect(sources.match(/SOURCE '\/aws\/lambda\/local-[a-z-]+'/g)).toHaveLength(operationNames.length + 5)
       expect([...queries().values()]).toContain(query.slice(sources.length))
     }
   })

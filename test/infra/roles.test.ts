@@ -7,19 +7,26 @@ import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { type Context, resolve } from '../../infra/intrinsics.ts'
 import { loadOperations } from '../../infra/operations.ts'
 import { OUTCOME_SOURCE, OUTCOME_TYPES } from '../../lib/aws/eventbridge.ts'
+import { LEAVING } from '../../lib/leaving-event.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
+import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 import { namesOf, type Policy, permits, type RequestContext } from '../docs/policies.ts'
 
 const operations = await loadOperations()
-const SCHEDULED = ['user-token-renewal', 'offboarding-sweep']
-const functionNames = [...operations.map(({ name }) => name), ...SCHEDULED]
+/** Those whose task it is to order offboardings, and with which events. */
+const ORDERING: Record<string, string[]> = {
+  'offboarding-resolution': [OFFBOARDING],
+  offboardings: [OFFBOARDING, LEAVING],
+}
+const OTHERS = ['user-token-renewal', 'offboarding-sweep', 'subscription-register']
+const functionNames = [...operations.map(({ name }) => name), ...OTHERS, ...Object.keys(ORDERING)]
 const SOURCE = 'hr.offboarding'
 
 let policies: Map<string, Policy>
 
 beforeAll(async () => {
   policies = rolePoliciesOf(await compileTemplate({ stage: 'local' }))
-}, 120_000)
+})
 
 /** The policy of each function's role, by the function's name. */
 function rolePoliciesOf(template: Template): Map<string, Policy> {
@@ -68,19 +75,26 @@ describe.each(functionNames)('%s', (name) => {
     const expected = {
       'user-token-renewal': [],
       'offboarding-sweep': [OUTCOME_TYPES.finished, OUTCOME_TYPES.parked, OUTCOME_TYPES.completed],
+      'subscription-register': [OUTCOME_TYPES.rejected],
+      'offboarding-resolution': [OUTCOME_TYPES.rejected, OUTCOME_TYPES.completed],
+      offboardings: [],
     }[name]
     expect(all.filter((type) => mayPut(name, [OUTCOME_SOURCE], [type]))).toEqual(expected ?? all)
   })
 
+  it('orders an offboarding only where that is its task', () => {
+    const ordered = [OFFBOARDING, LEAVING, REGISTERED, ENDED].filter((type) => mayPut(name, [SOURCE], [type]))
+    expect(ordered).toEqual(ORDERING[name] ?? [])
+  })
+
   it.each([
-    ['with its source', [SOURCE], [OFFBOARDING]],
     ["with the outcomes' source", [OUTCOME_SOURCE], [OFFBOARDING]],
     ['as the type of an outcome', [SOURCE], [OUTCOME_TYPES.finished]],
     ['among outcomes', [OUTCOME_SOURCE, SOURCE], [OUTCOME_TYPES.finished, OFFBOARDING]],
     ['without a source', [], [OUTCOME_TYPES.finished]],
     ['without a type', [OUTCOME_SOURCE], []],
     ['without either', [], []],
-  ])('orders no offboarding, %s', (_, sources, types) => {
+  ])('orders none %s', (_, sources, types) => {
     expect(mayPut(name, sources, types)).toBe(false)
   })
 

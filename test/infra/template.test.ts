@@ -43,7 +43,8 @@ const SWEEP = 'offboarding-sweep'
 const names = operationNames
 const RESOLUTION = 'offboarding-resolution'
 const REGISTER = 'subscription-register'
-const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION, REGISTER]
+const OFFBOARDINGS = 'offboardings'
+const functionNames = [...names, RENEWAL, SWEEP, RESOLUTION, REGISTER, OFFBOARDINGS]
 
 const withParams = [
   'auth=jwt',
@@ -108,7 +109,7 @@ beforeAll(async () => {
   plain = packaged.template
   output = packaged.output
   full = compiled as Template
-}, 120_000)
+})
 
 afterAll(() => rm(directory, { recursive: true, force: true }))
 
@@ -177,6 +178,10 @@ const fourteenDays = 1_209_600
 
 // --- the template ------------------------------------------------------------------------------------------------
 
+/** All roles but the one that schedules take. */
+const functionRoles = (template: Template) =>
+  ofType(template, 'AWS::IAM::Role').filter(({ id }) => id !== 'SchedulesRole')
+
 describe('packaging', () => {
   it('asks, warns and deprecates nothing', () => {
     expect(output).not.toMatch(/warning|deprecat|\?/i)
@@ -188,7 +193,7 @@ describe('packaging', () => {
         .map((it) => it.FunctionName)
         .sort(),
     ).toEqual(functionNames.map((name) => `dev-${name}`).sort())
-    expect(ofType(plain, 'AWS::IAM::Role')).toHaveLength(functionNames.length)
+    expect(functionRoles(plain)).toHaveLength(functionNames.length)
     expect(plain.Resources).not.toHaveProperty('IamRoleLambdaExecution')
   })
 
@@ -586,7 +591,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
 })
 
 /** Names: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, …/eventbridge/latest/userguide/eb-monitoring.html */
-describe.each(functionNames)('what AWS may lose of %s rings:', (name) => {
+describe.each(functionNames.filter((name) => name !== OFFBOARDINGS))('what AWS may lose of %s rings:', (name) => {
   const isOnBus = [...names, RESOLUTION, REGISTER].includes(name)
   const countsAny = { Statistic: 'Sum', Threshold: 0, Period: 300, EvaluationPeriods: 1 }
 
@@ -676,7 +681,7 @@ describe('policies', () => {
   })
 
   it.each(['plain', 'full'] as const)('are inline in roles that Lambda alone may take (%s)', (which) => {
-    const roles = ofType(which === 'plain' ? plain : full, 'AWS::IAM::Role')
+    const roles = functionRoles(which === 'plain' ? plain : full)
     expect(roles).toHaveLength(functionNames.length)
     for (const role of roles) {
       const { PermissionsBoundary, ...others } = role
@@ -712,6 +717,11 @@ describe('policies', () => {
         'events.amazonaws.com',
         `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${RESOLUTION}`,
       )
+      const offboardings = allow(
+        `${stage}-${OFFBOARDINGS}`,
+        'apigateway.amazonaws.com',
+        `arn:<AWS::Partition>:execute-api:${place}:<HttpApi>/*`,
+      )
       const scheduled = [RENEWAL, SWEEP].map((name) => {
         const schedule = one(template, 'AWS::Events::Rule', (it) => it.Name === `${stage}-${name}`)
         return allow(`${stage}-${name}`, 'events.amazonaws.com', `<${schedule.id}.Arn>`)
@@ -723,7 +733,7 @@ describe('policies', () => {
           `arn:<AWS::Partition>:events:${place}:rule/<EventBus>/${stage}-${rule}`,
         ),
       )
-      const expected = [...ofOperations, resolution, ...scheduled, ...ofRegister]
+      const expected = [...ofOperations, resolution, offboardings, ...scheduled, ...ofRegister]
       const found = ofType(template, 'AWS::Lambda::Permission').map(({ id: _, ...permission }) => permission)
       expect(found).toHaveLength(expected.length)
       expect(found).toEqual(expect.arrayContaining(expected))
@@ -865,7 +875,7 @@ describe('what all operations share', () => {
       IdentitySource: ['$request.header.Authorization'],
       JwtConfiguration: { Issuer: 'https://login.example.com/tenant/', Audience: ['offboarding', 'hr'] },
     })
-    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length + 3)
   })
 
   it.each([
@@ -946,7 +956,7 @@ describe('what all operations share', () => {
 
   it('is alarms that reach one topic and say what to do', () => {
     const alarms = ofType(plain, 'AWS::CloudWatch::Alarm')
-    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 15)
+    expect(alarms).toHaveLength(3 + 10 * names.length + 6 * 2 + 6 * 2 + 2 + 2 + 15 + 2)
     for (const alarm of alarms) {
       expect(alarm, alarm.AlarmName).toMatchObject({
         AlarmActions: ['<AlarmTopic>'],
@@ -1131,7 +1141,7 @@ describe(RENEWAL, () => {
     const { id } = lambdaOf(plain, `dev-${RENEWAL}`)
     for (const type of ['AWS::ApiGatewayV2::Integration', 'AWS::Lambda::EventSourceMapping'])
       expect(JSON.stringify(ofType(plain, type))).not.toContain(id)
-    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length)
+    expect(ofType(plain, 'AWS::ApiGatewayV2::Route')).toHaveLength(names.length + 3)
   })
 
   it('may list names and tags, read the app secrets, renew the users, keep a run that is given up, and nothing else', () => {
@@ -1179,6 +1189,79 @@ describe(RENEWAL, () => {
   })
 })
 
+describe(OFFBOARDINGS, () => {
+  it('has three routes, for those who may call the others', () => {
+    for (const [template, stage, auth] of [
+      [plain, 'dev', 'AWS_IAM'],
+      [full, 'prod', 'JWT'],
+    ] as const) {
+      const { id } = lambdaOf(template, `${stage}-${OFFBOARDINGS}`)
+      const integration = one(template, 'AWS::ApiGatewayV2::Integration', (it) => it.IntegrationUri === `<${id}.Arn>`)
+      const routes = ofType(template, 'AWS::ApiGatewayV2::Route').filter(({ Target }) =>
+        Target.includes(integration.id),
+      )
+      expect(routes.map(({ RouteKey, AuthorizationType }) => [RouteKey, AuthorizationType]).sort()).toEqual([
+        ['GET /offboardings', auth],
+        ['GET /offboardings/{offboardingId}', auth],
+        ['POST /offboardings', auth],
+      ])
+    }
+  })
+
+  it('may put the two events on the bus, as their sender does, and use the offboardings of the ledger: nothing else', () => {
+    const { Environment, VpcConfig } = lambdaOf(plain, `dev-${OFFBOARDINGS}`)
+    expect(Environment.Variables).toMatchObject({ EVENT_SOURCE: 'hr.offboarding', OPERATIONS: names.join(',') })
+    expect(VpcConfig).toBeUndefined()
+    const statements = statementsOf(plain, `dev-${OFFBOARDINGS}`)
+    expect(statements.map(({ Sid }) => Sid)).toEqual(['WriteOwnLog', 'OrderOffboardings'])
+    expect(statements[1]).toMatchObject({
+      Action: 'events:PutEvents',
+      Resource: '<EventBus.Arn>',
+      Condition: {
+        'ForAllValues:StringEquals': {
+          'events:source': ['hr.offboarding'],
+          'events:detail-type': ['User Offboarding', 'User Leaving'],
+        },
+      },
+    })
+  })
+})
+
+describe('one-time schedules', () => {
+  it.each(['plain', 'full'] as const)('send offboardings by a role that their group alone may take (%s)', (which) => {
+    const template = which === 'plain' ? plain : full
+    const [stage, source] = which === 'plain' ? ['dev', 'hr.offboarding'] : ['prod', 'com.example.hr']
+    const name = `subscription-offboarding-${stage}`
+    expect(one(template, 'AWS::Scheduler::ScheduleGroup', () => true).Name).toBe(name)
+    const role = one(template, 'AWS::IAM::Role', ({ id }) => id === 'SchedulesRole')
+    expect(role.AssumeRolePolicyDocument.Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Action: 'sts:AssumeRole',
+        Principal: { Service: 'scheduler.amazonaws.com' },
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': expect.anything() },
+          ArnEquals: { 'aws:SourceArn': expect.stringContaining(`:schedule-group/${name}`) },
+        },
+      },
+    ])
+    expect(role.Policies[0].PolicyDocument.Statement).toMatchObject([
+      {
+        Action: 'events:PutEvents',
+        Resource: '<EventBus.Arn>',
+        Condition: {
+          'ForAllValues:StringEquals': {
+            'events:source': [source],
+            'events:detail-type': ['User Leaving', 'User Offboarding'],
+          },
+          Null: { 'events:source': 'false', 'events:detail-type': 'false' },
+        },
+      },
+      { Action: 'sqs:SendMessage', Resource: '<UndeliveredEventsQueue.Arn>' },
+    ])
+  })
+})
+
 describe(RESOLUTION, () => {
   it('takes events that say who leaves, and its queue, and is told where to look', () => {
     const { id, ...lambda } = lambdaOf(full, `prod-${RESOLUTION}`)
@@ -1198,7 +1281,7 @@ describe(RESOLUTION, () => {
       EventSourceArn: '<OffboardingResolutionQueue.Arn>',
       BatchSize: 10,
       FunctionResponseTypes: ['ReportBatchItemFailures'],
-      ScalingConfig: { MaximumConcurrency: 5 },
+      ScalingConfig: { MaximumConcurrency: 20 },
     })
     expect(queueNamed(full, `prod-${RESOLUTION}`)).toMatchObject({
       VisibilityTimeout: 6 * 300,

@@ -21,7 +21,7 @@ const json = {
 const NAMES = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos', '/': 'sol', '+': 'plus', '=': 'equals' }
 const html = {
   decode: (text: string) =>
-    text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|([a-z]+));/gi, (all, decimal, digits, name) => {
+    text.replace(/&(?:#(\d+);?|#x([0-9a-f]+);?|([a-z]+);)/gi, (all, decimal, digits, name) => {
       if (decimal) return String.fromCharCode(Number(decimal))
       if (digits) return unhex(all, digits)
       return Object.entries(NAMES).find(([, known]) => known === name.toLowerCase())?.[0] ?? all
@@ -49,6 +49,8 @@ const ENCODINGS: Record<string, Encoding> = {
   },
   'HTML, decimal': { ...html, encode: each((char) => `&#${char.charCodeAt(0)};`) },
   'HTML, hexadecimal': { ...html, encode: each((char) => `&#x${hex(char, 2)};`) },
+  'HTML, without semicolons': { ...html, encode: each((char) => `&#${char.charCodeAt(0)}`) },
+  'HTML, zeros before': { ...html, encode: each((char) => `&#${String(char.charCodeAt(0)).padStart(10, '0')};`) },
   'HTML, upper case': { ...html, encode: each((char) => `&#X${hex(char, 4).toUpperCase()};`) },
   base64: base64('base64', '', ''),
   'base64, second offset': base64('base64', 'x', 'yz'),

@@ -160,7 +160,7 @@ test('runs what the template describes: event, work, dead letter, outcome, HTTP,
     requestPayload: { detail: { explode: true } },
     responsePayload: { errorType: 'Error', errorMessage: 'cannot plan' },
   })
-}, 60_000)
+})
 
 test('each run guards its secrets with a token of its own, which its functions have', async () => {
   const secrets = { app: { key: 1 } }

@@ -11,7 +11,9 @@ const FUNCTIONS = [
   ...CALLERS,
   'offboarding-sweep',
   'offboarding-resolution',
+  'people-index',
   'subscription-register',
+  'offboardings',
   'vendor-callbacks',
 ]
 

@@ -59,7 +59,7 @@ test('the stack of "npm start --no-event" is reached with the ordinary clients',
     },
     { timeout: 30_000 },
   )
-}, 120_000)
+})
 
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {
   const { names, region, settings, isLocal } = await connect(io, {
@@ -72,12 +72,29 @@ test('a stage is what serverless.yml names, with the parameters it was deployed 
   expect(region).toBe('eu-west-1')
   expect(isLocal).toBe(false)
   expect(settings('dynamodb')).toEqual({ region: 'eu-west-1', maxAttempts: 6 })
-}, 60_000)
+})
 
-test('whatever else answers on the port is no stack', async () => {
-  const server = createServer((_, response) => response.end('{"names":null}'))
+test.each([
+  ['{"names":null}'],
+  [JSON.stringify({ names: {}, endpoints: { secretsmanager: 'https://secretsmanager.example.com' } })],
+])('what answers %s on the port is no stack', async (body) => {
+  const server = createServer((_, response) => response.end(body))
   const local = await listen(server)
   await expect(connect(io, { local })).rejects.toThrow(`no local stack answers at ${local}`)
+  await close(server)
+})
+
+test('a stack sets no variables but those of its functions', async () => {
+  const variables = {
+    FEISHU_BASE_URL: 'http://127.0.0.1:1',
+    NODE_TLS_REJECT_UNAUTHORIZED: '0',
+    HTTPS_PROXY: 'http://a',
+  }
+  const server = createServer((_, response) =>
+    response.end(JSON.stringify({ names: {}, endpoints: { sqs: 'http://127.0.0.1:1' }, variables })),
+  )
+  const local = await listen(server)
+  expect((await connect(io, { local })).variables).toEqual({ FEISHU_BASE_URL: 'http://127.0.0.1:1' })
   await close(server)
 })
 

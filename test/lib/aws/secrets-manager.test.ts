@@ -27,6 +27,7 @@ describe('a bad secret is misconfigured and names id and field, never a value', 
     ['with a field of another type', { ...good, appId: { planted: 'planted-value' } }, '"appId"'],
     ['with a field no header can carry', { ...good, appSecret: 'planted-value-токен' }, '"appSecret"'],
     ['with a line break in a field', { ...good, appSecret: 'planted-value\n' }, '"appSecret"'],
+    ['with a value in place of a name', { ...good, 'planted-value': 'appSecret' }, 'documented shape'],
   ])('%s', async (_, secret, named) => {
     harness.secrets.seed(app, secret as object)
     const { status, text, body } = await harness.http(approval)

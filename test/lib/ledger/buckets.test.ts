@@ -2,17 +2,18 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { EMPTY, type Pace } from '../../../lib/ledger/bucket.ts'
 import type { Report } from '../../../lib/ledger/hold.ts'
 import { NAMELESS, type Wish } from '../../../lib/ledger/pace.ts'
-import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
-import { startLedger } from '../../ledger.ts'
+import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
+
+vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))
 
 const DRIVE: Pace = { perMinute: 10 }
 const DINGTALK: Pace = { perSecond: 20 }
 const wish = (count: number): Wish => ({ names: Array(count).fill(NAMELESS), isRepeat: false })
 
 describe('in the ledger', () => {
-  let ledger: DynamoDb
+  let ledger: QuickLedger
   beforeAll(async () => {
-    ledger = await startLedger()
+    ledger = await startLedgerHere()
   })
   afterAll(() => ledger.close())
 

@@ -12,8 +12,9 @@ import {
   type Target,
 } from '../../../lib/ledger/offboardings.ts'
 import { openRedrive } from '../../../lib/ledger/redrives.ts'
-import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
-import { startLedger } from '../../ledger.ts'
+import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
+
+vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))
 
 /** What others do directly before the n-th read or write. */
 let meanwhile: { before: number; act: () => Promise<void> } | undefined
@@ -41,9 +42,9 @@ const AT = '2026-11-27T10:00:00.000Z'
 const LATER = '2026-11-27T11:00:00.000Z'
 const OPERATIONS = ['one', 'two']
 
-let service: DynamoDb
+let service: QuickLedger
 beforeAll(async () => {
-  service = await startLedger()
+  service = await startLedgerHere()
   vi.stubEnv('LEDGER_RETENTION_DAYS', '400')
 })
 afterAll(() => service.close())

@@ -25,15 +25,16 @@ import {
   type Target,
 } from '../../../lib/ledger/offboardings.ts'
 import { recordRejection } from '../../../lib/ledger/rejections.ts'
-import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
-import { startLedger } from '../../ledger.ts'
+import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
+
+vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))
 
 const AT = '2026-11-27T10:00:00.000Z'
 const ORIGIN = { source: 'hr.offboarding', sentAt: AT }
 
-let service: DynamoDb
+let service: QuickLedger
 beforeAll(async () => {
-  service = await startLedger()
+  service = await startLedgerHere()
   vi.stubEnv('OPERATIONS', 'one,two')
   vi.stubEnv('LEDGER_RETENTION_DAYS', '400')
 })

@@ -17,15 +17,16 @@ import { NAMELESS } from '../../../lib/ledger/pace.ts'
 import { isSuperseded, type RejectionRecord, readRecords, readWait } from '../../../lib/ledger/records.ts'
 import { openRedrive } from '../../../lib/ledger/redrives.ts'
 import { recordRejection } from '../../../lib/ledger/rejections.ts'
-import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
-import { startLedger } from '../../ledger.ts'
+import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
+
+vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))
 
 const AT = '2026-11-27T10:00:00.000Z'
 const ORIGIN = { source: 'hr.offboarding', sentAt: AT, sentBy: 'arn:aws:sts::1:hr' }
 
-let service: DynamoDb
+let service: QuickLedger
 beforeAll(async () => {
-  service = await startLedger()
+  service = await startLedgerHere()
   vi.stubEnv('OPERATIONS', 'one,two')
   vi.stubEnv('LEDGER_RETENTION_DAYS', '400')
 })

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Renewal } from '../../../lib/ledger/renewals.ts'
 import { backoffMs, standingOf } from '../../../lib/ledger/renewals.ts'
-import type { DynamoDb } from '../../../local/aws/dynamodb.ts'
-import { startLedger } from '../../ledger.ts'
+import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
+
+vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))
 
 const NOW = Date.parse('2026-11-23T01:00:00Z')
 const MINUTE_MS = 60_000
@@ -49,9 +50,9 @@ describe('what is known of a version', () => {
 })
 
 describe('in the ledger', () => {
-  let ledger: DynamoDb
+  let ledger: QuickLedger
   beforeAll(async () => {
-    ledger = await startLedger()
+    ledger = await startLedgerHere()
   })
   afterAll(() => ledger.close())
 
@@ -100,7 +101,7 @@ describe('in the ledger', () => {
     let lock = await (await look('failures', 'v1', false)).take()
     if (!lock) throw new Error('no lock')
     expect(await failUntilRetry(lock, { kind: 'timeout', code: null, askedMs: undefined })).toBe(5_000)
-    await ledger.run('UpdateItem', {
+    await ledger.call('UpdateItem', {
       TableName: 'test-ledger',
       Key: { pk: { S: 'user#failures' }, sk: { S: 'renewal' } },
       UpdateExpression: 'REMOVE retryAtMs',

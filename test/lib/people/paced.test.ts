@@ -1,38 +1,33 @@
 /** Questions are asked at the pace the vendors allow, whichever container asks, and as fast as that. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Harness, startHarness } from '../../harness.ts'
 
-const IDS = '/open-apis/contact/v3/users/batch_get_id'
-/** The vendor, which answers without taking time: otherwise the clock would pass while its answer is on the way. */
 const sentAtMs: number[] = []
 const times = () => sentAtMs
-const send = async ({ url }: { url: string }) => {
-  const isQuestion = url.endsWith(IDS)
-  if (isQuestion) sentAtMs.push(Date.now())
-  const body = isQuestion ? { data: { user_list: [] } } : { tenant_access_token: 't-1', expire: 7_200 }
-  return { status: 200, headers: {}, text: JSON.stringify({ code: 0, ...body }) }
-}
 
 let harness: Harness
 beforeEach(async () => {
   sentAtMs.length = 0
-  vi.doMock('../../../lib/request.ts', () => ({ send }))
-  harness = await startHarness({ speed: 1 })
+  harness = await startHarness({
+    speed: 1,
+    async vendor({ url }) {
+      const isQuestion = url.includes('/open-apis/contact/v3/users/batch_get_id')
+      if (isQuestion) sentAtMs.push(Date.now())
+      const body = isQuestion ? { data: { user_list: [] } } : { tenant_access_token: 't-1', expire: 7_200 }
+      return { status: 200, headers: {}, text: JSON.stringify({ code: 0, ...body }) }
+    },
+  })
   await harness.startQueues('offboarding-resolution')
   harness.setEnv('offboarding-resolution')
 })
-afterEach(async () => {
-  vi.doUnmock('../../../lib/request.ts')
-  await harness.close()
-})
+afterEach(() => harness.close())
 
 /** A container: what it has loaded is its own. */
 async function startContainer(remainingMs = 300_000) {
-  vi.resetModules()
-  const [{ pacedAsk }, { feishuUserIds }] = await Promise.all([
-    import('../../../lib/people/paced.ts'),
-    import('../../../lib/people/feishu-people.ts'),
-  ])
+  await harness.startCold()
+  const { pacedAsk } = await harness.load<typeof import('../../../lib/people/paced.ts')>('lib/people/paced.ts')
+  const { feishuUserIds } =
+    await harness.load<typeof import('../../../lib/people/feishu-people.ts')>('lib/people/feishu-people.ts')
   const ask = pacedAsk(() => remainingMs)
   const input = { mobile: undefined, include_resigned: undefined, tenant_key: undefined }
   return (email: string) => ask(feishuUserIds, { email, ...input })

@@ -15,7 +15,7 @@ const tokens = {
 
 let harness: Harness
 beforeEach(async () => {
-  harness = await startHarness()
+  harness = await startHarness({ sdk: true })
   harness.secrets.seed(leaver, tokens)
 })
 afterEach(() => harness.close())
@@ -43,4 +43,4 @@ test('eight containers with one expired token refresh it once, and all succeed',
   expect(stored().refreshToken).not.toBe(tokens.refreshToken)
   const used = harness.sandbox.requests.filter(({ path }) => path === sampleOf(calendar).route)
   expect(new Set(used.map(({ headers }) => headers.authorization))).toEqual(new Set([`Bearer ${stored().accessToken}`]))
-}, 120_000)
+})

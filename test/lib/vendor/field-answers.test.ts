@@ -126,6 +126,16 @@ describe('missing scopes', () => {
     expect((await harness.http(drive)).body.hint).toMatch(/Missing: docs:event:subscribe\.$/)
   })
 
+  test('that stand behind a hundred others are not looked at', async () => {
+    const violations = [...Array(100).fill('not a scope'), 'drive:drive'].map((subject) => ({ subject }))
+    const body = { code: 99991672, msg: '', error: { permission_violations: violations } }
+    harness.sandbox.answer({ path: route(drive) }, { status: 400, body })
+    expect((await harness.http(drive)).body.hint).not.toContain('drive:drive')
+    violations.shift()
+    harness.sandbox.answer({ path: route(drive) }, { status: 400, body })
+    expect((await harness.http(drive)).body.hint).toContain('drive:drive')
+  })
+
   test('of a partial privilege go before those of a whole one', async () => {
     const violations = ['docs:doc', 'docs:event:subscribe', 'drive:drive'].map((subject) => ({ subject }))
     const answer = { status: 400, body: { code: 99991672, msg: '', error: { permission_violations: violations } } }

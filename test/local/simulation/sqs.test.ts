@@ -21,6 +21,8 @@ function start(work: Work = async () => [], faults: Faults = {}) {
   const sqs = startSqs({
     operations: ['unsubscribe'],
     clock,
+    visibilityMs: 180_000,
+    windowMs: 5_000,
     faults,
     random: () => 0.5,
     poll: () => clock.sleep(20),

@@ -1,7 +1,7 @@
 /** The rows of a report, one for each target, and how they are counted. */
-import type { Text } from '../../lib/error.ts'
-import type { Expected } from '../../lib/operation.ts'
-import type { Input } from '../../lib/schema.ts'
+import type { Text } from '../error.ts'
+import type { Expected } from '../operation.ts'
+import type { Input } from '../schema.ts'
 
 /** What a try ended as. Its texts contain no control characters. */
 export type Entry = {

@@ -1,5 +1,5 @@
 /** A held bucket as reports show it. */
-import type { Hold } from '../../lib/ledger/bucket.ts'
+import type { Hold } from '../ledger/bucket.ts'
 
 /** Why a bucket is held, and since when by AWS's clock, in epoch milliseconds. Its texts contain no control characters. */
 export type Held = Pick<Hold, 'sinceMs' | 'kind' | 'code' | 'requestId' | 'hint'>

@@ -1,0 +1,119 @@
+/**
+ * The index by which DingTalk's people are found by e-mail address and employee number: its function, schedule, key and role. Nothing,
+ * unless the parameter `dingtalkPeopleIndex` is `on`.
+ */
+import {
+  allow,
+  arnOf,
+  idOf,
+  type Osls,
+  PEOPLE_INDEX,
+  type Resource,
+  ref,
+  type Settings,
+  settings,
+} from './cloudformation.ts'
+import { indexPeople } from './ledger.ts'
+import { baseStatements, keepScheduledRun, role, secretArn, useSecretsKey } from './resources.ts'
+
+/** The lists that it asks DingTalk for, each with a bucket of its own in the ledger: the names in lib/people/dingtalk-directory.ts. */
+export const LISTS = ['dingtalk-departments', 'dingtalk-department-people']
+
+const KEY = 'PeopleKey'
+const keyName = (stage: string) => `subscription-offboarding/${stage}/people-key`
+
+/** What the functions that use the index have in their environment. */
+export const indexEnvironment = ({ stage, checked }: Settings) =>
+  checked.dingtalkPeopleIndex ? { PEOPLE_KEY_SECRET_ID: keyName(stage) } : {}
+
+/** The statement of their roles. */
+export const readPeopleKey = ({ stage, checked }: Settings) =>
+  checked.dingtalkPeopleIndex &&
+  allow('ReadPeopleKey', 'secretsmanager:GetSecretValue', secretArn(`${keyName(stage)}-??????`))
+
+/** The function, for serverless.yml. */
+export async function peopleIndex(osls: Osls) {
+  const all = await settings(osls)
+  const { stage, vendors, checked } = all
+  if (!checked.dingtalkPeopleIndex) return {}
+  return {
+    [PEOPLE_INDEX]: {
+      name: `${stage}-${PEOPLE_INDEX}`,
+      handler: `dist/${PEOPLE_INDEX}/index.handler`,
+      package: { patterns: ['!**', `dist/${PEOPLE_INDEX}/**`] },
+      role: `${idOf(PEOPLE_INDEX)}Role`,
+      timeout: 900,
+      environment: {
+        ...vendors.dingtalk,
+        DINGTALK_OAPI_BASE_URL: await osls.resolveVariable('param:dingtalkOapiBaseUrl'),
+        ...indexEnvironment(all),
+      },
+      events: [{ schedule: { name: `${stage}-${PEOPLE_INDEX}`, rate: ['rate(1 day)'] } }],
+      // A run that its time did not suffice for is run again, and goes on.
+      maximumRetryAttempts: 2,
+      maximumEventAge: 6 * 60 * 60,
+      destinations: { onFailure: { type: 'sqs', arn: arnOf('UndeliveredEventsQueue') } },
+    },
+  }
+}
+
+/** Its key, role and alarm, and what its schedule needs besides. */
+export async function peopleIndexResources(osls: Osls) {
+  const all = await settings(osls)
+  const { stage, vendors, checked } = all
+  if (!checked.dingtalkPeopleIndex) return {}
+  return {
+    Resources: {
+      [KEY]: {
+        Type: 'AWS::SecretsManager::Secret',
+        Properties: {
+          Name: keyName(stage),
+          Description: 'The key of the index by which people are found; a new one makes the index anew within a day',
+          ...(checked.secretsKmsKeyArn && { KmsKeyId: checked.secretsKmsKeyArn }),
+          GenerateSecretString: {
+            SecretStringTemplate: '{}',
+            GenerateStringKey: 'key',
+            PasswordLength: 64,
+            ExcludePunctuation: true,
+          },
+        },
+      } satisfies Resource,
+      [`${idOf(PEOPLE_INDEX)}Role`]: role(
+        PEOPLE_INDEX,
+        [
+          ...baseStatements(`${stage}-${PEOPLE_INDEX}`, checked),
+          allow(
+            'ReadAppSecret',
+            'secretsmanager:GetSecretValue',
+            secretArn(`${vendors.dingtalk?.DINGTALK_APP_SECRET_ID}-??????`),
+          ),
+          readPeopleKey(all),
+          indexPeople(LISTS),
+          allow('GiveUp', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue')),
+          checked.secretsKmsKeyArn && useSecretsKey('kms:Decrypt', checked),
+        ],
+        all,
+      ),
+      [`${idOf(PEOPLE_INDEX)}FailedAlarm`]: {
+        Type: 'AWS::CloudWatch::Alarm',
+        Properties: {
+          AlarmName: `${stage}-${PEOPLE_INDEX}-failed`,
+          AlarmDescription:
+            "A run of the index of DingTalk's people failed. After three days without a run, no leaver is found there by e-mail address or " +
+            `employee number. Runbook: ${checked.runbookUrl}#people-index`,
+          Namespace: 'AWS/Lambda',
+          MetricName: 'Errors',
+          Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${PEOPLE_INDEX}` }],
+          Statistic: 'Maximum',
+          Period: 60,
+          EvaluationPeriods: 1,
+          Threshold: 0,
+          ComparisonOperator: 'GreaterThanThreshold',
+          TreatMissingData: 'notBreaching',
+          AlarmActions: [ref('AlarmTopic')],
+        },
+      } satisfies Resource,
+    },
+    extensions: keepScheduledRun(PEOPLE_INDEX, 6 * 60 * 60),
+  }
+}

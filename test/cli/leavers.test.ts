@@ -1,0 +1,237 @@
+/** `offboarding offboard` of leavers as HR knows them, one by name and many from a CSV file. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { close, listen } from '../../cli/loopback.ts'
+import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
+import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
+import { type LedgerStack, startLedgerStack } from './ledger-stack.ts'
+import { run as call, startCommand, startLocalStack, startProcess } from './operator.ts'
+
+const folder = mkdtempSync(path.join(tmpdir(), 'leavers-'))
+function write(name: string, content: string | object): string {
+  const file = path.join(folder, name)
+  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+  return file
+}
+
+const LEAVER = ['leaver@corp.example', '--mobile', '+8613800000000', '--custodian', 'custodian@corp.example']
+
+describe('beside the local stack', () => {
+  let local = ''
+  let sandbox = ''
+  beforeAll(async () => {
+    const stack = await startLocalStack('--no-event')
+    ;({ local, sandbox } = stack)
+    return stack.stop
+  })
+
+  const offboard = (args: string[], typed?: string) =>
+    call(['offboard', ...args, '--local', local], typed === undefined ? {} : { typed })
+  const subscriptions = async () =>
+    ((await (await fetch(`${sandbox}/_sandbox/state`)).json()) as { subscriptions: object }).subscriptions
+
+  test('a name is enough: it shows what would happen, and does nothing until it is told to', async () => {
+    const before = await subscriptions()
+    const no = await offboard([...LEAVER, '--id', 'asked'], 'n\n')
+    expect(no.code).toBe(1)
+    expect(no.stdout).toMatch(/^7 targets of a dry run: 5 would change, 2 would be parked$/m)
+    expect(no.stdout).toMatch(/^leaver at dingtalk: found, unionId sandboxUnionId01iE/m)
+    expect(no.stdout).toMatch(/^would be parked: feishu-calendar-acl-subscribe feishu\.cn_private@/m)
+    expect(no.stderr).toMatch(/Go on\? \[y\/N\] Nothing was done\.\n$/)
+    expect(await subscriptions()).toEqual(before)
+
+    const yes = await offboard([...LEAVER, '--id', 'asked'], 'y\n')
+    expect([yes.code, yes.stdout]).toEqual([1, expect.stringMatching(/^7 targets: 5 changed, 2 parked$/m)])
+    expect(yes.stdout).toMatch(/^7 targets of a dry run: /m)
+    expect(await subscriptions()).not.toEqual(before)
+    expect(yes.stdout + yes.stderr).not.toMatch(/corp\.example|8613800000000/)
+  }, 120_000)
+
+  test('a leaver who is found nowhere is not asked about', async () => {
+    const { code, stdout, stderr } = await offboard(['nobody@corp.example'], 'y\n')
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/Nothing was done\.\n$/)])
+    expect(stdout).toMatch(/not_found: The leaver was found nowhere\. Feishu: unknown/)
+    expect(stderr).not.toContain('Go on')
+  }, 60_000)
+
+  test('a file may say who leaves, and that it is a dry run', async () => {
+    const file = write('leaver.json', { offboardingId: 'file', dryRun: true, leaver: { employeeNumber: '10027' } })
+    const { code, stdout } = await offboard([file])
+    expect([code, stdout]).toEqual([1, expect.stringMatching(/^leaver at feishu: found, openId ou_feishu_only/m)])
+    expect(stdout).toMatch(/^1 target of a dry run/m)
+  }, 60_000)
+
+  test('leavers of a file end with one report; the same file again sends nobody twice', async () => {
+    const rows = Array.from({ length: 5 }, (_, index) => `hr-${index},,feishu-only@corp.example`)
+    const file = write(
+      'six.csv',
+      ['offboardingId,dingtalk.unionId,email', ...rows, ',,resigned@corp.example'].join('\n'),
+    )
+    const first = await offboard(['--csv', file, '--yes'])
+    expect(first.stdout).toMatch(/^6 leavers: 0 ended well, 6 with something for an operator$/m)
+    expect(first.stdout).toMatch(/^5 targets: 5 parked$/m)
+    expect(first.stdout).toMatch(/^six-[0-9a-f]{12}-7 +0 +1 rejected$/m)
+    expect([first.code, first.stderr]).toEqual([1, expect.stringContaining('Sent 6 leavers.\n')])
+
+    const again = await offboard(['--csv', file, '--yes'])
+    expect(again.stderr).toMatch(/^Sent before, and not sent again: hr-0, hr-1, hr-2, hr-3, hr-4\.\nSent 1 leaver\.\n/)
+    expect(again.stdout).toMatch(/^6 leavers: /m)
+
+    const asked = await offboard(['--csv', file], 'n\n')
+    expect(asked.stdout).toMatch(/^1 leaver of a dry run: 0 would end well/m)
+  }, 120_000)
+})
+
+describe('where nothing answers for the functions', () => {
+  let stack: LedgerStack
+  let bus: EventBus
+  let url = ''
+  const server = createServer(async (request, response) => {
+    if (request.url !== STACK_PATH) return void response.writeHead(404).end()
+    const description = (await (await fetch(new URL(STACK_PATH, stack.url))).json()) as StackDescription
+    const endpoints = { ...description.endpoints, eventbridge: bus.url }
+    response.end(JSON.stringify({ ...description, endpoints }))
+  })
+  beforeAll(async () => {
+    stack = await startLedgerStack()
+    bus = await startEventBus({ buses: ['bus'] })
+    url = await listen(server)
+  })
+  afterAll(() => Promise.all([stack.stop(), bus.close(), close(server)]))
+  beforeEach(() => void bus.events.splice(0))
+
+  const offboard = (...args: string[]) => call(['offboard', ...args, '--local', url])
+  const sent = () => bus.events.map(({ event }) => [event['detail-type'], event.detail])
+
+  test('--no-follow sends who leaves by all that is given, and shows how to follow', async () => {
+    const { code, stderr } = await offboard(
+      ...[
+        '+8613800000000',
+        '--email',
+        'a@corp.example',
+        '--employee-number',
+        '7',
+        '--open-id',
+        'ou_a',
+        '--union-id',
+        'u',
+      ],
+      ...['--tenant-key', 't', '--custodian', 'ou_c', '--id', 'hr-1', '--yes', '--no-follow'],
+    )
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining(`To follow it: npx offboarding offboard --follow hr-1 --local ${url}\n`),
+    ])
+    const leaver = {
+      email: 'a@corp.example',
+      mobile: '+8613800000000',
+      employeeNumber: '7',
+      feishu: { openId: 'ou_a', tenantKey: 't' },
+      dingtalk: { unionId: 'u' },
+    }
+    const detail = { offboardingId: 'hr-1', dryRun: false, leaver, custodian: { feishu: { openId: 'ou_c' } } }
+    expect(sent()).toEqual([['User Leaving', detail]])
+  })
+
+  test('a row of a CSV file has the fields of the event', async () => {
+    const file = write(
+      'fields.csv',
+      `\ufeffemail,employeeNumber,feishu.tenantKey,dingtalk.userId,custodian.mobile,custodian.feishu.openId,offboardingId
+a@corp.example,007,t,,,ou_c,hr-1
+,,,"u1",13800000000,,
+`,
+    )
+    expect((await offboard('--csv', file, '--yes', '--no-follow')).code).toBe(0)
+    expect(sent().map(([, detail]) => detail)).toEqual([
+      {
+        offboardingId: 'hr-1',
+        dryRun: false,
+        leaver: { email: 'a@corp.example', employeeNumber: '007', feishu: { tenantKey: 't' } },
+        custodian: { feishu: { openId: 'ou_c' } },
+      },
+      {
+        offboardingId: expect.stringMatching(/^fields-[0-9a-f]{12}-3$/),
+        dryRun: false,
+        leaver: { dingtalk: { userId: 'u1' } },
+        custodian: { mobile: '13800000000' },
+      },
+    ])
+  })
+
+  test('rows of different lists have different ids, also out of a pipe, and no id begins as an option does', async () => {
+    for (const email of ['a@corp.example', 'b@corp.example']) {
+      const command = `printf 'email\\n${email}\\n' | "$0" cli/offboarding.js "$@"`
+      const args = ['offboard', '--csv', '/dev/stdin', '--yes', '--no-follow', '--local', url]
+      const { code } = await startProcess('sh', ['-c', command, process.execPath, ...args]).ended
+      expect(code).toBe(0)
+    }
+    await offboard('--csv', write('离职名单.csv', 'email\na@corp.example'), '--yes', '--no-follow')
+    const ids = bus.events.map(({ event }) => (event.detail as { offboardingId: string }).offboardingId)
+    expect(new Set(ids).size).toBe(3)
+    expect(ids).toEqual([/^stdin-/, /^stdin-/, /^leavers-/].map((pattern) => expect.stringMatching(pattern)))
+  })
+
+  test('Ctrl-C while many are followed shows how to go on', async () => {
+    const waiting = Promise.withResolvers<void>()
+    const sleep = (_: number, signal?: AbortSignal) => {
+      waiting.resolve()
+      return new Promise<void>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const file = write('two.csv', 'mobile\n13800000000\n13800000001\n')
+    const command = startCommand(['offboard', '--csv', file, '--yes', '--local', url], { sleep })
+    await waiting.promise
+    command.interrupt()
+    const { code, stderr } = await command.ended
+    expect([code, stderr]).toEqual([
+      130,
+      expect.stringContaining(`To go on: npx offboarding offboard --csv ${file} --yes --local ${url}\n`),
+    ])
+  })
+
+  test('without a terminal it asks for --yes, and sends not even the dry run', async () => {
+    for (const args of [['a@corp.example'], ['--csv', write('one.csv', 'mobile\n13800000000\n')]]) {
+      const { code, stderr } = await offboard(...args)
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringMatching(/pass --dry-run .* --yes to offboard\. Nothing was sent/),
+      ])
+    }
+    expect(sent()).toEqual([])
+  })
+
+  let files = 0
+  const csv = (text: string) => ['--csv', write(`wrong-${files++}.csv`, text), '--yes']
+
+  test.each<[string[], string]>([
+    [csv('mail\na@corp.example\n'), 'line 1: "mail" is not a known column. Known are offboardingId, email, mobile,'],
+    [csv('email,email\na@b,c@d\n'), 'line 1: the column email is there twice'],
+    [csv('email\n'), 'has no rows below its columns'],
+    [
+      csv(`mobile\n${'13800000000\n'.repeat(5_001)}`),
+      'has 5001 rows; at most 5000 are taken at once. Nothing was sent.',
+    ],
+    [
+      csv('email,mobile\na@b,\nplanted,planted\n'),
+      '  line 3: email must be an e-mail address\n  line 3: mobile must be a',
+    ],
+    [csv('email,custodian.feishu.openId\na@b,planted\n'), '  line 2: custodian.feishu.openId must be an open_id'],
+    [csv('feishu.tenantKey\nt\n'), '  line 2: the leaver names nobody'],
+    [csv('email,offboardingId\na@b,x\nc@d,y\ne@f,x\n'), '  line 4: offboardingId is the same as on line 2'],
+    [['a@b', '--csv', 'f'], "argument 'event.json' cannot be used with option '--csv'"],
+    [['--csv', 'f', '--id', 'x'], "option '--csv <file>' cannot be used with option '--id'"],
+    [['a@b', '--approval-code', 'x'], "a leaver cannot be used with option '--approval-code'"],
+    [['--approval-code', 'x', '--custodian', 'a@b'], '--custodian has no effect without a leaver'],
+    [['a@b', '--custodian', 'planted'], '--custodian must be an e-mail address, a mobile with its country code, or an'],
+    [['+86', '--yes'], '  leaver.mobile  must be a number with its country code'],
+    [['--follow', 'x', '--yes'], "option '--follow <offboarding-id>' cannot be used with option '--yes'"],
+    [[write('wrong.json', { offboardingId: 'x', leaver: {} })], '  leaver  names nobody'],
+  ])('%j is wrong usage and sends nothing', async (args, problem) => {
+    const { code, stderr } = await offboard(...args)
+    expect([code, stderr]).toEqual([2, expect.stringContaining(problem)])
+    expect(stderr).not.toContain('planted')
+    expect(sent()).toEqual([])
+  })
+})

@@ -1,0 +1,94 @@
+/** The index of DingTalk's people: what it holds, how a run goes on, and who is found by it. */
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { sampleWorld } from '../../local/sandbox/sandbox.ts'
+import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
+
+const INDEX = 'people-index'
+const RESOLUTION = 'offboarding-resolution'
+const USERS = '/topapi/v2/user/list'
+const DEPARTMENTS = '/topapi/v2/department/listsub'
+const DAY_MS = 86_400_000
+
+let harness: Harness
+const start = async (world = sampleWorld()) => {
+  harness = await startHarness({ world, env: { PEOPLE_KEY_SECRET_ID: 'test/people-key', VENDORS: 'dingtalk' } })
+}
+beforeEach(() => start())
+afterEach(() => harness.close())
+
+const refresh = (remainingMs = 900_000) => harness.invoke(INDEX, {}, remainingMs)
+const indexed = () =>
+  [...harness.dynamoDb.items].flatMap(([pk, items]) => (/#(email|number)#/.test(pk) ? [...items.keys()] : []))
+const asked = (path: string) => harness.sandbox.requests.filter((request) => request.path.startsWith(path))
+
+let events = 0
+/** Who is found, or why the event was rejected. */
+async function find(leaver: Record<string, string>): Promise<unknown> {
+  const id = `leaving-${++events}`
+  const event = { ...offboardingEvent({ offboardingId: id, leaver }, id), 'detail-type': 'User Leaving' }
+  await harness.invoke(RESOLUTION, event)
+  const bodies = (await harness.aside(RESOLUTION)).map(({ body }) => body)
+  await harness.queue(RESOLUTION, bodies, { isRepeat: true, remainingMs: 300_000 })
+  const items = [...(harness.dynamoDb.items.get(`offboarding#${id}`)?.values() ?? [])]
+  const leaving = items.find(({ sk }) => sk?.S?.startsWith('leaving#'))
+  return leaving?.found?.M?.dingtalk?.M?.unionId?.S ?? leaving?.lastHint?.S ?? leaving?.stage?.S
+}
+
+test('has the people of every department, by address and number, and neither of them in clear', async () => {
+  await refresh()
+  expect(indexed().sort()).toEqual(
+    ['01', '02', '05', '06', '07'].flatMap((n) => [`sandboxUser${n}`, `sandboxUser${n}`]),
+  )
+  const all = JSON.stringify([[...harness.dynamoDb.items].map(([pk, items]) => [pk, [...items]]), harness.log])
+  expect(all).not.toMatch(/corp\.example|"100\d\d"|1380000/)
+  expect(all).not.toContain('kkkk')
+})
+
+test('finds by address in any case, and by number', async () => {
+  await refresh()
+  expect(await find({ email: 'Leaver@corp.example' })).toBe('sandboxUnionId01iE')
+  expect(await find({ employeeNumber: '10028' })).toBe('sandboxUnionId07iE')
+  // The address is unknown, the number is not.
+  expect(await find({ email: 'nobody@corp.example', employeeNumber: '10024' })).toBe('sandboxUnionId02iE')
+})
+
+test('of two with one number neither is taken; who is unknown, is not found', async () => {
+  await refresh()
+  expect(await find({ employeeNumber: '10030' })).toMatch(/It is not clear who leaves.+Give the userId/)
+  expect(await find({ email: 'outside@corp.example' })).toMatch(/found nowhere\. DingTalk: unknown/)
+})
+
+test('who has left since is not found, though the index still has them', async () => {
+  await refresh()
+  Object.assign(harness.sandbox.state.world.dingtalk.users[0] ?? {}, { hasLeft: true })
+  expect(await find({ email: 'leaver@corp.example' })).toMatch(/found nowhere/)
+})
+
+test('forgets in three days who is listed no more', async () => {
+  await refresh()
+  harness.clock.pass(3 * DAY_MS + 1_000)
+  const calls = asked('/topapi/v2/user/get?').length
+  expect(await find({ email: 'leaver@corp.example' })).toMatch(/found nowhere/)
+  expect(asked('/topapi/v2/user/get?')).toHaveLength(calls)
+})
+
+test('goes on where a run was cut off, and then begins again', async () => {
+  harness.sandbox.answer({ path: DEPARTMENTS }, { status: 200, body: { errcode: 0, result: [{ dept_id: 2 }] } }, 1)
+  harness.sandbox.answer({ path: DEPARTMENTS }, { status: 200, body: { errcode: 400002 } }, 1)
+  await expect(refresh()).rejects.toThrow()
+  expect(new Set(indexed()).size).toBeGreaterThan(0)
+  await harness.startCold()
+  const before = asked(USERS).length
+  await refresh()
+  const departments = asked(USERS).map(({ body }) => JSON.parse(body).dept_id)
+  expect(departments.slice(before)).not.toContain(1)
+  expect(new Set(indexed()).size).toBe(5)
+  await harness.startCold()
+  await refresh()
+  expect(asked(USERS).at(-3)).toMatchObject({ body: expect.stringContaining('"dept_id":1') })
+})
+
+test('a run without time left fails, and leaves the rest to the next', async () => {
+  await expect(refresh(20_000)).rejects.toThrow('Time ran out')
+  expect(asked(USERS)).toEqual([])
+})

@@ -29,6 +29,8 @@ const EVERY_PARAMETER = {
   alarmEmail: 'oncall@example.com',
   onRemoval: 'keep',
   dingtalkPeopleIndex: 'on',
+  vendorCallbacks: 'on',
+  onDeparture: 'offboard',
 }
 
 async function lint(): Promise<number> {

@@ -119,6 +119,13 @@ export async function openStage(account: Account, stage: string) {
         { ...PATIENCE, timeout },
       ),
 
+    /** Waits for an event of the stack's own that is like that. */
+    waitForHeard: (isWanted: (outcome: Outcome) => boolean) =>
+      vi.waitFor(async () => {
+        await listen()
+        if (!heard.some(isWanted)) throw new Error(`only ${JSON.stringify(heard)}`)
+      }, PATIENCE),
+
     /** Waits until the event has ended, and returns how many of its targets ended with each outcome. */
     waitForCompletion: (eventId: string) =>
       vi.waitFor(async () => {

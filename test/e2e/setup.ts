@@ -7,7 +7,7 @@ import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager'
 import type { TestProject } from 'vitest/node'
 import { operationNames } from '../../infra/operations.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
-import { sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
+import { sampleWorld, soldWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
 import { deployerPolicy } from '../docs/policies.ts'
 import { type Account, clientsOf, createUser, type Keys } from './aws.ts'
 import { type MiniStack, startMiniStack } from './ministack.ts'
@@ -31,7 +31,7 @@ declare module 'vitest' {
 
 export const STAGE = 'e2e'
 /** How many times faster than documented the vendors' limits pass. */
-const SPEED = 60
+export const SPEED = 60
 /** Somebody with a token at the vendor whom the account has no secret for yet. */
 export const NEWCOMER = 'ou_newcomer'
 
@@ -70,7 +70,7 @@ export default async function setup(project: TestProject) {
 }
 
 /** Lets the functions of a stage keep to the sandbox's pace, for which there is no parameter. */
-async function speedUp(account: Account, stage: string): Promise<void> {
+export async function speedUp(account: Account, stage: string): Promise<void> {
   const { lambda } = clientsOf(account)
   for (const name of operationNames) {
     const FunctionName = `${stage}-${name}`
@@ -80,10 +80,11 @@ async function speedUp(account: Account, stage: string): Promise<void> {
   }
 }
 
-const vendorParameters = (url: string) => [
+export const vendorParameters = (url: string) => [
   `--param=feishuBaseUrl=${url}`,
   `--param=feishuOauthTokenUrl=${url}/oauth/v3/token`,
   `--param=dingtalkBaseUrl=${url}`,
+  `--param=dingtalkOapiBaseUrl=${url}`,
 ]
 
 function worldWithNewcomer(): World {
@@ -99,14 +100,20 @@ function worldWithNewcomer(): World {
   return world
 }
 
-/** Secrets first, as an operator would; the newcomer's is left out. */
-export async function storeSecrets(account: Account, stage: string): Promise<void> {
+/** Secrets first, as an operator would; the newcomer's is left out. `isSold`: of the apps that live on tickets, with the callbacks' keys. */
+export async function storeSecrets(account: Account, stage: string, { isSold = false } = {}): Promise<void> {
   const prefix = `subscription-offboarding/${stage}`
-  const secrets = sampleSecrets(sampleWorld(), {
+  const ofCallbacks = {
+    FEISHU_CALLBACK_SECRET_ID: `${prefix}/feishu/callback`,
+    DINGTALK_CALLBACK_SECRET_ID: `${prefix}/dingtalk/callback`,
+  }
+  const variables = {
     FEISHU_APP_SECRET_ID: `${prefix}/feishu/app`,
     FEISHU_USER_SECRET_PREFIX: `${prefix}/feishu/user/`,
     DINGTALK_APP_SECRET_ID: `${prefix}/dingtalk/app`,
-  })
+    ...(isSold && ofCallbacks),
+  }
+  const secrets = sampleSecrets(isSold ? soldWorld() : sampleWorld(), variables, { isSold })
   const { secrets: client } = clientsOf(account)
   for (const [Name, secret] of Object.entries(secrets))
     await client.send(new CreateSecretCommand({ Name, SecretString: JSON.stringify(secret) }))

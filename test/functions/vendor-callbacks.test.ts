@@ -392,7 +392,7 @@ describe('a departure', () => {
     test('that names a userId alone gets the unionId that the ledger knows', async () => {
       await restart({ ON_DEPARTURE: 'offboard' })
       harness.setEnv(name)
-      const { keepIds } = await import('../../lib/ledger/people.ts')
+      const { keepIds } = await harness.load<typeof import('../../lib/ledger/people.ts')>('lib/ledger/people.ts')
       await keepIds('dingtalk', { userId: 'sandboxUser01', unionId: 'sandboxUnionId01iE' })
       await push(leave)
       const ids = { userId: 'sandboxUser01', unionId: 'sandboxUnionId01iE' }

@@ -18,7 +18,7 @@ const FUNCTIONS = [
 ]
 
 /** The client of DynamoDB and what it brings is 51,000 of them. */
-const MAX_BYTES = 530_000
+const MAX_BYTES = 535_000
 
 test('there is a bundle for each function and nothing else', () => {
   expect(readdirSync('dist').sort()).toEqual(FUNCTIONS.sort())

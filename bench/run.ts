@@ -8,6 +8,8 @@ import { text } from 'node:stream/consumers'
 import { parseArgs } from 'node:util'
 import { deflateRawSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { makePush } from '../local/sandbox/push.ts'
+import { sampleWorld } from '../local/sandbox/sandbox.ts'
 import { bundleAll } from '../scripts/build.ts'
 import { markOf } from '../scripts/python.ts'
 import { batch, httpEvent, names } from '../test/e2e/lambda-events.ts'
@@ -35,6 +37,13 @@ const WARM_BATCHES = 3
 
 const APPROVAL = 'feishu-approval-unsubscribe'
 const DINGTALK = 'dingtalk-calendar-unsubscribe'
+const CALLBACKS = 'vendor-callbacks'
+
+/** What API Gateway sends for the push by which a vendor verifies the URL, which it waits about a second for. */
+function verification() {
+  const { path: rawPath, headers, query, body } = makePush(sampleWorld(), { event: 'url_verification' }, Date.now())
+  return { version: '2.0', routeKey: `POST ${rawPath}`, rawPath, headers, queryStringParameters: query, body }
+}
 
 /** What is measured: functions through both entrances, peers through the one they have. */
 const ROWS: Row[] = [
@@ -42,12 +51,13 @@ const ROWS: Row[] = [
   { name: 'floor', label: 'hand-written: Secrets Manager client, undici', event: httpEvent(APPROVAL) },
   ...names.map((name) => ({ name, label: name, event: httpEvent(name) })),
   ...names.map((name) => ({ name, label: `${name}, batch of 10`, event: batch(name, 10), batch: true })),
+  { name: CALLBACKS, label: `${CALLBACKS}, verification`, event: verification() },
   { name: 'table', label: "the table's round trips for a batch of 10", event: {} },
   { name: 'feishu-sdk', label: '@larksuiteoapi/node-sdk', event: httpEvent(APPROVAL) },
   { name: 'dingtalk-sdk', label: '@alicloud/dingtalk, deep import', event: httpEvent(DINGTALK) },
 ]
 
-const makesCall = ({ name, batch }: Row) => !batch && name !== 'empty' && name !== 'table'
+const makesCall = ({ name, batch }: Row) => !batch && !['empty', 'table', CALLBACKS].includes(name)
 
 function installPeers(): void {
   const made = markOf(path.join(peers, 'node_modules'), path.join(peers, 'package-lock.json'))
@@ -61,7 +71,7 @@ function installPeers(): void {
 /** Bundles in one folder: the functions of dist/, the peers beside them. */
 async function taskRootWithAll(): Promise<string> {
   const taskRoot = await mkdtemp(path.join(tmpdir(), 'bench-'))
-  for (const name of names) await symlink(path.join(root, 'dist', name), path.join(taskRoot, name))
+  for (const name of [...names, CALLBACKS]) await symlink(path.join(root, 'dist', name), path.join(taskRoot, name))
   const inPeers = (name: string) => path.join(peers, `${name}.mjs`)
   // By the rules of our own functions.
   await bundleAll([inPeers('floor'), path.join(import.meta.dirname, 'table.ts')], taskRoot)

@@ -43,6 +43,8 @@ const IDS = {
   FEISHU_USER_SECRET_PREFIX: 'bench/feishu/user/',
   DINGTALK_APP_SECRET_ID: 'bench/dingtalk/app',
   DINGTALK_USER_SECRET_PREFIX: 'bench/dingtalk/user/',
+  FEISHU_CALLBACK_SECRET_ID: 'bench/feishu/callback',
+  DINGTALK_CALLBACK_SECRET_ID: 'bench/dingtalk/callback',
 }
 
 /** Starts all on loopback. `env` is what a deployed function would have, pointed at them. */

@@ -1,23 +1,23 @@
-/** Results told: a bar chart in docs/, a table in both READMEs. */
+/** Results as a bar chart, and as a table in docs/speed.md and its Chinese twin. */
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Results, RowResult } from './results.ts'
 
-const root = path.join(import.meta.dirname, '..')
+const docs = path.join(import.meta.dirname, '..', 'docs')
 
 const HEADS = {
-  'README.md': ['', 'init', 'first answer', 'warm answer p50, p99', 'call', 'peak memory', 'bundle', 'zip'],
-  'README.zh-CN.md': ['', '初始化', '首次应答', '后续应答 p50, p99', '调用', '峰值内存', '代码包', 'zip'],
+  'speed.md': ['', 'init', 'first answer', 'warm answer p50, p99', 'call', 'peak memory', 'bundle', 'zip'],
+  'speed.zh-CN.md': ['', '初始化', '首次应答', '后续应答 p50, p99', '调用', '峰值内存', '代码包', 'zip'],
 }
 
-/** Writes docs/bench.svg, and the table between `<!-- bench -->` and `<!-- /bench -->` of both READMEs. */
+/** Writes docs/bench.svg, and the table between `<!-- bench -->` and `<!-- /bench -->` of both pages. */
 export async function publish(results: Results): Promise<void> {
-  await writeFile(path.join(root, 'docs', 'bench.svg'), chart(results.rows))
+  await writeFile(path.join(docs, 'bench.svg'), chart(results.rows))
   for (const [file, heads] of Object.entries(HEADS)) {
-    const text = await readFile(path.join(root, file), 'utf8')
+    const text = await readFile(path.join(docs, file), 'utf8')
     const between = /(<!-- bench -->\n)[\s\S]*?(<!-- \/bench -->)/
-    if (!between.test(text)) throw new Error(`${file} has no <!-- bench --> … <!-- /bench -->`)
-    await writeFile(path.join(root, file), text.replace(between, `$1\n${table(heads, results.rows)}\n\n$2`))
+    if (!between.test(text)) throw new Error(`docs/${file} has no <!-- bench --> … <!-- /bench -->`)
+    await writeFile(path.join(docs, file), text.replace(between, `$1\n${table(heads, results.rows)}\n\n$2`))
   }
 }
 

@@ -21,7 +21,7 @@ import { startServers } from './servers.ts'
 import { checkStarts } from './start.ts'
 
 const HELP = `Measures start-up, answers, memory and size of the bundles beside an empty handler, a hand-written one and the vendors' SDKs,
-all in one run, in Lambda's runtime client. Writes docs/bench.json, docs/bench.svg and the table of the READMEs.
+all in one run, in Lambda's runtime client. Writes docs/bench.json, docs/bench.svg and the table of docs/speed.md.
 
   npm run bench                        15 fresh processes of each, about six minutes
   npm run bench -- --processes 25

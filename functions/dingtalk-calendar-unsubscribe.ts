@@ -35,11 +35,11 @@ export const operation: Operation<v.InferOutput<typeof input>> = {
       kind: 'invalid_request',
       means: {
         en: 'the user id or calendar id is invalid, or the calendar is of another type',
-        zh: '用户 ID 或日历 ID 无效,或日历类型不符',
+        zh: '用户 ID 或日历 ID 无效，或日历类型不符',
       },
       hint: {
         en: 'Use the unionId, not the userid, and the id of a calendar of type "subscribed".',
-        zh: '请使用 unionId(而非 userid),以及类型为 subscribed 的日历 ID。',
+        zh: '请使用 unionId（而非 userid），以及类型为 subscribed 的日历 ID。',
       },
     },
   },

@@ -47,7 +47,7 @@ export const operation: Operation<Approval> = {
   identity,
   codes: {
     ...definitionCodes,
-    1390007: { outcome: 'unchanged', means: { en: 'was already unsubscribed', zh: '已取消订阅,无需重复操作' } },
+    1390007: { outcome: 'unchanged', means: { en: 'was already unsubscribed', zh: '已取消订阅，无需重复操作' } },
   },
   succeeded: () => true,
   targets: ({ feishu }) =>

@@ -14,7 +14,7 @@ import type { CodeTable } from '../lib/vendor/vendor.ts'
 
 const input = v.strictObject({
   calendar_id: id,
-  /** The user who is told of the changes; must have access to the calendar and must have granted access. */
+  /** The user who is notified of the changes; must have access to the calendar and must have granted access. */
   open_id: openId,
   tenant_key: v.optional(nameId),
 })
@@ -111,7 +111,7 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
     },
     fields: {
       'feishu.calendarAcls': "Watches who gains access to the leaver's calendars while they change hands.",
-      'feishu.calendarAcls.openId': 'open_id of the custodian, who is told of the changes.',
+      'feishu.calendarAcls.openId': 'open_id of the custodian, who is notified of the changes.',
       'feishu.calendarAcls.calendarIds': 'The calendars to watch.',
     },
     options: [

@@ -28,7 +28,7 @@ export const dingtalkCalendarList: Question<{ userId: string }> = {
     paramIllegal: {
       kind: 'invalid_request',
       means: { en: 'a parameter is invalid', zh: '参数不合法' },
-      hint: { en: 'Use the unionId, not the userid.', zh: '请使用 unionId(而非 userid)。' },
+      hint: { en: 'Use the unionId, not the userid.', zh: '请使用 unionId（而非 userid）。' },
     },
   },
   succeeded: (json) => v.is(dingtalkList, json),

@@ -25,7 +25,7 @@ const SCOPE: Record<Scope, Text> = {
   us: { en: 'us', zh: '自身服务' },
 }
 
-const NOTHING_TO_DO: Text = { en: 'Nothing: it was so already.', zh: '无需处理:原本如此。' }
+const NOTHING_TO_DO: Text = { en: 'Nothing: it was so already.', zh: '无需处理：原本如此。' }
 const REPLAYED: Text = {
   en: "Nothing: a new token is obtained and the call repeated once. Rejected again, the app's token is `misconfigured`, a user's `unavailable`.",
   zh: '无需处理：自动换取新令牌并重试一次。若再次被拒绝，应用令牌为 `misconfigured`，用户令牌为 `unavailable`。',

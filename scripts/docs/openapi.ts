@@ -69,7 +69,7 @@ export async function openApi() {
     info: {
       title: 'Subscription offboarding',
       version,
-      summary: 'Ends the event subscriptions of somebody who leaves, one vendor call for each route.',
+      summary: 'Ends the event subscriptions of people who leave, one vendor call for each route.',
       description:
         'Parameters travel in the path and query; a body other than `{}` is refused, and so is an unknown parameter. ' +
         'For HR systems `POST /offboardings` takes a leaver in its body, and two routes show what became of them. ' +
@@ -134,7 +134,7 @@ function describe({ name, operation, docs, page, actsAs }: Entry, path: string) 
     summary: summary.en,
     'x-summary-zh': summary.zh,
     description: `The vendor allows ${limits.map(({ en }) => en).join(' and ')} for each app and tenant.`,
-    'x-description-zh': `厂商限频(每个应用与租户):${limits.map(({ zh }) => zh).join(',')}。`,
+    'x-description-zh': `厂商限频（每个应用与租户）：${limits.map(({ zh }) => zh).join('，')}。`,
     externalDocs: { url: page },
     parameters: [
       ...Object.entries(input.entries).map(([field, schema]) => ({

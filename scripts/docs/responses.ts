@@ -47,7 +47,7 @@ export function failures(name: string, errors: OperationError[]) {
         status,
         {
           description: told.map(({ en }) => en).join('; '),
-          'x-description-zh': told.map(({ zh }) => zh).join(';'),
+          'x-description-zh': told.map(({ zh }) => zh).join('；'),
           ...(Object.keys(headers).length > 0 && { headers }),
           content,
         },
@@ -66,11 +66,11 @@ const CONTENT_LANGUAGE = {
 const GATEWAY: Record<number, { message: string; means: Text }> = {
   401: {
     message: 'Unauthorized',
-    means: { en: 'No valid bearer token (auth=jwt)', zh: '没有有效的 Bearer 令牌(auth=jwt)' },
+    means: { en: 'No valid bearer token (auth=jwt)', zh: '没有有效的 Bearer 令牌（auth=jwt）' },
   },
   403: {
     message: 'Forbidden',
-    means: { en: 'Not signed by who may call it (auth=iam)', zh: '签名缺失或无调用权限(auth=iam)' },
+    means: { en: 'Not signed by who may call it (auth=iam)', zh: '签名缺失或无调用权限（auth=iam）' },
   },
   500: {
     message: 'Internal Server Error',

@@ -1,4 +1,4 @@
-/** The sample on a local stack, step by step as the README has it; test/local/start.test.ts has it in one. */
+/** The sample on a local stack, step by step as docs/operate.md and docs/find.md have it; test/local/start.test.ts has it in one. */
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -6,23 +6,23 @@ import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { TARGETS } from '../sample-event.ts'
 import { run as call, startLocalStack } from './operator.ts'
 
-test('the way back as the README tells it: found, mended, redriven, done', async () => {
+test('the way back as docs/operate.md has it: found, fixed, redriven, done', async () => {
   const { local, sandbox, stop } = await startLocalStack()
   onTestFinished(stop)
-  const readme = readFileSync('README.md', 'utf8')
-  const [, mend = ''] = /curl 'SANDBOX\/_sandbox\/documents' -d '(.+?)'/.exec(readme) ?? []
+  const page = readFileSync('docs/operate.md', 'utf8')
+  const [, fix = ''] = /curl "\$SANDBOX\/_sandbox\/documents" -d '(.+?)'/.exec(page) ?? []
   const here = (...args: string[]) => call([...args, '--local', local])
 
   const found = await here('letters', 'list')
   expect(found.stdout).toMatch(/^forbidden 1069603: 1 letter\n.+\n.+doxcnSandboxForbidden/)
-  const notMended = await here('letters', 'redrive', '--kind', 'forbidden', '--yes')
-  expect(notMended.code).toBe(0)
+  const notFixed = await here('letters', 'redrive', '--kind', 'forbidden', '--yes')
+  expect(notFixed.code).toBe(0)
   await vi.waitFor(async () => expect((await here('letters', 'list')).stdout).toContain('doxcnSandboxForbidden'), {
     timeout: 60_000,
     interval: 200,
   })
 
-  await fetch(`${sandbox}/_sandbox/documents`, { method: 'POST', body: mend })
+  await fetch(`${sandbox}/_sandbox/documents`, { method: 'POST', body: fix })
   expect((await here('letters', 'redrive', '--kind', 'forbidden', '--yes')).code).toBe(0)
   await vi.waitFor(
     async () =>
@@ -39,10 +39,11 @@ test('the way back as the README tells it: found, mended, redriven, done', async
 
 const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^ {2}[-+?] /.test(line))
 
-test('the sample as the README tells it: found, reviewed, sent, done', async () => {
+test('the sample as docs/find.md has it: found, reviewed, sent, done', async () => {
   const { local, stop } = await startLocalStack('--no-event')
   onTestFinished(stop)
-  const [, line = ''] = /^npm run discover -- (.+?) --output event\.json/m.exec(readFileSync('README.md', 'utf8')) ?? []
+  const page = readFileSync('docs/find.md', 'utf8')
+  const [, line = ''] = /^npx offboarding discover (.+?) --output event\.json/m.exec(page) ?? []
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'sample-')), 'event.json')
   const here = (...args: string[]) => call([...args, '--local', local])
 

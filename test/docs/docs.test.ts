@@ -24,7 +24,7 @@ test.each(globSync(['*.md', 'docs/**/*.md', '{functions,lib,infra,cli,local,scri
 )
 
 test('manuals, help texts and hints name commands', () => {
-  for (const file of ['README.md', 'docs/runbook.md', 'cli/offboard.ts', 'lib/feishu/tokens.ts'])
+  for (const file of ['README.md', 'docs/runbook.md', 'docs/operate.md', 'cli/offboard.ts', 'lib/feishu/tokens.ts'])
     expect(readFileSync(file, 'utf8')).toMatch(/npm run \w|npx offboarding \w/)
 })
 

@@ -1,5 +1,6 @@
 /** English and Chinese: which one a caller gets, and that there is always a Chinese text. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { listCodeSections } from '../../cli/code-tables.ts'
 import * as dingtalkTables from '../../lib/dingtalk/codes.ts'
@@ -9,6 +10,7 @@ import * as feishuTokenTables from '../../lib/feishu/token-codes.ts'
 import { languageOf, problem } from '../../lib/handlers/problem.ts'
 import { byStatus } from '../../lib/vendor/classify.ts'
 import type { CodeTable } from '../../lib/vendor/vendor.ts'
+import { listHalfWidth } from './punctuation.ts'
 
 describe('Accept-Language', () => {
   test.each([
@@ -46,7 +48,7 @@ describe('Accept-Language', () => {
     expect(languageOf({ headers: header === undefined ? {} : { 'accept-language': header } })).toBe(language)
   })
 
-  test.each(['en', 'zh'] as const)('decides title, detail and hint, and is told (%s)', (language) => {
+  test.each(['en', 'zh'] as const)('decides title, detail and hint, and is named in the answer (%s)', (language) => {
     const error = new OperationError(
       'forbidden',
       { en: 'Refused.', zh: '已拒绝。' },
@@ -88,14 +90,17 @@ describe('every text is there in both languages', () => {
 
   // Texts that are put together elsewhere: the type asks for both languages, this that the Chinese one is Chinese.
   test.each(
-    ['lib', 'functions'].flatMap((folder) =>
+    ['lib', 'functions', 'scripts'].flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .filter((file) => file.endsWith('.ts'))
         .map((file) => `${folder}/${file}`),
     ),
   )('%s', (file) => {
     const literals = [...readFileSync(file, 'utf8').matchAll(/\bzh: (['"`])((?:(?!\1)[^\\]|\\.)*)\1/g)]
-    for (const [, , text = ''] of literals) if (text !== '') expect(text).toMatch(/\p{Script=Han}|zh/u)
+    for (const [, , text = ''] of literals) {
+      if (text !== '') expect(text).toMatch(/\p{Script=Han}|zh/u)
+      expect(listHalfWidth(text)).toEqual([])
+    }
   })
 })
 
@@ -108,12 +113,26 @@ test('docs/codes.md holds every code of every table', async () => {
   for (const code of tables.flatMap((table) => Object.keys(table))) expect(page).toMatch(new RegExp(`\`${code}…?\``))
 })
 
-describe.each([
-  ['README.md', 'README.zh-CN.md'],
-  ['docs/runbook.md', 'docs/runbook.zh-CN.md'],
-  ['docs/threat-model.md', 'docs/threat-model.zh-CN.md'],
-])('%s is there in Chinese, whole', (english, chinese) => {
+/** In both languages at once. */
+const BILINGUAL = 'docs/codes.md'
+const isChinese = (file: string) => file.endsWith('.zh-CN.md')
+const pages = ['README.md', 'README.zh-CN.md', ...globSync('docs/*.md').filter((file) => file !== BILINGUAL)]
+
+test.each(pages.filter(isChinese))('%s has an English page', (file) => {
+  expect(existsSync(file.replace('.zh-CN.md', '.md'))).toBe(true)
+})
+
+describe.each(pages.filter((file) => !isChinese(file)))('%s is there in Chinese, whole', (english) => {
+  const chinese = english.replace(/\.md$/, '.zh-CN.md')
   const [en, zh] = [english, chinese].map((file) => partsOf(readFileSync(file, 'utf8'))) as [Parts, Parts]
+
+  test('each links to the other', () => {
+    for (const [file, other] of [
+      [english, chinese],
+      [chinese, english],
+    ] as const)
+      expect(readFileSync(file, 'utf8')).toContain(`](${path.basename(other)})`)
+  })
 
   test('with the same headings', () => {
     expect(zh.headings).toEqual(en.headings)
@@ -123,22 +142,31 @@ describe.each([
     expect(zh.samples).toEqual(en.samples)
   })
 
+  test('with as many rows in its tables', () => {
+    expect(zh.rows).toBe(en.rows)
+  })
+
   test('with every name: fields, parameters, commands, files', () => {
     expect(en.names.filter((name) => !zh.names.includes(name))).toEqual([])
   })
 })
 
-type Parts = { headings: string[]; samples: string[]; names: string[] }
+test.each([...pages.filter(isChinese), BILINGUAL])('%s has full-width punctuation beside Chinese', (file) => {
+  expect(listHalfWidth(readFileSync(file, 'utf8'))).toEqual([])
+})
 
-/** What must be equal in both languages: how headings nest, lines to copy without their comments, words in backticks. */
+type Parts = { headings: string[]; samples: string[]; rows: number; names: string[] }
+
+/** What must be equal in both languages: how headings nest, lines to copy without their comments, rows of tables, words in backticks. */
 function partsOf(markdown: string): Parts {
   const blocks = markdown.split(/^```\w*\n/m)
   const prose = blocks.filter((_, index) => index % 2 === 0).join('')
   return {
     headings: [...prose.matchAll(/^(#+) /gm)].map(([, depth = '']) => depth),
     samples: [...markdown.matchAll(/^```(?:sh|json)\n(.*?)^```/gms)].map(([, sample = '']) =>
-      sample.replace(/ +# .*$/gm, ''),
+      sample.replace(/(^| +)# .*$/gm, ''),
     ),
+    rows: [...prose.matchAll(/^\|/gm)].length,
     names: [...prose.matchAll(/`([^`\n]+)`/g)].map(([, name = '']) => name),
   }
 }

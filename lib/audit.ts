@@ -23,6 +23,7 @@ export type AuditLine = {
     | 'deferred'
     | 'held'
     | 'indexed'
+    | 'notified'
     | 'released'
     | 'failed'
     | 'unrecorded'
@@ -64,6 +65,8 @@ export type AuditLine = {
   /** Where an internal error came from; frames only, for a message may hold content. */
   stack?: string[]
   lambdaRequestId?: string
+  /** Which robot sent a message, or could not. */
+  robot?: string
   /** Of an HTTP request that is no operation: its route without ids, who called, and the answer's status. */
   route?: string
   caller?: string | undefined

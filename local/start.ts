@@ -120,7 +120,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     template,
     httpPort,
     env,
-    secrets: liveSecrets ?? sampleSecrets(sampleWorld(), variables),
+    secrets: liveSecrets ?? sampleSecrets(sampleWorld(), { ...variables, ...env }),
     onEvent: page.onEvent,
     pages: {
       ...page.pages,

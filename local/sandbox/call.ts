@@ -15,6 +15,10 @@ export interface State {
   tokens: Record<Vendor, TokenBook>
   /** Calls of token endpoints, by route and grant: `/oauth/v3/token refresh_token`. Scripted answers count too. */
   tokenCalls: Record<string, number>
+  /** What the robots of group chats were sent, oldest first. `atMs` is the sandbox's time. */
+  messages: { robot: Vendor; token: string; text: string; atMs: number }[]
+  /** Robots of DingTalk that take nothing, and until when. */
+  blockedRobots: Map<string, number>
 }
 
 export interface Call {

@@ -9,6 +9,7 @@ module.exports = Object.assign(
   require('./register.ts'),
   require('./schedules.ts'),
   require('./people-index.ts'),
+  require('./notifications.ts'),
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),

@@ -29,6 +29,7 @@ const EVERY_PARAMETER = {
   alarmEmail: 'oncall@example.com',
   onRemoval: 'keep',
   dingtalkPeopleIndex: 'on',
+  robots: 'feishu,dingtalk',
 }
 
 async function lint(): Promise<number> {

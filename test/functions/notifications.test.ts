@@ -98,9 +98,10 @@ Details: npx offboarding list --stage prod`
   expect(texts(robots)).toEqual([digest('23', '22 09:04', 1)])
   robots.list('hr-7', 'finished', at(5 * MINUTE_MS))
   robots.list('hr-8', 'finished', at(600 * MINUTE_MS))
-  await robots.pass(23 * 60 * MINUTE_MS)
+  // A day without a run: what was completed meanwhile is in the next digest.
+  await robots.pass(47 * 60 * MINUTE_MS)
   await robots.runMinutes(120)
-  expect(texts(robots).slice(1)).toEqual([digest('24', '23 09:04', 2)])
+  expect(texts(robots).slice(1)).toEqual([digest('25', '23 09:04', 2)])
   expect(texts(robots, 'dingtalk')).toEqual(texts(robots))
 })
 
@@ -114,6 +115,19 @@ test('takes no more than one message a minute, and twenty a day before it waits 
     expect(waitMs).toBeGreaterThanOrEqual(index < 19 ? MINUTE_MS : 60 * MINUTE_MS)
     expect(waitMs).toBeLessThan(index < 19 ? 2.5 * MINUTE_MS : 62 * MINUTE_MS)
   }
+  // Days are those of UTC, where the clock began at one o'clock.
+  await robots.pass(22 * 60 * MINUTE_MS)
+  const before = robots.messages('dingtalk').length
+  await robots.runMinutes(10, { before: (minute) => robots.tell('Parked', parked(1_000 + minute)) })
+  expect(robots.messages('dingtalk').length - before).toBeGreaterThanOrEqual(9)
+})
+
+test('the digest does not wait for the hour that other messages wait for', async () => {
+  const robots = await startRobots({ env: { DIGEST_HOUR: '10' } })
+  await robots.runMinutes(70, { before: (minute) => robots.tell('Parked', parked(minute)) })
+  const digest = robots.messages('feishu').find(({ text }) => text.includes('Daily digest'))
+  expect(digest?.atMs).toBeLessThan(robots.startedAtMs + 66 * MINUTE_MS)
+  expect(digest?.text).toMatch(/Needs an operator now/)
 })
 
 test('of two containers at once one sends', async () => {
@@ -137,6 +151,19 @@ test('what a robot does not take is in its next message, and the other robot has
   await robots.runMinutes(20)
   expect(texts(robots)).toEqual([expect.stringContaining('Parked targets: 2 (forbidden 2)')])
   expect(robots.left('feishu')).toBe(0)
+})
+
+test('a robot that has recovered sends by the minute again', async () => {
+  let isDown = true
+  const robots = await startRobots({
+    robots: ['feishu'],
+    faults: { vendor: () => (isDown ? { fault: 'html' } : undefined) },
+  })
+  const before = (minute: number) => robots.tell('Parked', parked(minute))
+  await robots.runMinutes(10, { before })
+  isDown = false
+  await robots.runMinutes(16, { before })
+  expect(texts(robots).length).toBeGreaterThan(5)
 })
 
 test('a robot that fails is asked less and less, and how long it has failed is measured for the alarm', async () => {
@@ -199,4 +226,23 @@ test('a container that is killed after it has sent costs a second message at wor
   expect(robots.messages('feishu')).toHaveLength(2)
   expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(MINUTE_MS)
   expect(robots.left('feishu')).toBe(0)
+})
+
+test('one that is killed before it has written that it sent keeps its turn for two minutes', async () => {
+  let writes = 0
+  const robots = await startRobots({
+    robots: ['feishu'],
+    env: { DIGEST_HOUR: '9' },
+    // The digest, which is the second message: its turn is taken, it is sent, and its end is not written.
+    faults: { aws: (operation) => (operation === 'UpdateItem' && ++writes === 4 ? 'killed-before' : undefined) },
+  })
+  robots.tell('Parked', parked(1))
+  await robots.runMinutes(20)
+  const [, second, third] = robots.messages('feishu')
+  expect(texts(robots)).toEqual([
+    expect.stringContaining('Parked'),
+    expect.stringContaining('Daily digest'),
+    expect.stringContaining('Daily digest'),
+  ])
+  expect((third?.atMs ?? 0) - (second?.atMs ?? 0)).toBeGreaterThan(1.5 * MINUTE_MS)
 })

@@ -1,4 +1,5 @@
 /** The robots in the template: nothing unless one is named, a queue for each, and a role that reaches nothing else. */
+import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { OUTCOME_SOURCE, OUTCOME_TYPES } from '../../lib/aws/eventbridge.ts'
@@ -109,6 +110,8 @@ test('raises an alarm when a robot takes nothing for an hour, when the function 
     })
   for (const id of ['NotificationsNotRunAlarm', 'NotificationsErrorsAlarm', 'RobotsFailedInvocationsAlarm'])
     expect(propertiesOf(both, id), id).toBeDefined()
+  for (const runbook of ['docs/runbook.md', 'docs/runbook.zh-CN.md'])
+    expect(readFileSync(runbook, 'utf8')).toMatch(/^### robots$/m)
 })
 
 test.each([

@@ -11,6 +11,7 @@ import {
   collect,
   functionsOf,
   idOf,
+  NOTIFICATIONS,
   namespaceOf,
   OFFBOARDINGS,
   type Osls,
@@ -63,9 +64,15 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
   const { alarmEmail, oldestMessageAlarmSeconds, runbookUrl } = checked
   const functions = await functionsOf(osls)
   /** Of the stack's own bus; those of schedules are of the account's. */
-  const busRules = { ...operations, [RESOLUTION]: {}, ...registerRules({ registerEvent }) }
+  const busRules = {
+    ...operations,
+    [RESOLUTION]: {},
+    ...registerRules({ registerEvent }),
+    ...(checked.robots.length > 0 && { robots: {} }),
+  }
   /** Those that events reach. */
   const { [OFFBOARDINGS]: _, [CALLBACKS]: __, ...asynchronous } = functions
+  const scheduled = Object.fromEntries(Object.entries(NOT_RUN_ALARMS).filter(([key]) => Object.hasOwn(functions, key)))
   const alarm = (name: string, { Metric, section, Description, ...settings }: Alarm): Resource => ({
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
@@ -282,7 +289,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
             'within 15 minutes and leaves a letter. Find out why it never finished.',
         }),
       })),
-      ...collect(NOT_RUN_ALARMS, (key, { since, Period, EvaluationPeriods }) => ({
+      ...collect(scheduled, (key, { since, Period, EvaluationPeriods }) => ({
         [`${idOf(key)}NotRunAlarm`]: alarm(`${key}-not-run`, {
           Metric: functionMetric(key, 'Invocations'),
           Statistic: 'Sum',
@@ -406,6 +413,7 @@ const STRANDED_ALARMS = { StrandedWorkQueue: 'stranded-work', StrandedRetriesQue
 const NOT_RUN_ALARMS = {
   [RENEWAL]: { since: 'two days', Period: 24 * 60 * 60, EvaluationPeriods: 2 },
   [SWEEP]: { since: 'an hour', Period: 60 * 60, EvaluationPeriods: 1 },
+  [NOTIFICATIONS]: { since: 'an hour', Period: 60 * 60, EvaluationPeriods: 1 },
 }
 
 /** By the metric the scheduled renewal counts. */

@@ -17,6 +17,12 @@ export type Checked = {
   vendors: string[]
   /** Whether DingTalk's people are found by e-mail address and employee number. */
   dingtalkPeopleIndex: boolean
+  /** The vendors whose robots say what needs an operator; none: there are no notifications. */
+  robots: string[]
+  robotSecretIds: Record<string, string>
+  robotLanguage: string
+  digestHour: number
+  digestTimeZone: string
   authorizers: Record<string, object>
   routeAuthorizer: object
   /** Requests a second to a route, and how many at once. */
@@ -112,6 +118,8 @@ export const REGISTER = 'subscription-register'
 export const OFFBOARDINGS = 'offboardings'
 /** The scheduled one that keeps the index of DingTalk's people, where the stage has it. */
 export const PEOPLE_INDEX = 'people-index'
+/** The scheduled one that has robots say what needs an operator, where the stage has any. */
+export const NOTIFICATIONS = 'notifications'
 
 /** The one that takes what the vendors push: two routes that ask nobody who they are. */
 export const CALLBACKS = 'vendor-callbacks'

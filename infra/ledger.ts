@@ -96,13 +96,16 @@ export const resolveLedger = (questions: string[]) => [
 /** Statements of the role that answers HR systems: offboardings, and those in each state. */
 export const answerLedger = () => [
   allow('UseLedger', ITEM_ACTIONS, arnOf('Ledger'), forKeys('offboarding#*')),
+  listOffboardings(),
+]
+
+const listOffboardings = () =>
   allow(
     'ListOffboardings',
     'dynamodb:Query',
     sub('${Ledger.Arn}/index/state'),
     forKeys('attention', 'open', 'finished'),
-  ),
-]
+  )
 
 /** Statements of a role that ends what was left undone: offboardings, and those that are open. */
 export const sweepLedger = () => [
@@ -124,6 +127,14 @@ export const indexPeople = (lists: string[]) =>
       ...lists.map((name) => `bucket#${name}#*`),
     ),
   )
+
+/** Statements of a role that says what needs an operator: its robots' turns, and how many offboardings are in each state. */
+export const notifyFromLedger = (robots: string[]) => [
+  allow('TakeTurns', RENEWAL_ACTIONS, arnOf('Ledger'), forKeys(...robots.map((robot) => `robot#${robot}`))),
+  listOffboardings(),
+  // Whether an event that was rejected has been replaced since.
+  allow('FindSendings', 'dynamodb:Query', arnOf('Ledger'), forKeys('offboarding#*')),
+]
 
 /** Statements of a role that keeps the register, and announces events that are rejected, which name no offboarding. */
 export const keepRegister = () => [

@@ -79,9 +79,23 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
   const vendors = await list('vendors', /^(feishu|dingtalk)$/, 'feishu and dingtalk')
   if (vendors.length === 0) refuse('--param="vendors=…" must name feishu, dingtalk or both')
 
+  const robots = [...new Set(await list('robots', /^(feishu|dingtalk)$/, 'feishu and dingtalk'))]
+  const digestTimeZone = await matching('digestTimeZone', /^\S+$/, 'a time zone')
+  if (!isTimeZone(digestTimeZone))
+    refuse(`--param="digestTimeZone=…" must be a time zone such as "Asia/Shanghai", got "${digestTimeZone}"`)
+
   return {
     vendors: [...new Set(vendors)],
     dingtalkPeopleIndex: (await matching('dingtalkPeopleIndex', /^(on|off)$/, '"on" or "off"')) === 'on',
+    robots,
+    robotSecretIds: Object.fromEntries(
+      await Promise.all(
+        robots.map(async (robot) => [robot, await matching(`${robot}RobotSecretId`, /^/, 'the name of a secret')]),
+      ),
+    ),
+    robotLanguage: await matching('robotLanguage', /^(en|zh)$/, '"en" or "zh"'),
+    digestHour: Number(await matching('digestHour', /^(\d|1\d|2[0-3])$/, 'an hour from 0 to 23')),
+    digestTimeZone,
     source: await matching(
       'source',
       /^(?!aws\.|subscription-offboarding$)\S{1,256}$/,
@@ -136,6 +150,14 @@ export async function checked({ resolveVariable }: Osls): Promise<Checked> {
   }
 }
 
+function isTimeZone(timeZone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+
 /** They become part of policies: no wildcard, nothing empty, and no name of one kind that a policy for another kind allows. */
 async function checkSecretNames(
   matching: (name: string, pattern: RegExp, wanted: string) => Promise<string>,
@@ -148,6 +170,8 @@ async function checkSecretNames(
     'dingtalkAppSecretId',
     'feishuCallbackSecretId',
     'dingtalkCallbackSecretId',
+    'feishuRobotSecretId',
+    'dingtalkRobotSecretId',
   ])
     names.set(param, await matching(param, NAME, 'the name of a secret (letters, digits and /_+=.@-)'))
   for (const param of ['feishuUserSecretPrefix', 'dingtalkUserSecretPrefix'])

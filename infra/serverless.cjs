@@ -10,6 +10,7 @@ module.exports = Object.assign(
   require('./schedules.ts'),
   require('./people-index.ts'),
   require('./callbacks.ts'),
+  require('./notifications.ts'),
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),

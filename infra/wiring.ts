@@ -22,7 +22,12 @@ export type Wiring = {
   buses: string[]
   /** Secrets that the stack makes, as they are at first. */
   secrets: { name: string; text: string }[]
-  rules: { name: string; bus: string; pattern: Pattern; targets: { id: string; functionName: string }[] }[]
+  rules: {
+    name: string
+    bus: string
+    pattern: Pattern
+    targets: ({ id: string; functionName: string } | { id: string; queue: string })[]
+  }[]
   schedules: { name: string; expression: string; functionName: string; input?: unknown }[]
   /** The group of one-time schedules, and path and name of the role that sends their events. */
   oneTimeSchedules?: { group: string; role: string }
@@ -134,15 +139,12 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
         target.InputPath ||
         target.InputTransformer ||
         (target.Input && rule.properties.EventPattern) ||
-        !String(target.Arn).includes(':function:')
+        !/:function:|:sqs:(?!.*\.fifo$)/.test(String(target.Arn))
       )
-        throw new Error(`${rule.id}: only functions that take the whole event can be targets`)
-    return targets.map((target) => ({
-      id: String(target.Id),
-      functionName: lastPart(target.Arn),
-      input: target.Input === undefined ? undefined : JSON.parse(String(target.Input)),
-    }))
+        throw new Error(`${rule.id}: only functions and standard queues that take the whole event can be targets`)
+    return targets
   }
+  const isQueue = ({ Arn }: Properties) => String(Arn).includes(':sqs:')
 
   const integrations = new Map(
     all('AWS::ApiGatewayV2::Integration').map((integration) => [integration.id, integration]),
@@ -181,14 +183,17 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
         name: nameOf(rule.id, rule.resource, 'Name'),
         bus: lastPart(rule.get('EventBusName') ?? 'default'),
         pattern: rule.get<Pattern>('EventPattern') ?? {},
-        targets: targetsOf(rule),
+        targets: targetsOf(rule).map((target) => ({
+          id: String(target.Id),
+          ...(isQueue(target) ? { queue: lastPart(target.Arn) } : { functionName: lastPart(target.Arn) }),
+        })),
       })),
     schedules: enabledRules.flatMap((rule) =>
-      (rule.properties.ScheduleExpression ? targetsOf(rule) : []).map(({ functionName, input }) => ({
+      (rule.properties.ScheduleExpression ? targetsOf(rule) : []).map((target) => ({
         name: nameOf(rule.id, rule.resource, 'Name'),
         expression: String(rule.get('ScheduleExpression')),
-        functionName,
-        ...(input !== undefined && { input }),
+        functionName: lastPart(target.Arn),
+        ...(target.Input !== undefined && { input: JSON.parse(String(target.Input)) }),
       })),
     ),
     routes: all('AWS::ApiGatewayV2::Route').map(({ id, get }) => {

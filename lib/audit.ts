@@ -23,6 +23,7 @@ export type AuditLine = {
     | 'deferred'
     | 'held'
     | 'indexed'
+    | 'notified'
     | 'released'
     | 'failed'
     | 'unrecorded'
@@ -72,6 +73,8 @@ export type AuditLine = {
   /** Of what a vendor pushed: which one, and why it was refused. */
   vendor?: string
   reason?: string
+  /** Which robot sent a message, or could not. */
+  robot?: string
   /** Of an HTTP request that is no operation: its route without ids, who called, and the answer's status. */
   route?: string
   caller?: string | undefined

@@ -45,6 +45,25 @@ export function sampleSecrets(
     ...(variables.PEOPLE_KEY_SECRET_ID && {
       [variables.PEOPLE_KEY_SECRET_ID]: { key: randomBytes(32).toString('hex') },
     }),
+    ...robotSecret(
+      variables.FEISHU_ROBOT_SECRET_ID,
+      world.feishu.robots,
+      (token) => `${variables.FEISHU_BASE_URL}/open-apis/bot/v2/hook/${token}`,
+    ),
+    ...robotSecret(
+      variables.DINGTALK_ROBOT_SECRET_ID,
+      world.dingtalk.robots,
+      (token) => `${variables.DINGTALK_OAPI_BASE_URL}/robot/send?access_token=${token}`,
+    ),
     ...Object.fromEntries(users),
   }
+}
+
+/** That of the vendor's first robot, where the stack has one. */
+function robotSecret(
+  id: string | undefined,
+  [robot]: World['feishu']['robots'] & {} = [],
+  urlOf: (token: string) => string,
+): Record<string, unknown> {
+  return id && robot ? { [id]: { url: urlOf(robot.token), signingKey: robot.signingKey } } : {}
 }

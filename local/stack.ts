@@ -128,17 +128,16 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     const target = functions.get(name)
     return target ? target.invoke(event) : Promise.reject(new Error(`no function ${name}`))
   }
+  const sendTo = (queue: string, content: object) =>
+    queues.client.send(
+      new SendMessageCommand({ QueueUrl: queues.queueUrl(queue), MessageBody: JSON.stringify(content) }),
+    )
   const asynchronous = (name: string) => wiring.functions.find((item) => item.name === name)
 
   async function onFailure({ target, event, error, attempts }: Undelivered): Promise<void> {
     const { id: functionName } = target
     const queue = asynchronous(functionName)?.failureQueue
-    if (queue) {
-      const MessageBody = JSON.stringify(failureRecord(functionName, event, error, attempts))
-      await queues.client
-        .send(new SendMessageCommand({ QueueUrl: queues.queueUrl(queue), MessageBody }))
-        .catch(() => {})
-    }
+    if (queue) await sendTo(queue, failureRecord(functionName, event, error, attempts)).catch(() => {})
     options.onUndelivered?.({ functionName, event, error })
   }
 
@@ -147,14 +146,18 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
   for (const { targets, ...rule } of wiring.rules)
     bus.putRule({
       ...rule,
-      targets: targets.map(({ functionName }) => ({
-        id: functionName,
-        retries: asynchronous(functionName)?.retries ?? 2,
-        async invoke(event) {
-          const result = await invoke(functionName, event)
-          options.onPlanned?.({ functionName, event, result })
-        },
-      })),
+      targets: targets.map((target) => {
+        if ('queue' in target) return { id: target.id, invoke: (event) => sendTo(target.queue, event) }
+        const { functionName } = target
+        return {
+          id: functionName,
+          retries: asynchronous(functionName)?.retries ?? 2,
+          async invoke(event) {
+            const result = await invoke(functionName, event)
+            options.onPlanned?.({ functionName, event, result })
+          },
+        }
+      }),
     })
   for (const { queue, functionName, ...settings } of wiring.eventSources)
     queues.consume(queue, {

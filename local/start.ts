@@ -75,8 +75,16 @@ function readNumber(options: Options, name: 'speed' | 'port', min: number, max: 
   throw new UsageError(`--${name} must be a number from ${min} to ${max}`)
 }
 
-const SANDBOX_PARAMS = { dingtalkPeopleIndex: 'on', vendorCallbacks: 'on' }
+const SANDBOX_PARAMS = {
+  dingtalkPeopleIndex: 'on',
+  vendorCallbacks: 'on',
+  robots: 'feishu,dingtalk',
+  digestHour: '0',
+  digestTimeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+}
 const PEOPLE_INDEX_SCHEDULE = 'local-people-index'
+const NOTIFICATIONS_SCHEDULE = 'local-notifications'
+const MINUTE_MS = 60_000
 
 /** Vendor URLs of a live run may come from the caller's environment, as for Lark. */
 const LIVE_VARIABLES = ['FEISHU_BASE_URL', 'FEISHU_OAUTH_TOKEN_URL', 'DINGTALK_BASE_URL', 'DINGTALK_OAPI_BASE_URL']
@@ -116,6 +124,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
         DINGTALK_BASE_URL: sandbox.url,
         DINGTALK_OAPI_BASE_URL: sandbox.url,
         LIMIT_SPEED: String(speed),
+        STAGE_OPTION: '--local',
       }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
@@ -126,7 +135,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     template,
     httpPort,
     env,
-    secrets: liveSecrets ?? sampleSecrets(world, variables, { isSold }),
+    secrets: liveSecrets ?? sampleSecrets(world, { ...variables, ...env }, { isSold }),
     onEvent: page.onEvent,
     pages: {
       ...page.pages,
@@ -152,6 +161,15 @@ async function startWith(options: Options, io: Io): Promise<number> {
   const connection = localConnection(description())
   const stopWatching = page.watch(connection)
   const forgetToken = keepSessionToken(stack.apiUrl, stack.awsEnv.AWS_SESSION_TOKEN)
+  let shownMessages = 0
+  const notify = async () => {
+    await stack.runSchedule(NOTIFICATIONS_SCHEDULE).catch(() => {})
+    const messages = sandbox?.state.messages ?? []
+    for (const { robot, text } of messages.slice(shownMessages))
+      say(`\nThe ${robot} robot of the sandbox got:\n${text}`)
+    shownMessages = messages.length
+  }
+  let notifying: NodeJS.Timeout | undefined
 
   try {
     let exitCode = 0
@@ -175,10 +193,15 @@ async function startWith(options: Options, io: Io): Promise<number> {
       say(`In another terminal: npx offboarding offboard local/events/offboarding.json${elsewhere}`)
       const signal = io.catchInterrupt()
       say('Ctrl-C ends it.')
+      if (sandbox) {
+        void notify()
+        notifying = setInterval(notify, MINUTE_MS)
+      }
       await new Promise<unknown>((resolve) => signal.addEventListener('abort', resolve))
     }
     return exitCode
   } finally {
+    clearInterval(notifying)
     forgetToken()
     stopWatching()
     await stack.close()

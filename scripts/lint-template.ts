@@ -31,6 +31,7 @@ const EVERY_PARAMETER = {
   dingtalkPeopleIndex: 'on',
   vendorCallbacks: 'on',
   onDeparture: 'offboard',
+  robots: 'feishu,dingtalk',
 }
 
 async function lint(): Promise<number> {

@@ -4,7 +4,12 @@ export const KMS_KEY = 'arn:aws:kms:ap-southeast-1:000000000000:key/customer-man
 
 /** As long a name as a stage may have. */
 export const STAGE = 'production'
-export const PARAMS = { source: 'hr.other', secretsKmsKeyArn: KMS_KEY, dingtalkPeopleIndex: 'on' }
+export const PARAMS = {
+  source: 'hr.other',
+  secretsKmsKeyArn: KMS_KEY,
+  dingtalkPeopleIndex: 'on',
+  robots: 'feishu,dingtalk',
+}
 
 /** `name=value`, as a command takes parameters. */
 export const PARAM = Object.entries(PARAMS).map(([name, value]) => `${name}=${value}`)

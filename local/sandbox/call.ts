@@ -17,6 +17,10 @@ export interface State {
   tokenCalls: Record<string, number>
   /** Pushes the ticket of a store app again. */
   resendTicket?: (appId: string) => void
+  /** What the robots of group chats were sent, oldest first. `atMs` is the sandbox's time. */
+  messages: { robot: Vendor; token: string; text: string; atMs: number }[]
+  /** Robots of DingTalk that take nothing, and until when. */
+  blockedRobots: Map<string, number>
 }
 
 export interface Call {

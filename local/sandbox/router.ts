@@ -8,6 +8,7 @@ import { feishuOAuthRoutes } from './feishu-oauth.ts'
 import { feishuOperations } from './feishu-operations.ts'
 import { feishuPeople } from './feishu-people.ts'
 import { feishuTokenRoutes } from './feishu-tokens.ts'
+import { robots } from './robots.ts'
 
 /** Every endpoint of the sandbox. */
 export const routes: readonly Route[] = [
@@ -18,6 +19,7 @@ export const routes: readonly Route[] = [
   ...dingtalkOperations,
   ...dingtalkPeople,
   ...dingtalkTokenRoutes,
+  ...robots,
 ]
 
 /** The route of a request, or only whose it is and whether another method would have found one. */

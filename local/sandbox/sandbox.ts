@@ -159,6 +159,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
         json: {
           subscriptions: subscriptions(state),
           tokenCalls: state.tokenCalls,
+          messages: state.messages.map(({ robot, text, atMs }) => ({ robot, text, at: new Date(atMs) })),
           calls: Object.fromEntries(calls),
           answers: queue.length,
         },

@@ -25,7 +25,7 @@ export function startState(given: World, now: number): State {
       register(tokens.dingtalk, pair, { appId: firstPersonal?.clientId ?? '', tenantKey, userId: user.unionId }, now)
     }
   }
-  return { world, tokens, tokenCalls: {} }
+  return { world, tokens, tokenCalls: {}, messages: [], blockedRobots: new Map() }
 }
 
 function register(

@@ -74,6 +74,9 @@ const document = object(
   { tenantKey: text, managers: list(text), locked: flag },
 )
 
+/** A robot of a group chat, by the token in its URL. One with a key checks signatures. */
+const robot = object({ token: text }, { signingKey: text })
+
 const feishuLifetimes = object({
   tenantToken: amount,
   appToken: amount,
@@ -163,7 +166,7 @@ const world = object(
         approvals: list(approval),
         documents: list(document),
       },
-      { consent },
+      { consent, robots: list(robot) },
     ),
     dingtalk: object(
       {
@@ -172,7 +175,7 @@ const world = object(
         users: list(dingtalkUser),
         calendars: list(dingtalkCalendar),
       },
-      { consent, departments: list(dingtalkDepartment) },
+      { consent, departments: list(dingtalkDepartment), robots: list(robot) },
     ),
   },
   { unconfirmed },

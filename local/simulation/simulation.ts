@@ -73,6 +73,8 @@ export type SimulationOptions = {
   operations: readonly string[]
   /** Functions that are invoked by `invoke` alone, such as scheduled ones. */
   others?: readonly string[]
+  /** Standard queues that functions receive from themselves, by their URLs. */
+  polled?: readonly string[]
   world: World
   env: Record<string, string>
   secrets: (nowMs: number) => Record<string, unknown>
@@ -219,6 +221,7 @@ export async function startSimulation(options: SimulationOptions) {
 
   const { apis, ...sqs } = startSqs({
     operations,
+    polled: options.polled ?? [],
     clock,
     visibilityMs,
     windowMs,
@@ -290,7 +293,7 @@ export async function startSimulation(options: SimulationOptions) {
     const endsAtMs = startedAtMs + timeoutMs
     const timedOut = clock.sleep(timeoutMs).then(() => Promise.reject(new Killed('timed out')))
     timedOut.catch(() => {})
-    const context = { awsRequestId: 'simulated', getRemainingTimeInMillis: () => endsAtMs - now() }
+    const context = { awsRequestId: 'simulated', functionName: name, getRemainingTimeInMillis: () => endsAtMs - now() }
     const counted = countsOf(name)
     counted.invocations++
     try {

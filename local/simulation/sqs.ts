@@ -16,6 +16,8 @@ const CONCURRENCY = 5
 
 export type SqsOptions = {
   operations: readonly string[]
+  /** Standard queues that only functions receive from, by their URLs. */
+  polled?: readonly string[]
   clock: Clock
   visibilityMs: number
   /** A batch of a standard queue that is not full waits so long for more. */
@@ -48,7 +50,19 @@ type Receipt = { Id: string; ReceiptHandle: string; VisibilityTimeout: number }
 type Result = { batchItemFailures: { itemIdentifier: string }[] }
 
 export function startSqs(options: SqsOptions) {
-  const { operations, clock, visibilityMs, windowMs, faults, random, poll, invoke, whileRunning, onRequest } = options
+  const {
+    operations,
+    polled: polledUrls = [],
+    clock,
+    visibilityMs,
+    windowMs,
+    faults,
+    random,
+    poll,
+    invoke,
+    whileRunning,
+    onRequest,
+  } = options
   const now = () => clock.nowMs
   const settings = { now, visibilityMs }
   const deadLetters = new FifoQueue(settings)
@@ -62,6 +76,8 @@ export function startSqs(options: SqsOptions) {
     [STRANDED.work, strandedWork],
     [STRANDED.retries, strandedRetries],
   ])
+  const polled = new Map(polledUrls.map((url) => [url, new StandardQueue(settings)]))
+  for (const [url, queue] of polled) urls.set(url, queue)
   for (const operation of operations) {
     const consumed = new Set<string>()
     const work = new FifoQueue({
@@ -199,7 +215,7 @@ export function startSqs(options: SqsOptions) {
     },
   }
 
-  return { queues, retries, deadLetters, strandedWork, strandedRetries, stranded, apis }
+  return { queues, retries, polled, deadLetters, strandedWork, strandedRetries, stranded, apis }
 }
 
 const recordOf = (message: Message, queue: string): SQSRecord =>

@@ -37,6 +37,29 @@ test('the way back as docs/operate.md has it: found, fixed, redriven, done', asy
   expect((await here('letters', 'list')).stderr).toBe('No letters.\n')
 })
 
+test('the robots of the sandbox are told what the sample leaves to an operator, by the rule and the queues of the stack', async () => {
+  const { sandbox, stop } = await startLocalStack()
+  onTestFinished(stop)
+  const read = async () => {
+    const { messages } = (await (await fetch(`${sandbox}/_sandbox/state`)).json()) as {
+      messages: { robot: string; text: string }[]
+    }
+    return Object.fromEntries(
+      Object.entries(Object.groupBy(messages, ({ robot }) => robot)).map(([robot, some = []]) => [
+        robot,
+        some.map(({ text }) => text).join(),
+      ]),
+    )
+  }
+  const told = expect.stringContaining(
+    'Needs an operator now\nParked targets: 1 (forbidden 1)\nOffboardings: 1 (hr-2026-000123)\nDetails: npx offboarding letters list --local',
+  )
+  await vi.waitFor(async () => expect(await read()).toEqual({ feishu: told, dingtalk: told }), {
+    timeout: 200_000,
+    interval: 500,
+  })
+})
+
 const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^ {2}[-+?] /.test(line))
 
 test('the sample as docs/find.md has it: found, reviewed, sent, done', async () => {

@@ -15,7 +15,7 @@ const cloud = inject('cloud')
 const { lambda } = clientsOf(cloud)
 
 /** Deployed with a parameter alone, which is off. */
-const OPTIONAL = ['people-index', 'vendor-callbacks']
+const OPTIONAL = ['people-index', 'vendor-callbacks', 'notifications']
 const functions = (await readdir(path.join(import.meta.dirname, '../../functions')))
   .map((file) => file.replace('.ts', ''))
   .filter((name) => !OPTIONAL.includes(name))

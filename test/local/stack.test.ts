@@ -47,6 +47,13 @@ const template: Template = {
       State: 'ENABLED',
       Targets: [{ Arn: arnOf('Fn'), Id: 't', RetryPolicy: { MaximumRetryAttempts: 185 } }],
     }),
+    Told: output('AWS::SQS::Queue', { QueueName: 'dev-told' }),
+    Outcomes: output('AWS::Events::Rule', {
+      EventBusName: { Ref: 'Bus' },
+      EventPattern: { source: ['me'] },
+      State: 'ENABLED',
+      Targets: [{ Arn: arnOf('Told'), Id: 'told' }],
+    }),
     Daily: output('AWS::Events::Rule', {
       Name: 'daily',
       ScheduleExpression: 'rate(1 day)',
@@ -141,6 +148,9 @@ test('runs what the template describes: event, work, dead letter, outcome, HTTP,
     { body: 'bad', outcome: 'parked' },
     { body: '3', outcome: 'changed' },
   ])
+  await stack.bus.idle()
+  const told = await stack.queues.messages('dev-told')
+  expect(told.map(({ body }) => JSON.parse(body).detail.body).sort()).toEqual(['1', '3', 'bad'])
   expect(logs).toEqual(['{"audit":"1"}', '{"audit":"bad"}', '{"audit":"3"}'])
   for (const _ of [1, 2])
     expect(await stack.queues.messages('dev-dead.fifo')).toMatchObject([

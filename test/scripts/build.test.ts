@@ -12,6 +12,7 @@ const FUNCTIONS = [
   'offboarding-sweep',
   'offboarding-resolution',
   'people-index',
+  'notifications',
   'subscription-register',
   'offboardings',
   'vendor-callbacks',

@@ -3,7 +3,7 @@
  * event that comes twice, send one message.
  *
  * The limits hold without a count for the month: twenty messages a day may follow one another by a minute, the others by an hour, and a
- * robot that fails waits twice as long each time, up to an hour. Those are less than 74 tries a day and 2,300 in a month.
+ * robot that fails waits twice as long each time, up to an hour. Those are 75 tries a day at most, and less than 2,400 in a month.
  */
 import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Key, updateItem } from '../aws/dynamodb.ts'

@@ -48,7 +48,7 @@ const TEXTS = {
 }
 type Texts = (typeof TEXTS)[Language]
 
-/** The text, of two kilobytes at most. It always begins alike, so that the name of the service can be a robot's keyword. */
+/** The text, of four kilobytes at most. It always begins alike, so that the name of the service can be a robot's keyword. */
 export function writeMessage({ digest, notices, stage, option }: Message, language: Language): string {
   const texts = TEXTS[language]
   const parts = [digest && digestLines(digest, option, texts), notices && noticeLines(notices, option, texts)]

@@ -116,8 +116,10 @@ export async function post(robot: Robot, secret: RobotSecret, text: string, nowM
 
 const isOfVendor = ({ hosts }: Robot, { protocol, host }: URL) => protocol === 'https:' && hosts.includes(host)
 
-const badUrl = ({ name, hosts }: Robot) =>
-  new OperationError(
+function badUrl({ name, hosts }: Robot): OperationError {
+  const origins = hosts.map((host) => `https://${host}`)
+  const [either, eitherZh] = [origins.join(' or '), origins.join(' 或 ')]
+  return new OperationError(
     'misconfigured',
     {
       en: `The URL in secret "${robotSecretId(name)}" is not that of a ${name} robot.`,
@@ -126,11 +128,12 @@ const badUrl = ({ name, hosts }: Robot) =>
     {
       scope: 'us',
       hint: {
-        en: `Store the webhook URL of the robot as the chat group shows it, at https://${hosts.join(' or https://')}.`,
-        zh: `请写入群聊中显示的机器人 Webhook 地址，主机为 https://${hosts.join(' 或 https://')}。`,
+        en: `Store the webhook URL of the robot as the chat group shows it, at ${either}.`,
+        zh: `请写入群聊中显示的机器人 Webhook 地址，主机为 ${eitherZh}。`,
       },
     },
   )
+}
 
 /** The name of the robot's secret. */
 export const robotSecretId = (name: Robot['name']): string => environment(`${name.toUpperCase()}_ROBOT_SECRET_ID`)

@@ -52,6 +52,8 @@ const RULES: Record<string, JsonSchema> = {
       ].map(([vendor = '', id = '']) => having({ [vendor]: having({ [id]: true }) })),
     ],
   },
+  // Of two fields, one inside the other's: said in words.
+  other_person: {},
   calendar_needs_open_id: {
     if: having({ calendar: { const: true } }),
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword

@@ -31,7 +31,7 @@ const EVENT_ID = '8f0e1b8e-6b0f-4c11-9f4c-2a7d1c7b3e5d'
 const REQUEST_ID = '0A1B2C3D4E5F60718293A4B5C6D7E8F9'
 const FINISHED_AT = '2026-11-27T10:00:00.000Z'
 
-/** What is published, by the name of its schema: docs/NAME-event.schema.json. */
+/** What is published, by the name of its schema. */
 const PUBLISHED = {
   outcome: {
     title: 'Outcome of a target',
@@ -161,7 +161,7 @@ export const outcomeDetails = (config: ConversionConfig = {}) =>
     return { name, title, types, schema, examples, $schema }
   })
 
-/** docs/outcome-event.schema.json and the like, by path. */
+/** The schemas as files of docs/, by path. */
 export const outcomeSchemas = (): Record<string, JsonSchema> =>
   Object.fromEntries(
     outcomeDetails().map(({ name, title, types, schema, examples, $schema }) => [

@@ -3,7 +3,7 @@
  * Those that need a stage of AWS, or an id of the reader's, are parsed by the command itself. An example that no rule knows fails.
  */
 import { execFile } from 'node:child_process'
-import { existsSync, globSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -31,13 +31,15 @@ const read = (file: string) => readFileSync(file, 'utf8')
 const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))
 const parameters = Object.keys(parse(read('serverless.yml'), { logLevel: 'silent' }).params.default)
 
-/** A new folder for a page's reader. */
+/** The folder that the reader is in. */
 function makeFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'examples-'))
   for (const name of ['docs', 'local']) symlinkSync(path.resolve(name), path.join(folder, name))
   writeFileSync(path.join(folder, 'leavers.csv'), 'offboardingId,email\nhr-csv-1,leaver@corp.example\n')
   return folder
 }
+
+const folder = makeFolder()
 
 type Stack = Awaited<ReturnType<typeof startStack>>
 /** `npm start` in another terminal, on a free port and with time running fast. */
@@ -53,31 +55,30 @@ async function startStack() {
   return { local, sandbox, stop }
 }
 
-/** By the pages' language: started for the first example that needs it. */
-const stacks = new Map<string, Promise<Stack>>()
-function getStack(page: string): Promise<Stack> {
-  const language = page.includes('zh-CN') ? 'zh' : 'en'
-  const stack = stacks.get(language) ?? startStack()
-  stacks.set(language, stack)
-  return stack
+/** Started for the first example that needs it. */
+let started: Promise<Stack> | undefined
+function getStack(): Promise<Stack> {
+  started ??= startStack()
+  return started
 }
-afterAll(async () => {
-  for (const stack of stacks.values()) await (await stack).stop()
-})
+afterAll(async () => (await started)?.stop())
 
-type Context = { folder: string; stack: () => Promise<Stack>; isParsed: boolean }
+type Context = { isParsed: boolean }
 
 /** Files that an example names without a folder are in the reader's. */
-const inFolder = (folder: string, args: string[]) =>
+const inFolder = (args: string[]) =>
   args.map((arg) => (/^[\w-]+\.(json|csv)$/.test(arg) ? path.join(folder, arg) : arg))
 
 /** `npx offboarding ARGS`. An offboarding for later is put off from today: the time of the example will be past one day. */
-async function offboard(given: string[], { folder, stack, isParsed }: Context): Promise<void> {
+async function offboard(given: string[], { isParsed }: Context): Promise<void> {
   const inAnHour = `${new Date(Date.now() + 3_600_000).toISOString().slice(0, 16)}+00:00`
-  const args = inFolder(folder, given).map((arg, index, all) => (all[index - 1] === '--at' ? inAnHour : arg))
+  const args = inFolder(given).map((arg, index, all) => (all[index - 1] === '--at' ? inAnHour : arg))
+  // It replaces no file, and the page in the other language may have had it written.
+  for (const [option, file] of optionsOf(args))
+    if (option === 'output' || option === 'event') rmSync(file, { force: true })
   const { code, stdout, stderr } = isParsed
     ? await parseOnly(args)
-    : await run([...args, '--local', (await stack()).local], { typed: 'yes\n', sleep: async () => {} })
+    : await run([...args, '--local', (await getStack()).local], { typed: 'yes\n', sleep: async () => {} })
   // 1: something needs an operator, and what that is has been printed; a failure prints nothing there.
   expect(code, `offboarding ${args.join(' ')}\n${stderr}`).toBeOneOf(stdout ? [0, 1, 3] : [0])
 }
@@ -128,7 +129,7 @@ const AWS: Record<string, string[]> = {
 }
 const DETAILS: Record<string, Parameters<typeof issuesOf>[0]> = { [LEAVING]: leaving, [OFFBOARDING]: offboarding }
 
-async function aws([service = '', call = '', ...args]: string[], { folder }: Context): Promise<void> {
+async function aws([service = '', call = '', ...args]: string[]): Promise<void> {
   const known = AWS[`${service} ${call}`]
   if (!known) throw new Error(`no rule knows aws ${service} ${call}`)
   for (const [name, value] of optionsOf(args)) {
@@ -148,8 +149,8 @@ async function aws([service = '', call = '', ...args]: string[], { folder }: Con
 const API_URL = 'https://api.example'
 
 /** Runs curl, at the addresses that this stack has. */
-async function curl(args: string[], { stack }: Context): Promise<void> {
-  const { local, sandbox } = await stack()
+async function curl(args: string[]): Promise<void> {
+  const { local, sandbox } = await getStack()
   const signed = await startSignedApi(local, KEYS)
   try {
     const here = args.map((arg) =>
@@ -209,7 +210,10 @@ const withoutDashes = (args: string[]) => {
   return args.slice(1)
 }
 
-async function runShell(example: Example, folder: string): Promise<void> {
+/** Those that were run: pages in two languages have many in common. */
+const done = new Set<string>()
+
+async function runShell(example: Example): Promise<void> {
   const commands = await commandsOf(example, folder, {
     API_URL,
     AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
@@ -217,15 +221,17 @@ async function runShell(example: Example, folder: string): Promise<void> {
     AWS_SESSION_TOKEN: KEYS.sessionToken,
   })
   expect(commands.length).toBeGreaterThan(0)
-  const stack = () => getStack(example.page)
+  const name = JSON.stringify(commands)
+  if (done.has(name)) return
   for (const command of commands) {
     const [words = '', rule] = RULES.find(([words]) => `${command.join(' ')} `.startsWith(`${words} `)) ?? []
     if (!rule) throw new Error(`no rule knows ${command.join(' ')}`)
     // After a command that was only parsed, the files that it would have written are not there.
-    const isWithoutFile = inFolder(folder, command).some((arg) => arg.startsWith(folder) && !existsSync(arg))
+    const isWithoutFile = inFolder(command).some((arg) => arg.startsWith(folder) && !existsSync(arg))
     const isParsed = OF_THE_READER.test(command.join(' ')) || (isWithoutFile && OF_THE_READER.test(example.text))
-    await rule(command.slice(words.split(' ').length), { folder, stack, isParsed })
+    await rule(command.slice(words.split(' ').length), { isParsed })
   }
+  done.add(name)
 }
 
 /** Schemas of which an example in JSON must fit one: those of events, and those of the HTTP API. */
@@ -251,8 +257,6 @@ test('there are examples in both languages', () => {
 })
 
 describe.each(byPage)('$page', ({ examples }) => {
-  const folder = makeFolder()
-
   test.each(examples)('line $line', async (example) => {
     const { language, text } = example
     if (language === 'json') {
@@ -260,6 +264,6 @@ describe.each(byPage)('$page', ({ examples }) => {
       return expect(validators.some((validate) => validate(value))).toBe(true) as never
     }
     if (!SHELL.includes(language)) throw new Error(`no rule knows an example in ${language}`)
-    await runShell(example, folder)
+    await runShell(example)
   })
 })

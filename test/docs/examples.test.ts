@@ -61,7 +61,10 @@ function getStack(): Promise<Stack> {
   started ??= startStack()
   return started
 }
-afterAll(async () => (await started)?.stop())
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await (await started)?.stop()
+})
 
 type Context = { isParsed: boolean }
 

@@ -18,7 +18,7 @@ const WHOLE = [
   'test/cli/**/*.test.ts',
   'test/infra/{callbacks,compile,kept,ledger,observability,roles,template}.test.ts',
   'test/scripts/*.test.ts',
-  'test/docs/{deployer-policy,docs,openapi}.test.ts',
+  'test/docs/{deployer-policy,docs,examples,openapi}.test.ts',
   'test/functions/{contract,redaction,user-token-renewal}.test.ts',
   'test/lib/tokens/user-token.test.ts',
   'test/lib/vendor/codes.test.ts',

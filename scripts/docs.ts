@@ -2,14 +2,17 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { CommandError, runCommand } from '../cli/command.ts'
+import { asyncApi } from './docs/asyncapi.ts'
 import { codesPage } from './docs/codes-page.ts'
 import { eventSchema } from './docs/event-schema.ts'
+import { leavingSchema } from './docs/leaving-schema.ts'
 import { openApi } from './docs/openapi.ts'
 import { operationsTable } from './docs/operations-table.ts'
 import { operatorPolicy } from './docs/operator-policy.ts'
+import { outcomeSchemas } from './docs/outcome-schemas.ts'
 
-const HELP = `Writes what is made from the code: the vendor codes, the OpenAPI document, the JSON Schema of the event and the operator's
-policy in docs/, and the table of operations in both READMEs. Run it after a change of operations, schemas or code tables; the
+const HELP = `Writes what is made from the code: the vendor codes, the OpenAPI and AsyncAPI documents, the JSON Schemas of the events and
+the operator's policy in docs/, and the table of operations in both READMEs. Run it after a change of operations, schemas or code tables; the
 tests fail until then.
 
   npm run docs
@@ -31,6 +34,9 @@ export const generated = async (): Promise<Record<string, string>> => ({
   'docs/codes.md': await codesPage(),
   'docs/openapi.json': json(await openApi()),
   'docs/offboarding-event.schema.json': json(await eventSchema()),
+  'docs/leaving-event.schema.json': json(leavingSchema()),
+  'docs/asyncapi.json': json(await asyncApi()),
+  ...Object.fromEntries(Object.entries(outcomeSchemas()).map(([file, schema]) => [file, json(schema)])),
   'docs/operator-policy.json': json(operatorPolicy()),
   'README.md': await withTable('README.md', 'en'),
   'README.zh-CN.md': await withTable('README.zh-CN.md', 'zh'),

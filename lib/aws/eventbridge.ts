@@ -1,9 +1,7 @@
 /** EventBridge: outcome events, and what is sent on. */
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { environment } from '../environment.ts'
-import type { Kind, Scope } from '../error.ts'
-import type { Expected } from '../operation.ts'
-import type { Input } from '../schema.ts'
+import type { CompletionDetail, HeldDetail, OutcomeDetail } from '../outcome-event.ts'
 import { sendBatchWithRetry } from './batch.ts'
 import { callOptions, clientSettings } from './sdk.ts'
 
@@ -26,52 +24,17 @@ export const OUTCOME_TYPES = {
 /** The `detail-type` of what a vendor says of a person. */
 export const DEPARTED = 'User Departed'
 
-/** `detail` of an outcome event. What could not be read from a bad event or item is null. */
-export type OutcomeDetail = {
-  offboardingId: string | null
-  operation: string | null
-  input: Input | null
-  outcome: 'changed' | 'unchanged' | 'gone' | 'planned' | 'parked' | 'rejected'
-  /** Of `planned`: what a real run would do. The fields below say why. */
-  expected?: Expected | undefined
-  kind?: Kind | undefined
-  scope?: Scope | undefined
-  code?: string | null | undefined
-  requestId?: string | null | undefined
-  hint?: string | undefined
-  attempts: number
-  eventId: string | null
-  /** ISO 8601. */
-  finishedAt: string
-}
+/** The detail-type of the event that says so. */
+export const typeOfOutcome = (outcome: OutcomeDetail['outcome']) =>
+  OUTCOME_TYPES[outcome === 'parked' || outcome === 'rejected' ? outcome : 'finished']
 
 /** Publishes outcome events, ten at most; throws when some were refused to the end. */
 export const publish = (details: OutcomeDetail[]): Promise<void> =>
-  putEvents(
-    details.map((detail) => ({
-      DetailType:
-        OUTCOME_TYPES[detail.outcome === 'parked' || detail.outcome === 'rejected' ? detail.outcome : 'finished'],
-      detail,
-    })),
-  )
+  putEvents(details.map((detail) => ({ DetailType: typeOfOutcome(detail.outcome), detail })))
 
 /** Publishes that a sending has ended; throws when it was refused to the end. */
-export const publishCompletion = (detail: { completionId: string }): Promise<void> =>
+export const publishCompletion = (detail: CompletionDetail): Promise<void> =>
   putEvents([{ DetailType: OUTCOME_TYPES.completed, detail }])
-
-/** `detail` of a `Held` event: why nothing of a bucket is sent, and since when. Times in ISO 8601. */
-export type HeldDetail = {
-  operation: string
-  bucket: string
-  kind: Kind
-  scope: string
-  code: string | null
-  requestId: string | null
-  hint: string
-  since: string
-  /** When the next call is tried. */
-  nextTryAt: string
-}
 
 /** Publishes that a bucket is held; throws when it was refused to the end. */
 export const publishHeld = (detail: HeldDetail): Promise<void> =>

@@ -1,8 +1,9 @@
 /** How the sweep parks a target that no function will finish. */
 import { audit } from '../audit.ts'
-import { type OutcomeDetail, publish } from '../aws/eventbridge.ts'
+import { publish } from '../aws/eventbridge.ts'
 import type { OperationError } from '../error.ts'
 import { readTarget, recordAnnounced, recordOutcome, type Target } from '../ledger/offboardings.ts'
+import type { OutcomeDetail } from '../outcome-event.ts'
 import { givenUp, named } from './queue-record.ts'
 
 /**

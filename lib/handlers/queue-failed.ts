@@ -13,7 +13,6 @@
  */
 import { audit, errorFields, framesOf } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
-import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { sendRetries } from '../aws/sqs.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import type { Bucket, Hold, Pace } from '../ledger/bucket.ts'
@@ -22,6 +21,7 @@ import { recordAside, recordFailure, type Target } from '../ledger/offboardings.
 import { areUntriedWaiting } from '../ledger/pace.ts'
 import { wasRegistered } from '../ledger/register.ts'
 import type { Operation } from '../operation.ts'
+import type { OutcomeDetail } from '../outcome-event.ts'
 import { type Failed, isCommon, type Worked } from './queue-calls.ts'
 import { type Done, givenUp, type Left, outlived, type Work } from './queue-record.ts'
 import { awsError, awsWaitMs, DAY_MS, HOUR_MS } from './queue-waits.ts'

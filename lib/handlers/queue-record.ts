@@ -1,11 +1,11 @@
 /** One record of a work queue: the item in it, and what that ends as. */
 import type { SQSRecord } from 'aws-lambda'
 import { audit, errorFields, expectationFields, framesOf } from '../audit.ts'
-import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { Target } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
+import type { OutcomeDetail } from '../outcome-event.ts'
 import { parse } from '../schema.ts'
 import { execute, type Limits, type Result } from '../vendor/execute.ts'
 import { type Expectation, endWith, isPassing, rehearse } from '../vendor/rehearse.ts'

@@ -1,9 +1,9 @@
 /** Keeps the register: what events say was subscribed, and what the outcomes of offboardings have ended. */
 import { audit } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
-import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { OperationError } from '../error.ts'
 import { recordEnded, recordEndedForAll, recordRegistered } from '../ledger/register.ts'
+import type { OutcomeDetail } from '../outcome-event.ts'
 import { ENDED, type Ending, nameSubscriber, REGISTERED, type Registration, registrationOf } from '../register-event.ts'
 import { parse } from '../schema.ts'
 import { type BusEvent, reject } from './reject.ts'

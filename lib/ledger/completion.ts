@@ -2,6 +2,7 @@
 import { getItem, type Item, queryItems, queryPage, updateItem } from '../aws/dynamodb.ts'
 import { environment } from '../environment.ts'
 import { fingerprint } from '../fingerprint.ts'
+import type { CompletionDetail } from '../outcome-event.ts'
 import {
   getExpiry,
   getPartition,
@@ -15,14 +16,7 @@ import {
 } from './offboardings.ts'
 
 /** What a sending ended with; the `detail` of its `Completed` event. */
-export type Completion = Sending & {
-  /** The same however often the event is delivered. */
-  completionId: string
-  /** How many targets ended with each outcome. */
-  counts: Record<string, number>
-  /** ISO 8601. */
-  completedAt: string
-}
+export type Completion = CompletionDetail
 
 /** A sending's progress. Times in ISO 8601. */
 export type Header = Sending &

@@ -11,10 +11,10 @@
 
 import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Item, type Key, putNewItem, updateItem } from '../aws/dynamodb.ts'
-import type { OutcomeDetail } from '../aws/eventbridge.ts'
 import { environmentNumber } from '../environment.ts'
 import type { Scope } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
+import type { OutcomeDetail } from '../outcome-event.ts'
 import type { Input } from '../schema.ts'
 
 /** One event, or one redrive of it. `redrive` is 0 for the event itself. */

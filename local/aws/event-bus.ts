@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { PutEventsRequest, PutEventsRequestEntry, PutEventsResultEntry } from '@aws-sdk/client-eventbridge'
 import { assertSupported, matches, type Pattern } from '../../infra/event-pattern.ts'
 import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from './json-server.ts'
-import { type BusEvent, invalidEntry, toEvent, unusable } from './put-events-entry.ts'
+import { type BusEvent, invalidEntry, sizeOfEntry, toEvent, unusable } from './put-events-entry.ts'
 
 /** What a rule calls. It is called again up to `retries` times (2 unless told) when it rejects. */
 export type Target = { id: string; invoke: (event: BusEvent) => Promise<unknown>; retries?: number }
@@ -40,6 +40,9 @@ export type EventBus = Pick<AwsJsonService, 'url' | 'requests' | 'call' | 'close
   /** Resolves when no delivery is under way. */
   idle(): Promise<void>
 }
+
+/** The largest that AWS takes at once, all entries of a request together. */
+const MAX_BYTES = 1_048_576
 
 /** Starts the service on loopback. A put event is accepted first and delivered after, as on AWS. */
 export async function startEventBus(options: EventBusOptions = {}): Promise<EventBus> {
@@ -98,6 +101,8 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
   function putEvents(entries: PutEventsRequestEntry[]) {
     if (!Array.isArray(entries) || entries.length < 1 || entries.length > 10)
       throw new AwsError('ValidationException', "'entries' must have a length between 1 and 10")
+    if (entries.reduce((size, entry) => size + sizeOfEntry(entry), 0) > MAX_BYTES)
+      throw new AwsError('ValidationException', 'Total size of the entries in the request is over the limit.')
     const failFirst = partialFailures > 0 && partialFailures-- > 0
     const results = entries.map((entry, index) =>
       failFirst && index === 0 ? { ErrorCode: 'ThrottlingException', ErrorMessage: 'Rate exceeded' } : accept(entry),

@@ -43,6 +43,13 @@ export function invalidEntry(entry: PutEventsRequestEntry): PutEventsResultEntry
   return { ErrorCode: 'MalformedDetail', ErrorMessage: 'Detail is malformed.' }
 }
 
+/** How large an entry counts. Bytes. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html */
+export const sizeOfEntry = ({ Time, Source, DetailType, Detail, Resources = [] }: PutEventsRequestEntry): number =>
+  [Source, DetailType, Detail, ...Resources].reduce(
+    (size, text) => size + Buffer.byteLength(text ?? ''),
+    Time === undefined ? 0 : 14,
+  )
+
 /** The answer for an argument that is missing or wrong. */
 export const unusable = (key: string, reason: string): PutEventsResultEntry => ({
   ErrorCode: 'InvalidArgument',

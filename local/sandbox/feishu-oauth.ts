@@ -26,6 +26,9 @@ const authorize: OpenRoute = {
       return redirect(redirectUri, { error: 'access_denied', state })
     }
     const challenge = query.get('code_challenge')
+    const challengeMethod = query.get('code_challenge_method') ?? 'plain'
+    if (challenge !== null && !transforms.has(challengeMethod))
+      return { status: 400, text: 'code_challenge_method is wrong' }
     const grant: Grant = {
       appId: app.appId,
       tenantKey: user.tenantKey ?? world.feishu.tenants[0] ?? '',
@@ -36,7 +39,7 @@ const authorize: OpenRoute = {
     const code = tokens.feishu.code({
       grant,
       redirectUri,
-      ...(challenge && { challenge: { value: challenge, method: query.get('code_challenge_method') ?? 'plain' } }),
+      ...(challenge && { challenge: { value: challenge, method: challengeMethod } }),
       expiresAt: now + world.feishu.lifetimes.code * 1000,
     })
     return redirect(redirectUri, { code, state })
@@ -113,11 +116,14 @@ const transforms = new Map<string, (verifier: string) => string>([
   ['plain', (verifier) => verifier],
 ])
 
+/** https://www.rfc-editor.org/rfc/rfc7636#section-4.1 */
+const isVerifier = (text: string) => /^[A-Za-z0-9._~-]{43,128}$/.test(text)
+
 /** `isStrict`: a verifier that no challenge asked for is refused too. */
 const provesPossession = (code: AuthorizationCode | undefined, verifier = '', isStrict: boolean): boolean => {
   const challenge = code?.challenge
   if (challenge === undefined) return !isStrict || verifier === ''
-  return transforms.get(challenge.method)?.(verifier) === challenge.value
+  return isVerifier(verifier) && transforms.get(challenge.method)?.(verifier) === challenge.value
 }
 
 const basicOf = ({ headers }: Call): string[] | undefined => {

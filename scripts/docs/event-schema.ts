@@ -59,14 +59,12 @@ export function describe(schema: JsonSchema, texts: Record<string, string>): voi
   const [unknown] = Object.keys(texts).filter((path) => !fields.has(path))
   if (unknown)
     throw new IncompleteOperation(
-      `lib/offboarding-event.ts has no ${unknown}, which an operation's docs.event.fields has`,
+      `no event has the field ${unknown}, which has a text (docs.event.fields, scripts/docs)`,
     )
   for (const [path, field] of fields) {
     const text = texts[path]
     if (!text)
-      throw new IncompleteOperation(
-        `no operation in functions/ has ${path} in its docs.event.fields, which lib/offboarding-event.ts has`,
-      )
+      throw new IncompleteOperation(`the field ${path} of an event has no text (docs.event.fields, scripts/docs)`)
     field.description = text
   }
 }

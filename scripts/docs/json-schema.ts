@@ -6,13 +6,22 @@ import { id, nameId } from '../../lib/schema.ts'
 
 export type JsonSchema = Exclude<ReturnType<typeof toJsonSchema>, boolean>
 
+/**
+ * An object of which only these fields are judged. That it may have others is said outright, for linters that take what a part of a
+ * schema does not name for unknown; so are its type and its fields, for Ajv's strict mode.
+ */
+export const having = (
+  properties: NonNullable<JsonSchema['properties']>,
+  required: string[] = Object.keys(properties),
+): JsonSchema => ({ type: 'object', properties, required, additionalProperties: true })
+
 const FOLDER = 'folder' satisfies (typeof FILE_TYPES)[number]
 /** `fileType` and `eventType` as the event spells them, or as the vendor does. */
 const folderRule = (fileType: string, eventType: string): JsonSchema => ({
-  if: { properties: { [fileType]: { const: FOLDER } }, required: [fileType] },
+  if: having({ [fileType]: { const: FOLDER } }),
   // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
-  then: { properties: { [eventType]: { const: FOLDER_EVENT_TYPE } }, required: [eventType] },
-  else: { properties: { [eventType]: { type: 'null' } } },
+  then: having({ [eventType]: { const: FOLDER_EVENT_TYPE } }),
+  else: having({ [eventType]: { type: 'null' } }, []),
 })
 
 /**
@@ -33,20 +42,22 @@ const RULES: Record<string, JsonSchema> = {
   employee_number: { pattern: '^[^\\s\\u0000-\\u001f]([^\\u0000-\\u001f]*[^\\s\\u0000-\\u001f])?$' },
   no_way_to_find: {
     anyOf: [
-      ...['email', 'mobile', 'employeeNumber'].map((name) => ({ required: [name] })),
+      ...['email', 'mobile', 'employeeNumber'].map((name) => having({ [name]: true })),
       ...[
         ['feishu', 'openId'],
         ['feishu', 'userId'],
         ['feishu', 'unionId'],
         ['dingtalk', 'userId'],
         ['dingtalk', 'unionId'],
-      ].map(([vendor = '', id = '']) => ({ properties: { [vendor]: { required: [id] } }, required: [vendor] })),
+      ].map(([vendor = '', id = '']) => having({ [vendor]: having({ [id]: true }) })),
     ],
   },
+  // Of two fields, one inside the other's: said in words.
+  other_person: {},
   calendar_needs_open_id: {
-    if: { properties: { calendar: { const: true } }, required: ['calendar'] },
+    if: having({ calendar: { const: true } }),
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
-    then: { required: ['openId'] },
+    then: having({ openId: true }),
   },
 }
 
@@ -54,8 +65,8 @@ const RULES: Record<string, JsonSchema> = {
 function targetsIn(properties: JsonSchema['properties'] = {}): JsonSchema[] {
   return Object.entries(properties).flatMap(([name, schema]) => {
     if (typeof schema === 'boolean') return []
-    const within = (target: JsonSchema) => ({ properties: { [name]: target }, required: [name] })
-    if (schema.type === 'array') return within({ minItems: 1 })
+    const within = (target: JsonSchema) => having({ [name]: target })
+    if (schema.type === 'array') return within({ type: 'array', items: {}, minItems: 1 })
     if (schema.type === 'boolean') return within({ const: true })
     return targetsIn(schema.properties).map(within)
   })

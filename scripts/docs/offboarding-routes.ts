@@ -5,10 +5,10 @@ import { OperationError, type Text, toOperationError } from '../../lib/error.ts'
 import { different, held, unknown } from '../../lib/handlers/offboarding-errors.ts'
 import { readList, readOne, readOrder } from '../../lib/handlers/offboarding-request.ts'
 import { OFFBOARDINGS } from '../../lib/handlers/offboardings.ts'
-import { leaving } from '../../lib/leaving-event.ts'
 import { STATES } from '../../lib/ledger/records.ts'
-import { describe, offboardingDetail } from './event-schema.ts'
-import { type JsonSchema, jsonSchemaOf, plain, REFERENCES } from './json-schema.ts'
+import { offboardingDetail } from './event-schema.ts'
+import { plain, REFERENCES } from './json-schema.ts'
+import { LEAVING_EXAMPLE, leavingDetail } from './leaving-schema.ts'
 import { failures, nullable } from './responses.ts'
 
 export const OFFBOARDINGS_TAG = {
@@ -34,36 +34,6 @@ const list = (items: object) => ({ type: 'array', items })
 const mapOf = (additionalProperties: object) => ({ type: 'object', additionalProperties })
 const count = { type: 'integer', minimum: 0 }
 
-const LEAVING_FIELDS: Record<string, string> = {
-  offboardingId: 'Your own id of this offboarding.',
-  dryRun: 'Finds the leaver and says what would be done; changes no subscription.',
-  leaver:
-    'Who leaves. One way to find them is enough; an id wins over an address, that over a mobile, that over a number.',
-  custodian: "Who takes over, and will watch access to the leaver's calendars.",
-}
-const PERSON_FIELDS: Record<string, string> = {
-  email: 'The e-mail address in Feishu; DingTalk has no lookup by address.',
-  mobile: 'With its country code; a number of mainland China may stand without.',
-  employeeNumber: 'The employee number.',
-  feishu: 'Ids in Feishu or Lark.',
-  'feishu.tenantKey': 'The tenant, for store apps only.',
-  'feishu.openId': 'The open_id.',
-  'feishu.userId': 'The user_id.',
-  'feishu.unionId': 'The union_id.',
-  dingtalk: 'Ids in DingTalk.',
-  'dingtalk.userId': 'The userid.',
-  'dingtalk.unionId': 'The unionId.',
-}
-
-function leavingDetail(): JsonSchema {
-  const schema = jsonSchemaOf(leaving, REFERENCES)
-  const people = ['leaver', 'custodian'].flatMap((role) =>
-    Object.entries(PERSON_FIELDS).map(([field, text]) => [`${role}.${field}`, text]),
-  )
-  describe(schema, { ...LEAVING_FIELDS, ...Object.fromEntries(people) })
-  return schema
-}
-
 const ENTRY = {
   outcome: { enum: ['changed', 'unchanged', 'planned', 'parked', 'failed', 'rejected', 'gone', 'open'] },
   kind: nullable('string'),
@@ -79,7 +49,7 @@ const ENTRY = {
 export async function offboardingSchemas() {
   return {
     UserOffboarding: plain(await offboardingDetail(REFERENCES)),
-    UserLeaving: plain(leavingDetail()),
+    UserLeaving: plain(leavingDetail(REFERENCES)),
     Accepted: answer({ offboardingId: ref('Id'), dryRun: { type: 'boolean' }, eventId: text }),
     Offboardings: answer(
       {
@@ -150,11 +120,6 @@ const changed = {
 const CALENDAR = 'feishu-calendar-unsubscribe'
 
 const EXAMPLES = {
-  leaving: {
-    offboardingId: ID,
-    leaver: { email: 'leaver@corp.example', mobile: '+8613800000000', employeeNumber: '10023' },
-    custodian: { email: 'custodian@corp.example' },
-  },
   offboarding: { offboardingId: ID, dryRun: true, feishu: { openId: 'ou_leaver', calendar: true } },
   accepted: { offboardingId: ID, dryRun: false, eventId: EVENT_ID },
   offboardings: {
@@ -231,7 +196,7 @@ export function offboardingRoutes() {
           content: {
             'application/json': {
               schema: { anyOf: [ref('UserLeaving'), ref('UserOffboarding')] },
-              examples: { leaving: { value: EXAMPLES.leaving }, offboarding: { value: EXAMPLES.offboarding } },
+              examples: { leaving: { value: LEAVING_EXAMPLE }, offboarding: { value: EXAMPLES.offboarding } },
             },
           },
         },

@@ -17,7 +17,7 @@ import type { Answer, Gateway } from '../../local/sandbox/call.ts'
 import { dingtalkCodes } from '../../local/sandbox/codes.ts'
 import { dingtalkGateway } from '../../local/sandbox/dingtalk.ts'
 import { feishuGateway } from '../../local/sandbox/feishu-gateway.ts'
-import { DEFINITIONS, type JsonSchema, jsonSchemaOf, plain, REFERENCES } from './json-schema.ts'
+import { DEFINITIONS, having, type JsonSchema, jsonSchemaOf, plain, REFERENCES } from './json-schema.ts'
 import { OFFBOARDINGS_TAG, offboardingRoutes, offboardingSchemas } from './offboarding-routes.ts'
 import { failures, nullable, object } from './responses.ts'
 
@@ -142,7 +142,7 @@ function describe({ name, operation, docs, page, actsAs }: Entry, path: string) 
           field,
           path.includes(`{${field}}`) ? 'path' : 'query',
           schema.type !== 'optional',
-          plain(jsonSchemaOf(schema, REFERENCES)),
+          { ...plain(jsonSchemaOf(schema, REFERENCES)), ...onlyValueOf(field, jsonSchemaOf(input, REFERENCES)) },
           { ...SHARED_FIELDS, ...docs.fields },
         ),
         ...(sample[field] !== undefined && { examples: examplesOf(samples, field) }),
@@ -215,6 +215,12 @@ function callbacks() {
   }
 }
 
+/** The only value that a field may have wherever a rule of the whole input asks for it. */
+function onlyValueOf(field: string, { then: rule }: JsonSchema): JsonSchema {
+  const wanted = typeof rule === 'object' ? rule.properties?.[field] : undefined
+  return typeof wanted === 'object' && wanted.const !== undefined ? { enum: [wanted.const] } : {}
+}
+
 const examplesOf = (samples: Entry['docs']['samples'], field: string) =>
   Object.fromEntries(
     Object.entries(samples).flatMap(([becomes, { [field]: value }]) =>
@@ -262,6 +268,7 @@ function success(operation: Operation, sample: Input) {
       'application/json': {
         schema: {
           $ref: '#/components/schemas/Result',
+          type: 'object',
           properties: { operation: { const: name }, outcome: { enum: examples.map(({ outcome }) => outcome) } },
         },
         examples: Object.fromEntries(examples.map((value) => [value.outcome, { value }])),
@@ -392,10 +399,10 @@ const SCHEMAS = {
       },
       ['expected', 'kind', 'scope', 'detail', 'hint', 'request'],
     ),
-    if: { properties: { outcome: { const: 'planned' } } },
+    if: having({ outcome: { const: 'planned' } }),
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
-    then: { required: ['expected', 'request'] },
-    else: { properties: { expected: false, kind: false, scope: false, detail: false, hint: false, request: false } },
+    then: having({ expected: true, request: true }),
+    else: having({ expected: false, kind: false, scope: false, detail: false, hint: false, request: false }, []),
   },
   Problem: {
     ...object(
@@ -423,10 +430,10 @@ const SCHEMAS = {
       ['retryAfterMs', 'upstream'],
     ),
     description: 'Problem details (RFC 9457). `title`, `detail` and `hint` follow Accept-Language: English or Chinese.',
-    if: { properties: { retryable: { const: true } } },
+    if: having({ retryable: { const: true } }),
     // biome-ignore lint/suspicious/noThenProperty: JSON Schema's keyword
-    then: { required: ['retryAfterMs'] },
-    else: { properties: { retryAfterMs: false } },
+    then: having({ retryAfterMs: true }),
+    else: having({ retryAfterMs: false }, []),
   },
   GatewayError: { ...object({ message: { type: 'string' } }), description: "API Gateway's own answer." },
 }

@@ -23,6 +23,7 @@ export function failures(name: string, errors: OperationError[]) {
           'application/problem+json': {
             schema: {
               $ref: '#/components/schemas/Problem',
+              type: 'object',
               properties: { status: { const: status }, kind: { enum: kinds }, operation: { const: name } },
             },
             examples: Object.fromEntries(examples),

@@ -38,7 +38,7 @@ const isOperation = ([, { operationId }]: [string, Operation]) => operationNames
 const operations = routes.filter(isOperation)
 const forHr = new Map(routes.filter((route) => !isOperation(route)))
 
-const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false })
+const ajv = new Ajv2020({ strict: true })
 /** References as the validator finds them. */
 const local = (schema: object) =>
   JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas', 'document#/$defs'))

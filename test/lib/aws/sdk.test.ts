@@ -5,8 +5,8 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { OutcomeDetail } from '../../../lib/aws/eventbridge.ts'
 import { isPermanent } from '../../../lib/aws/sdk.ts'
+import type { OutcomeDetail } from '../../../lib/outcome-event.ts'
 
 type Answer = { status?: number; body?: string; fault?: 'cut' | 'silent' }
 

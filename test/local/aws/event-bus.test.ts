@@ -117,3 +117,15 @@ test('retries a target twice, then hands the event over', async () => {
   expect(calls).toBe(3)
   expect(failures).toMatchObject([{ attempts: 3, event: { source: 'hr' }, target: { id: 't' } }])
 })
+
+test('takes entries of 1 MB together, and refuses the whole request beyond', async () => {
+  const { bus, put } = await eventBus()
+  const sized = (bytes: number) => {
+    const around = offboarding.Source.length + offboarding.DetailType.length + '{"a":""}'.length
+    return { ...offboarding, Detail: `{"a":"${'x'.repeat(bytes - around)}"}` }
+  }
+  expect((await put(sized(524_288), sized(524_288))).FailedEntryCount).toBe(0)
+  await expect(put(sized(524_288), sized(524_289))).rejects.toMatchObject({ name: 'ValidationException' })
+  await expect(put({ ...sized(1_048_576), Time: new Date() })).rejects.toMatchObject({ name: 'ValidationException' })
+  expect(bus.events).toHaveLength(2)
+})

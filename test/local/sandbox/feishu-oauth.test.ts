@@ -124,6 +124,26 @@ const consent = async (more: Record<string, string> = {}) => {
   return new URL(reply.headers.get('location') ?? '')
 }
 
+test.each([
+  [42, 20049],
+  [43, 0],
+  [128, 0],
+  [129, 20049],
+])('a verifier of %i characters is answered with %i', async (length, code) => {
+  await start()
+  const code_verifier = 'v'.repeat(length)
+  const to = await consent({ code_challenge: code_verifier })
+  const grant = { grant_type: 'authorization_code', code: to.searchParams.get('code'), redirect_uri }
+  expect((await post('/oauth/v3/token', { ...client, ...grant, code_verifier })).json.code).toBe(code)
+})
+
+test('consent is not asked for with a method of PKCE that does not exist', async () => {
+  await start()
+  const query = new URLSearchParams({ ...client, response_type: 'code', redirect_uri, code_challenge: 'v'.repeat(43) })
+  query.set('code_challenge_method', 'S512')
+  expect((await call('GET', `/open-apis/authen/v1/authorize?${query}`)).status).toBe(400)
+})
+
 test('consent with PKCE gives a code that is exchanged once, for the user it was given by', async () => {
   await start()
   const code_verifier = randomBytes(32).toString('base64url')

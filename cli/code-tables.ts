@@ -33,11 +33,17 @@ export async function listCodeSections(): Promise<Section[]> {
   return [
     ...ofOperations,
     {
-      title: { en: "`npm run discover`: Feishu's list of calendars", zh: '`npm run discover`:飞书日历列表' },
+      title: {
+        en: "`npx offboarding discover`: Feishu's list of calendars",
+        zh: '`npx offboarding discover`：飞书日历列表',
+      },
       codes: ownCodes(feishuCalendarList),
     },
     {
-      title: { en: "`npm run discover`: DingTalk's list of calendars", zh: '`npm run discover`:钉钉日历列表' },
+      title: {
+        en: "`npx offboarding discover`: DingTalk's list of calendars",
+        zh: '`npx offboarding discover`：钉钉日历列表',
+      },
       codes: ownCodes(dingtalkCalendarList),
     },
     {
@@ -50,8 +56,8 @@ export async function listCodeSections(): Promise<Section[]> {
     },
     { title: { en: "Feishu's calendar calls", zh: '飞书日历接口' }, codes: feishuCalendarCodes },
     { title: { en: 'Any Feishu call', zh: '飞书任意接口' }, codes: feishuCodes },
-    { title: { en: "Feishu: an app's or tenant's token", zh: '飞书:获取应用或租户令牌' }, codes: feishuTokenCodes },
-    { title: { en: "Feishu: a user's tokens", zh: '飞书:获取或刷新用户令牌' }, codes: feishuOauthCodes },
+    { title: { en: "Feishu: an app's or tenant's token", zh: '飞书：获取应用或租户令牌' }, codes: feishuTokenCodes },
+    { title: { en: "Feishu: a user's tokens", zh: '飞书：获取或刷新用户令牌' }, codes: feishuOauthCodes },
     {
       title: { en: 'Any DingTalk call', zh: '钉钉任意接口' },
       codes: { ...dingtalkCodes, ...Object.fromEntries(prefixes) },

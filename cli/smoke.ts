@@ -10,7 +10,7 @@ import * as v from 'valibot'
 import type { Operation } from '../infra/operation.ts'
 import { loadOperations } from '../infra/operations.ts'
 import { printable } from '../lib/schema.ts'
-import { failed, nameOf } from './command.ts'
+import { failed, nameOf } from './aws-errors.ts'
 import type { Io } from './io.ts'
 import { checkDeployment } from './stack/deployment.ts'
 

@@ -169,5 +169,7 @@ export function getStackNames({ functions, rules, oneTimeSchedules }: Wiring): N
 /** The variables of the functions that name secrets, vendors and the ledger, and their limits. */
 export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
   Object.fromEntries(
-    environments.flatMap(Object.entries).filter(([name]) => /^((FEISHU|DINGTALK|MAX|LEDGER)_|VENDORS$)/.test(name)),
+    environments
+      .flatMap(Object.entries)
+      .filter(([name]) => /^((FEISHU|DINGTALK|MAX|LEDGER)_|(VENDORS|DEPLOYED_STAGE)$)/.test(name)),
   )

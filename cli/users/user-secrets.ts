@@ -13,7 +13,8 @@ import {
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import { getTaggedState, TAGS, tagsOf, type UserSecret } from '../../lib/tokens/user-secret.ts'
-import { CommandError, failed, nameOf } from '../command.ts'
+import { failed, nameOf } from '../aws-errors.ts'
+import { CommandError } from '../command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
 

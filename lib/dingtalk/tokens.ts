@@ -7,6 +7,7 @@ import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
+import { authorizeCommand } from '../tokens/authorize-command.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
@@ -60,7 +61,8 @@ async function appToken(path: string, body: Record<string, string>, budget: Toke
 }
 
 /** The command that has this user grant access. */
-export const authorizeDingtalkUser = (unionId: string) => `npm run authorize -- --vendor dingtalk --union-id ${unionId}`
+export const authorizeDingtalkUser = (unionId: string) =>
+  authorizeCommand('--vendor', 'dingtalk', '--union-id', unionId)
 
 /** The user with this unionId. */
 export const dingtalkUser = (unionId: string): User => ({

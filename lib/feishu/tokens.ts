@@ -8,6 +8,7 @@ import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
+import { authorizeCommand } from '../tokens/authorize-command.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { applyGrant, parseSeconds, tokenText, type User, type UserSecret } from '../tokens/user-secret.ts'
@@ -55,7 +56,7 @@ function refuseTenant(): never {
 }
 
 /** The command that has this user grant access. */
-export const authorizeFeishuUser = (openId: string) => `npm run authorize -- --vendor feishu --open-id ${openId}`
+export const authorizeFeishuUser = (openId: string) => authorizeCommand('--vendor', 'feishu', '--open-id', openId)
 
 /** The user with this open_id. */
 export const feishuUser = (openId: string): User => ({

@@ -84,7 +84,7 @@ export async function offboardCommand(io: Io): Promise<Command> {
       ),
       new Option('--at <time>', 'do it then, as in 2026-12-04T18:00+08:00; "list" shows it, "cancel" removes it'),
       new Option('--yes', 'do not show what would happen, and do not ask'),
-      new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding'),
+      new Option('--follow <offboarding-id>', 'send nothing: the same as "offboarding follow"'),
       new Option('--no-follow', 'send, and do not wait for the end'),
       ...eventOptions.map(optionOf),
       new Option('--id <offboarding-id>', 'what to call the offboarding (default: a name that contains the time)'),
@@ -141,7 +141,7 @@ async function offboard(
   const atMs = options.at === undefined ? undefined : readTime(options.at)
   if (atMs !== undefined && dryRun) throw new UsageError('--at has no effect on a dry run: leave one of them out')
   const connection = await connect(io, options)
-  const toFollow = (id: string) => commandLine(['offboard', '--follow', id], options)
+  const toFollow = (id: string) => commandLine(['follow', id], options)
   const isFollowed = followed !== false
   if (isNamed) {
     const again = commandLine(['offboard', '--csv', options.csv ?? '', ...(yes ? ['--yes'] : [])], options)
@@ -149,7 +149,18 @@ async function offboard(
       atMs === undefined
         ? undefined
         : async ([detail]: Detail[]) => detail && scheduleOne(io, connection, options, LEAVING, detail, atMs)
-    const run = { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, again }
+    const run = {
+      details,
+      isList,
+      dryRun,
+      yes,
+      isFollowed,
+      goneIsFine,
+      act,
+      toFollow,
+      toList: commandLine(['list'], options),
+      again,
+    }
     return offboardLeavers(io, connection, run)
   }
   const [detail] = details
@@ -194,7 +205,7 @@ async function followOne(
     io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
     return getExitCode(report, options)
   } catch (error) {
-    log(io, `To go on following it: ${commandLine(['offboard', '--follow', one.offboardingId], options)}`)
+    log(io, `To go on following it: ${commandLine(['follow', one.offboardingId], options)}`)
     if (signal.aborted) return 130
     throw error
   }

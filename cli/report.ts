@@ -6,7 +6,7 @@ import { type Report, summarize } from '../lib/report/summary.ts'
 import { CommandError, goneIsFineOption, repeatable, withOptions } from './command.ts'
 import { type Io, log } from './io.ts'
 import { getExitCode } from './progress/exit-code.ts'
-import { follow } from './progress/follow.ts'
+import { describeUnknown, follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
 import { loadOperations, readWaits } from './progress/waits.ts'
 import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
@@ -77,7 +77,7 @@ async function read(connection: Connection, offboardingId: string, { dryRun }: O
   if (found?.rows.some(({ outcome }) => outcome === 'open'))
     return { ...found, waits: await readWaits(records, found, await loadOperations(connection), connection.speed) }
   if (found) return found
-  throw new CommandError(`nothing is known of ${dryRun ? 'a dry run of ' : ''}this offboarding`)
+  throw new CommandError(describeUnknown({ dryRun }))
 }
 
 /** Nothing when it was interrupted. */

@@ -26,6 +26,8 @@ export type Leavers = {
   act?: ((details: { offboardingId: string }[]) => Promise<unknown>) | undefined
   /** The command that goes on following. */
   toFollow: (offboardingId: string) => string
+  /** The command that lists offboardings. */
+  toList: string
   /** The command once more, where that goes on with a list. */
   again: string
 }
@@ -40,7 +42,7 @@ export function assertCanAsk(io: Io, { dryRun, yes }: { dryRun: boolean; yes: bo
 
 /** Returns the exit code. */
 export async function offboardLeavers(io: Io, connection: Connection, leavers: Leavers): Promise<number> {
-  const { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, again } = leavers
+  const { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, toList, again } = leavers
   useLedger(connection)
   const signal = io.catchInterrupt()
   const show = (reports: Report[]) => {
@@ -58,7 +60,7 @@ export async function offboardLeavers(io: Io, connection: Connection, leavers: L
 
     if (dryRun || (!yes && wanted.length > 0)) {
       const followed = await send(io, connection, wanted, { dryRun: true, isList, signal })
-      if (!isFollowed && dryRun) return sayHow(io, followed, toFollow)
+      if (!isFollowed && dryRun) return showFollowing(io, followed, { toFollow, toList })
       const reports = await followEach(io, connection, followed, isList, signal)
       show(reports)
       if (dryRun) return getExitCodeOfAll(reports, { goneIsFine })
@@ -79,7 +81,7 @@ export async function offboardLeavers(io: Io, connection: Connection, leavers: L
     }
     hint = isList ? `To go on: ${again}` : `To go on following it: ${toFollow(details[0]?.offboardingId ?? '')}`
     const followed = await send(io, connection, wanted, { dryRun: false, isList, signal })
-    if (!isFollowed) return sayHow(io, followed, toFollow)
+    if (!isFollowed) return showFollowing(io, followed, { toFollow, toList })
     const before = [...isSent].map((offboardingId) => ({ offboardingId, dryRun: false }))
     const reports = await followEach(io, connection, [...followed, ...before], isList, signal)
     const order = new Map(details.map(({ offboardingId }, index) => [offboardingId, index]))
@@ -141,9 +143,13 @@ async function findSent(details: { offboardingId: string }[]): Promise<Set<strin
   return new Set(details.flatMap(({ offboardingId }) => (sent.has(offboardingId) ? [offboardingId] : [])))
 }
 
-function sayHow(io: Io, followed: Followed[], toFollow: (offboardingId: string) => string): number {
+function showFollowing(
+  io: Io,
+  followed: Followed[],
+  { toFollow, toList }: Pick<Leavers, 'toFollow' | 'toList'>,
+): number {
   for (const { offboardingId } of followed.slice(0, SHOWN)) log(io, `To follow it: ${toFollow(offboardingId)}`)
-  if (followed.length > SHOWN) log(io, `… and ${followed.length - SHOWN} more: npx offboarding list shows them.`)
+  if (followed.length > SHOWN) log(io, `… and ${followed.length - SHOWN} more: ${toList} shows them.`)
   return 0
 }
 

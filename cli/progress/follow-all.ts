@@ -15,11 +15,11 @@ const READ_AT_ONCE = { local: 2, deployed: 16 }
 const FAILED_LOOKS = 10
 
 /** What is followed of an offboarding: the event that was sent just now, or all that there is. */
-export type Followed = { offboardingId: string; eventId?: string | undefined; dryRun: boolean }
+export type Followed = { offboardingId: string; eventId?: string | undefined; dryRun?: boolean }
 
 /**
  * Shows progress on standard error until all have ended, and returns what became of each, in order. Throws what `signal` was aborted
- * with, and when nothing becomes of some of them.
+ * with, and when some of them are unknown or are not planned.
  */
 export async function followAll(
   io: Io,
@@ -57,6 +57,11 @@ export async function followAll(
       } catch (error) {
         if (signal.aborted || ++failed > FAILED_LOOKS) throw error
       }
+      const unknown = open.filter((one) => one.eventId === undefined && !reports.has(one))
+      if (failed === 0 && unknown.length > 0)
+        throw new CommandError(
+          `nothing is known of ${unknown.map(({ offboardingId }) => printable(offboardingId, 256)).join(', ')}`,
+        )
       const tookMs = Date.now() - startedAtMs
       open = open.filter((one) => !hasEnded(one))
       progress.show([...reports.values()], all.length - open.length)

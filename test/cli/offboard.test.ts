@@ -92,7 +92,7 @@ describe('where nothing answers for the functions', () => {
     command.interrupt()
     const { code, stderr } = await command.ended
     expect(code).toBe(130)
-    expect(stderr).toContain(`To go on following it: npx offboarding offboard --follow 'it'\\''s' --local ${local}\n`)
+    expect(stderr).toContain(`To go on following it: npx offboarding follow 'it'\\''s' --local ${local}\n`)
     expect(put()).toMatchObject([{ source: 'hr.offboarding', 'detail-type': 'User Offboarding' }])
   })
 })

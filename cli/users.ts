@@ -9,8 +9,7 @@ export const usersCommand = (io: Io): Command =>
   new Command('users')
     .summary('list, authorize or remove users whose tokens are stored')
     .description(
-      'Lists the users whose tokens are stored, has one authorize this app, and removes those who have left. Acts on a ' +
-        'deployed stage.',
+      'Lists the users whose tokens are stored, has one authorize this app, and removes those who have left.',
     )
     .addCommand(listCommand(io))
     .addCommand(forgetCommand(io))

@@ -9,13 +9,14 @@ import { openId as openIdSchema } from '../../lib/schema.ts'
 import { isRenewable, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, UsageError, vendorId, wholeNumber, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
-import { type DeploymentOptions, deploymentOptions, useDeployment } from '../stack/deployment.ts'
+import { type ConnectionOptions, connectionOptions } from '../stack/connection.ts'
+import { useVariables } from '../stack/variables.ts'
 import { type Page, type Redirect, startCallback } from './callback.ts'
 import { type Consent, dingtalkConsent, feishuConsent } from './consent.ts'
 import { DEPLOYMENT_HELP } from './list.ts'
 import { presenceOf, writeUser } from './user-secrets.ts'
 
-type Options = DeploymentOptions & {
+type Options = ConnectionOptions & {
   vendor: keyof typeof VENDORS
   openId?: string
   unionId?: string
@@ -69,7 +70,7 @@ export const authorizeCommand = (io: Io): Command =>
         .default(300)
         .argParser(wholeNumber(1, 3_600)),
       new Option('--scope <scopes>', "instead of what the operations need; Feishu's offline_access is always included"),
-      ...deploymentOptions(),
+      ...connectionOptions(),
     ],
   )
     .addHelpText(
@@ -94,10 +95,12 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
   if (options.vendor === 'feishu' && !v.is(openIdSchema, id))
     throw new UsageError('--open-id must begin with ou_: an e-mail address, a user_id or a union_id is another thing')
 
-  const { region, kmsKeyId } = await useDeployment(io, vendor.variables, options)
+  const { region, kmsKeyId } = await useVariables(io, vendor.variables, options)
   const consent = vendor.consent(id)
+  // The first call: it says what is wrong with the credentials.
+  const presence = await presenceOf(consent.secretId)
   const clientId = await consent.clientId()
-  log(io, `Secret "${consent.secretId}" in ${region}: ${PRESENCE[await presenceOf(consent.secretId)]}.`)
+  log(io, `Secret "${consent.secretId}" in ${region}: ${PRESENCE[presence]}.`)
 
   const state = randomBytes(32).toString('base64url')
   const codeVerifier = randomBytes(32).toString('base64url')

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander'
 import { CommandError, confirm, repeatable, UsageError, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
-import { deploymentOptions } from '../stack/deployment.ts'
+import { connectionOptions } from '../stack/connection.ts'
 import { DEPLOYMENT_HELP, formatUsers, storedUsers, type UsersOptions, vendorOption } from './list.ts'
 import { RECOVERY_DAYS, restore, type StoredUser, scheduleDeletion } from './user-secrets.ts'
 
@@ -21,7 +21,7 @@ export const forgetCommand = (io: Io): Command =>
       new Option('--yes', 'do not ask; needed where stdin is not a terminal'),
       new Option('--restore', 'undo it for each --id'),
       vendorOption(),
-      ...deploymentOptions(),
+      ...connectionOptions(),
     ],
   )
     .addHelpText(

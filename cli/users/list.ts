@@ -2,18 +2,19 @@
 import { Command, Option } from 'commander'
 import { withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
-import { type DeploymentOptions, deploymentOptions, useDeployment } from '../stack/deployment.ts'
+import { type ConnectionOptions, connectionOptions } from '../stack/connection.ts'
+import { useVariables } from '../stack/variables.ts'
 import { formatTable } from '../table.ts'
 import { listUsers, type StoredUser, type Vendor } from './user-secrets.ts'
 
 export const vendorOption = () => new Option('--vendor <vendor>', 'only this vendor').choices(['feishu', 'dingtalk'])
-export type UsersOptions = DeploymentOptions & { vendor?: Vendor }
+export type UsersOptions = ConnectionOptions & { vendor?: Vendor }
 
 /** Ends with the exit codes. */
 export const DEPLOYMENT_HELP = `
-A function's variable that is set in the environment, such as
-FEISHU_USER_SECRET_PREFIX, takes precedence over serverless.yml. AWS credentials
-are found as usual, for example through AWS_PROFILE.
+Without --stage and --local, a function's variable in the environment that names
+secrets, such as FEISHU_USER_SECRET_PREFIX, means the deployment it belongs to;
+one that is not set is read from serverless.yml.
 
 Exit code 0: done. 1: something failed or was declined. 2: wrong options,
 nothing was done.`
@@ -27,7 +28,7 @@ export const listCommand = (io: Io): Command =>
           'token.',
       )
       .option('--json', 'as one JSON array'),
-    [vendorOption(), ...deploymentOptions()],
+    [vendorOption(), ...connectionOptions()],
   )
     .addHelpText('after', `${DEPLOYMENT_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding users list --stage prod`)
     .action(async (options: UsersOptions & { json?: true }) => {
@@ -49,7 +50,7 @@ const VARIABLES = [
 
 /** The users stored for the deployment, of both vendors or of one. */
 export async function storedUsers(io: Io, { vendor, ...options }: UsersOptions): Promise<StoredUser[]> {
-  const { variables, region } = await useDeployment(io, VARIABLES, options)
+  const { variables, region } = await useVariables(io, VARIABLES, options)
   const prefixes: Record<Vendor, string> = {
     feishu: variables.FEISHU_USER_SECRET_PREFIX,
     dingtalk: variables.DINGTALK_USER_SECRET_PREFIX,

@@ -10,6 +10,7 @@ import { formatCsv } from './csv.ts'
 import { type Io, log } from './io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
 import { useLedger } from './stack/ledger.ts'
+import { formatCount } from './table.ts'
 
 type Options = ConnectionOptions & { from: number; to: number; json?: boolean; dryRun?: boolean }
 
@@ -78,7 +79,7 @@ async function exportPeriod(io: Io, { from, to, json = false, dryRun = false }: 
     count += lines.length
   }
   if (json) await write(io, count === 0 ? '[]\n' : '\n]\n')
-  log(io, `${count} ${count === 1 ? 'line' : 'lines'}.`)
+  log(io, `${formatCount(count, 'line')}.`)
 }
 
 /**

@@ -61,7 +61,9 @@ async function followEach(io: Io, ids: string[], options: Options): Promise<numb
     const [report] = reports
     if (json) for (const one of reports) io.stdout.write(`${JSON.stringify(toJson(one, one.rows))}\n`)
     else
-      io.stdout.write(`\n${report && reports.length === 1 ? FORMATS.table(report, report.rows) : formatAll(reports)}\n`)
+      io.stdout.write(
+        `\n${report && reports.length === 1 ? FORMATS.table(report, report.rows, io.stdout) : formatAll(reports, io.stdout)}\n`,
+      )
     return getExitCodeOfAll(reports, options)
   } catch (error) {
     if (!signal.aborted) throw error

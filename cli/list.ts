@@ -72,7 +72,10 @@ async function list(
   else if (shown.length > 0) io.stdout.write(`${formatList(shown)}\n`)
   const counts = found
     .filter(({ state, taken }) => state !== 'scheduled' || taken.length > 0)
-    .map(({ state, taken, isMore }) => `${isMore ? 'more than ' : ''}${taken.length} ${TEXTS[state]}`)
+    .map(
+      ({ state, taken, isMore }) =>
+        `${isMore ? 'more than ' : ''}${taken.length} ${state === 'attention' && taken.length === 1 && !isMore ? 'needs an operator' : TEXTS[state]}`,
+    )
   const hint = found.some(({ isMore }) => isMore) ? ' --all shows every one.' : ''
   log(io, `${dryRun ? 'Dry runs: ' : ''}${counts.join(', ')}.${hint}`)
 }

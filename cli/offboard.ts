@@ -202,10 +202,11 @@ async function followOne(
   const signal = io.catchInterrupt()
   try {
     const report = await follow(io, connection, { ...one, signal })
-    io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
+    io.stdout.write(`\n${FORMATS.table(report, report.rows, io.stdout)}\n`)
     return getExitCode(report, options)
   } catch (error) {
-    log(io, `To go on following it: ${commandLine(['follow', one.offboardingId], options)}`)
+    if (signal.aborted || one.eventId !== undefined)
+      log(io, `To go on following it: ${commandLine(['follow', one.offboardingId], options)}`)
     if (signal.aborted) return 130
     throw error
   }

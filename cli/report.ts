@@ -65,7 +65,7 @@ async function report(io: Io, offboardingId: string, options: Options): Promise<
   const { json, csv, markdown, only } = options
   const format = FORMATS[json ? 'json' : csv ? 'csv' : markdown ? 'markdown' : 'table']
   const shown = found.rows.filter(({ outcome }) => only === undefined || only.includes(outcome))
-  io.stdout.write(`${format(found, shown)}\n`)
+  io.stdout.write(`${format(found, shown, io.stdout)}\n`)
   return getExitCode(found, options)
 }
 

@@ -11,6 +11,7 @@ import { FORMATS } from '../progress/report-formats.ts'
 import { formatAll, getExitCodeOfAll } from '../progress/report-of-all.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
+import { formatCount } from '../table.ts'
 
 export type Leavers = {
   details: { offboardingId: string }[]
@@ -47,8 +48,8 @@ export async function offboardLeavers(io: Io, connection: Connection, leavers: L
   const signal = io.catchInterrupt()
   const show = (reports: Report[]) => {
     const [report] = reports
-    if (isList) io.stdout.write(`\n${formatAll(reports)}\n`)
-    else if (report) io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
+    if (isList) io.stdout.write(`\n${formatAll(reports, io.stdout)}\n`)
+    else if (report) io.stdout.write(`\n${FORMATS.table(report, report.rows, io.stdout)}\n`)
   }
   /** Logged when it ends too early. */
   let hint: string | undefined
@@ -111,7 +112,7 @@ async function send(
   const followed = details.map(({ offboardingId }, index) => ({ offboardingId, eventId: ids[index] ?? '', dryRun }))
   for (const { offboardingId, eventId } of isList ? [] : followed)
     log(io, `Sent ${what}${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
-  if (isList) log(io, `Sent ${what}${details.length === 1 ? '1 leaver' : `${details.length} leavers`}.`)
+  if (isList) log(io, `Sent ${what}${formatCount(details.length, 'leaver')}.`)
   return followed
 }
 

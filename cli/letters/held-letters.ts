@@ -7,7 +7,8 @@ import { KINDS } from '../../lib/error.ts'
 import { CommandError, confirm, repeatable, UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
-import { formatCount, formatReasons } from './format.ts'
+import { formatCount } from '../table.ts'
+import { formatReasons } from './format.ts'
 import { type Letter, letterOf, UNDELIVERED, UNFINISHED } from './letter.ts'
 import { allSettled, LetterQueue } from './letter-queue.ts'
 
@@ -107,7 +108,7 @@ export async function withLetters(
   } finally {
     const hidden = await Promise.all(queues.map((queue) => queue.release()))
     const sum = hidden.reduce((a, b) => a + b, 0)
-    if (sum > 0) log(io, `${formatCount(sum)} stay invisible for ten minutes.`)
+    if (sum > 0) log(io, `${formatCount(sum, 'letter')} stay invisible for ten minutes.`)
     client.destroy()
   }
 }
@@ -141,7 +142,7 @@ export async function confirmLetters(
 ): Promise<boolean> {
   const letters = found.map(({ letter }) => letter)
   io.stdout.write(formatReasons(letters, 5))
-  return isSure || confirm(io, `${action}: ${formatCount(letters.length)}`, signal)
+  return isSure || confirm(io, `${action}: ${formatCount(letters.length, 'letter')}`, signal)
 }
 
 /** What went wrong with which letters, by reason. */

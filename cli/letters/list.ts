@@ -4,7 +4,8 @@ import { withOptions } from '../command.ts'
 import { safeJson } from '../event/event-file.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
-import { formatCount, formatReasons } from './format.ts'
+import { formatCount } from '../table.ts'
+import { formatReasons } from './format.ts'
 import { LETTERS_HELP, type Selection, selectionOptions, withLetters } from './held-letters.ts'
 
 export const listCommand = (io: Io): Command =>
@@ -25,7 +26,7 @@ export const listCommand = (io: Io): Command =>
         io.stdout.write(
           options.json ? `${safeJson(letters)}\n` : formatReasons(letters, options.all ? Number.POSITIVE_INFINITY : 5),
         )
-        log(io, found.length === 0 ? 'No letters.' : `${formatCount(found.length)}.`)
+        log(io, found.length === 0 ? 'No letters.' : `${formatCount(found.length, 'letter')}.`)
         return 0
       })
     })

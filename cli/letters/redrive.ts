@@ -17,7 +17,7 @@ import {
   connectionOptions,
 } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
-import { formatCount } from './format.ts'
+import { formatCount } from '../table.ts'
 import {
   assertSelected,
   changeOptions,
@@ -69,7 +69,7 @@ async function redrive(io: Io, options: Options, connection: Connection): Promis
     problems.log(io)
     const sendable = [...items, ...events]
     const dryRuns = items.filter(({ way }) => way.item.dryRun).length
-    if (dryRuns > 0) log(io, `Of dry runs, which change nothing: ${formatCount(dryRuns)}.`)
+    if (dryRuns > 0) log(io, `Of dry runs, which change nothing: ${formatCount(dryRuns, 'letter')}.`)
     if (sendable.length > 0 && !(await confirmLetters(io, 'Redrive', sendable, options.yes ?? false, signal))) return 1
 
     const failures = new Problems()

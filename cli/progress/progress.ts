@@ -14,7 +14,7 @@ import {
 } from '../../lib/report/rows.ts'
 import type { Report } from '../../lib/report/summary.ts'
 import type { Io } from '../io.ts'
-import { formatTime } from '../table.ts'
+import { formatCount, formatTime } from '../table.ts'
 import { formatPerson } from './report-formats.ts'
 
 /** The vendor's limit on what an operation calls, in real runs or in dry runs; undefined for an operation that is not known. */
@@ -103,7 +103,7 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
       ]),
     ...planned.map(([operation, some]): [string, string] => [
       `planned ${operation}`,
-      `planned    ${operation}: ${formatItems(some.length)}`,
+      `planned    ${operation}: ${formatCount(some.length, 'item')}`,
     ]),
     ...rows
       .filter(({ outcome }) => outcome !== 'open')
@@ -122,7 +122,7 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
         : [],
     ),
     ...[...waits].map(([operation, { untilMs, hold }]): [string, string] => {
-      const items = formatItems(open.get(operation) ?? 0)
+      const items = formatCount(open.get(operation) ?? 0, 'item')
       return [
         `waiting ${operation} ${Math.round(untilMs / 1_000)}`,
         `waiting    ${operation}: ${items} until ${formatClock(untilMs)} (${hold ? 'held' : 'rate limit'})`,
@@ -134,8 +134,6 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
 /** Open items by operation; operations without any are left out. */
 const countOpen = (rows: Row[]): Map<string, number> =>
   new Map(groupByOperation(rows.filter(({ outcome }) => outcome === 'open')).map(([name, some]) => [name, some.length]))
-
-const formatItems = (count: number): string => (count === 1 ? '1 item' : `${count} items`)
 
 /** The local time of day, with seconds when it is soon. */
 const formatClock = (ms: number): string => new Date(ms).toTimeString().slice(0, ms - Date.now() < 60_000 ? 8 : 5)

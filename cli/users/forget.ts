@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { CommandError, confirm, repeatable, UsageError, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import { connectionOptions } from '../stack/connection.ts'
+import { formatCount } from '../table.ts'
 import { DEPLOYMENT_HELP, formatUsers, storedUsers, type UsersOptions, vendorOption } from './list.ts'
 import { RECOVERY_DAYS, restore, type StoredUser, scheduleDeletion } from './user-secrets.ts'
 
@@ -51,8 +52,7 @@ async function forget(io: Io, { gone, id: ids = [], yes, restore: isRestore = fa
   }
   io.stdout.write(formatUsers(due))
   if (isRestore) return each(io, due, restore, 'Restored')
-  const secrets = due.length === 1 ? '1 secret' : `${due.length} secrets`
-  const action = `Schedule the deletion of ${secrets}, restorable for ${RECOVERY_DAYS} days`
+  const action = `Schedule the deletion of ${formatCount(due.length, 'secret')}, restorable for ${RECOVERY_DAYS} days`
   if (!yes && !(await confirm(io, action))) return 1
   return each(io, due, scheduleDeletion, 'Scheduled for deletion')
 }

@@ -4,7 +4,7 @@ import { withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connectionOptions } from '../stack/connection.ts'
 import { useVariables } from '../stack/variables.ts'
-import { formatTable } from '../table.ts'
+import { formatCount, formatTable } from '../table.ts'
 import { listUsers, type StoredUser, type Vendor } from './user-secrets.ts'
 
 export const vendorOption = () => new Option('--vendor <vendor>', 'only this vendor').choices(['feishu', 'dingtalk'])
@@ -38,7 +38,7 @@ export const listCommand = (io: Io): Command =>
       const counts = states.map(([state, some]) => `${some.length} ${state}`)
       const scheduled = users.filter(({ scheduledForDeletion }) => scheduledForDeletion).length
       if (scheduled > 0) counts.push(`${scheduled} of all scheduled for deletion`)
-      log(io, [`${users.length} users`, counts.join(', ')].filter(Boolean).join(': '))
+      log(io, [formatCount(users.length, 'user'), counts.join(', ')].filter(Boolean).join(': '))
     })
 
 const VARIABLES = [

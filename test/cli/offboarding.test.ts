@@ -46,6 +46,19 @@ const CHANGED = {
   ...{ outcome: 'changed', finishedAt: '2026-11-27T10:00:00.000Z' },
 }
 
+/** An event that no function has planned. */
+const SENDING = {
+  ...{
+    pk: 'offboarding#hr-1',
+    sk: 'sending#real#e#00',
+    offboardingId: 'hr-1',
+    eventId: 'e',
+    redrive: 0,
+    dryRun: false,
+  },
+  ...{ source: 'hr.offboarding', sentAt: '2026-11-27T10:00:00.000Z' },
+}
+
 /** Has a program believe that it runs on this version of Node.js. */
 const onNode = (version: string) => [
   '--import',
@@ -71,8 +84,8 @@ describe.each([
     const command = offboarding('offboard', '--follow', 'hr-1', '--local', url)
     const [response] = await once(server, 'query')
     command.child.kill(signal)
-    answer(response, [])
-    server.on('query', (next) => answer(next, []))
+    answer(response, [SENDING])
+    server.on('query', (next) => answer(next, [SENDING]))
     const { code, stderr } = await command.ended
     expect([code, stderr]).toEqual([
       130,

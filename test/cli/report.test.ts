@@ -95,9 +95,8 @@ describe('counts a target once', () => {
     await stack.end(second, file('b'), { outcome: 'gone' })
     await stack.end(second, file('c'), { outcome: 'parked' })
     expect(await summary()).toEqual([1, '3 targets: 2 changed, 1 parked'])
-    const { lines } = await report(id)
-    expect(lines[0]).toMatch(/ vendor request id {2}history$/)
-    expect(lines[3]).toMatch(/ a docx +changed .* first-a +changed \S+Z, unchanged \S+Z$/)
+    const { stdout } = await report(id, '--csv')
+    expect(stdout).toMatch(/,a docx,changed,,,first-a,\S+Z,,"changed \S+Z, unchanged \S+Z",\r\n/)
   })
 
   test('by the real event, not by a dry run before or after, which are shown apart', async () => {
@@ -219,14 +218,15 @@ describe('formats', () => {
   test('a table with what needs an operator first, a sum of each operation, and what is parked and why', async () => {
     const { code, lines } = await report(id)
     expect(code).toBe(1)
-    expect(lines[2]).toMatch(/^feishu-drive-unsubscribe +b\|`c`_d docx +parked +1069603 +\S+Z +request-2$/)
-    expect(lines[4]).toMatch(/^feishu-drive-unsubscribe +=HYPERLINK\("x"\) docx +changed +0 +\S+Z +request-1$/)
+    expect(lines[2]).toMatch(/^feishu-drive-unsubscribe +b\|`c`_d docx +parked +1069603 +\S+Z$/)
+    expect(lines[4]).toMatch(/^feishu-drive-unsubscribe +=HYPERLINK\("x"\) docx +changed +0 +\S+Z$/)
     expect(lines.slice(6)).toEqual([
       '3 targets: 1 changed, 1 unchanged, 1 parked',
       `  ${APPROVAL}  1: 1 unchanged`,
       `  ${DRIVE}     2: 1 changed, 1 parked`,
       `parked: ${DRIVE} b|\`c\`_d docx`,
-      `  forbidden: ${hint}`,
+      `  forbidden: ${hint} (request request-2)`,
+      'Left out to fit: vendor request id. --json and --csv have everything.',
     ])
   })
 

@@ -36,7 +36,7 @@ Dates are days of UTC.
 
 Exit code 0: done. 1: the command failed. 2: wrong options.
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding export --stage prod \\
     --from 2026-10-01 --to 2026-11-01 > october.csv`,
     )

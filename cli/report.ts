@@ -49,7 +49,7 @@ Exit code 0: everything ended well. 1: something is parked, rejected or
 unfinished, the offboarding is unknown, or the command failed. 2: wrong options.
 3: everything ended, but the vendor does not know an id (gone): check it.
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding report hr-2026-000123 --stage prod --markdown`,
     )
     .action(async (offboardingId: string, options: Options) => {

@@ -19,7 +19,7 @@ export const listCommand = (io: Io): Command =>
       .option('--json', 'print every letter, as a JSON array'),
     [...selectionOptions(), ...connectionOptions()],
   )
-    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding letters list --stage prod`)
+    .addHelpText('after', `${LETTERS_HELP}\n\nExamples:\n  AWS_PROFILE=ops npx offboarding letters list --stage prod`)
     .action(async (options: Selection & ConnectionOptions & { json?: true }) => {
       io.exitCode = await withLetters(io, await connect(io, options), options, async (found) => {
         const letters = found.map(({ queue, letter }) => ({ queue: queue.name, ...letter }))

@@ -44,7 +44,7 @@ export const redriveCommand = (io: Io): Command =>
       ),
     [...changeOptions(), ...connectionOptions()],
   )
-    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  npx offboarding letters redrive --kind forbidden`)
+    .addHelpText('after', `${LETTERS_HELP}\n\nExamples:\n  npx offboarding letters redrive --kind forbidden`)
     .action(async (options: Options) => {
       assertSelected(options)
       io.exitCode = await redrive(io, options, await connect(io, options))

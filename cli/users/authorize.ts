@@ -80,7 +80,7 @@ If the user's browser is on another machine, it ends at an address on 127.0.0.1
 that it cannot open: open that same address here while the command waits.
 ${DEPLOYMENT_HELP}
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding users authorize --vendor feishu \\
     --open-id ou_xxxxxxxx --stage prod`,
     )

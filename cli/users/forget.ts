@@ -29,7 +29,7 @@ export const forgetCommand = (io: Io): Command =>
       'after',
       `${DEPLOYMENT_HELP}
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding users forget --gone --stage prod`,
     )
     .action(async (options: Options) => {

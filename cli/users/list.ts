@@ -30,7 +30,7 @@ export const listCommand = (io: Io): Command =>
       .option('--json', 'as one JSON array'),
     [vendorOption(), ...connectionOptions()],
   )
-    .addHelpText('after', `${DEPLOYMENT_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding users list --stage prod`)
+    .addHelpText('after', `${DEPLOYMENT_HELP}\n\nExamples:\n  AWS_PROFILE=ops npx offboarding users list --stage prod`)
     .action(async (options: UsersOptions & { json?: true }) => {
       const users = await storedUsers(io, options)
       io.stdout.write(options.json ? `${JSON.stringify(users, null, 2)}\n` : formatUsers(users))

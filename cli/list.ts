@@ -58,15 +58,17 @@ async function list(
   const most = all || json ? Number.POSITIVE_INFINITY : SHOWN
   // One page more than is shown is seldom needed.
   const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
-  const found = await Promise.all(
-    (state ? [state] : STATES).map(async (one) => ({
-      state: one,
-      ...(await take<Listed>(
-        one === 'scheduled' ? scheduled(io, connection, dryRun) : listOffboardings(one, { dryRun, ...pages }),
-        most,
-      )),
-    })),
-  )
+  const look = async (one: State) => ({
+    state: one,
+    ...(await take<Listed>(
+      one === 'scheduled' ? scheduled(io, connection, dryRun) : listOffboardings(one, { dryRun, ...pages }),
+      most,
+    )),
+  })
+  const wanted = state ? [state] : STATES
+  const found = await Promise.all(wanted.filter((one) => one !== 'scheduled').map(look))
+  // After the ledger, which fails for good where AWS refuses every call.
+  if (wanted.includes('scheduled')) found.push(await look('scheduled'))
   const shown = found.flatMap(({ taken }) => taken)
   if (json) io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
   else if (shown.length > 0) io.stdout.write(`${formatList(shown)}\n`)

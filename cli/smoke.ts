@@ -47,8 +47,9 @@ export const smokeCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-Prints one line for each operation with what was proved. Exit code 0: all
-passed. 1: one failed. 2: wrong options, nothing was called.
+Prints one line for each operation with what was proved.
+
+Exit code 0: all passed. 1: one failed. 2: wrong options, nothing was called.
 
 Examples:
   npx offboarding smoke

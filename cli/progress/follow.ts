@@ -16,7 +16,7 @@ export const PLANNING_MS = { local: 60_000, deployed: 10 * 60_000 }
 export const POLL_MS = { local: { least: 250, perTarget: 1 }, deployed: { least: 5_000, perTarget: 10 } }
 
 /** Says that the ledger has nothing of an offboarding. */
-export const describeUnknown = ({ dryRun = false }: { dryRun?: boolean | undefined }): string =>
+export const describeUnknown = ({ dryRun = false }: { dryRun?: boolean | undefined } = {}): string =>
   `nothing is known of ${dryRun ? 'a dry run of ' : ''}this offboarding: check its id, and the stage. An event that was just sent takes a few seconds`
 
 type Followed = {

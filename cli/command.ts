@@ -60,7 +60,7 @@ export function readObject(file: string): Record<string, unknown> {
     place = /\(line \d+ column \d+\)$/.exec((error as Error).message)?.[0] ?? ''
   }
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>
-  throw new UsageError(`${file} must hold a JSON object ${place}`.trim())
+  throw new UsageError(`${file} must contain a JSON object ${place}`.trim())
 }
 
 /** Parses an option's value as a whole number. */
@@ -90,7 +90,7 @@ export function repeatable(flags: string, description: string, choices?: readonl
 
 /** The option of a report after which an id that the vendor does not know is no reason for exit code 3. */
 export const goneIsFineOption = () =>
-  new Option('--gone-is-fine', 'end with 0, not 3, though the vendor does not know an id')
+  new Option('--gone-is-fine', 'exit with 0 instead of 3 when a vendor does not know an id')
 
 /** Adds options whose declarations several commands share. */
 export const withOptions = (command: Command, options: Option[]): Command =>

@@ -74,7 +74,7 @@ export const discoverCommand = (io: Io): Command =>
       new Option('--json', 'print one JSON object: leaver, people, findings, isComplete and events'),
       new Option('--output <file>', 'write the event to a new file that only you may read'),
       new Option('--force', 'replace the file if it exists'),
-      new Option('--id <offboarding-id>', 'what to call the offboarding (default: a name that contains the time)'),
+      new Option('--id <offboarding-id>', "the offboarding's id (default: a new one with the time in it)"),
       ...connectionOptions(),
     ],
   )
@@ -85,13 +85,13 @@ No vendor lists the approvals and documents that a person is subscribed to. What
 was registered for them (npx offboarding register) is shown: documents go into
 the event; approvals belong to the app and are left to you.
 
-The calls go out from this machine, so the vendors must allow its address. They
-read the app's and the user's secret with your own AWS credentials
+The calls are made from this machine, so the vendors must allow its IP address.
+They read the app's and the user's secret with your own AWS credentials
 (docs/discovery-policy.json). A Feishu calendar list needs the user's token: one
 that is about to expire is renewed and stored, as with every call.
 
 Exit code 0: everything was determined. 1: something could not be determined,
-the leaver was found nowhere or not clearly, or the command failed. 2: wrong
+the leaver was not found or is ambiguous, or the command failed. 2: wrong
 options, no vendor was called. 130: interrupted, nothing was written.
 
 Examples:

@@ -24,7 +24,7 @@ type Options = ConnectionOptions & {
 export const exportCommand = (io: Io): Command =>
   withOptions(
     new Command('export')
-      .summary('every outcome of a period with who asked for it, for auditors')
+      .summary('print every outcome of a period, and who asked for it')
       .description(
         'Prints every outcome of a period or of one offboarding, one line for each try: the target, what became of it and when, and the event that ' +
           'asked for it with its source and sender. Targets that are still open are included with the time when they were ' +
@@ -32,9 +32,9 @@ export const exportCommand = (io: Io): Command =>
       )
       .addOption(new Option('--from <time>', 'a date or an ISO 8601 time').argParser(timeMs))
       .addOption(new Option('--to <time>', 'where the period ends, not included (default: now)').argParser(timeMs))
-      .option('--offboarding <offboarding-id>', 'of this offboarding alone; then --from is not needed')
-      .option('--json', 'as a JSON array, instead of CSV')
-      .option('--dry-run', 'of dry runs, instead of real ones'),
+      .option('--offboarding <offboarding-id>', 'export this offboarding alone; --from is then optional')
+      .option('--json', 'print a JSON array instead of CSV')
+      .option('--dry-run', 'export dry runs instead of real ones'),
     connectionOptions(),
   )
     .addHelpText(

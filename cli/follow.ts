@@ -23,7 +23,7 @@ export const followCommand = (io: Io): Command =>
     [
       new Option('--dry-run', 'follow their dry runs'),
       goneIsFineOption(),
-      new Option('--json', 'print one line of JSON for each, with the fields of "report --json"'),
+      new Option('--json', 'print one line of JSON for each offboarding, with the fields of "report --json"'),
       ...connectionOptions(),
     ],
   )

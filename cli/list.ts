@@ -20,14 +20,14 @@ export const listCommand = (io: Io): Command =>
     new Command('list')
       .summary('list offboardings: what needs an operator, what is open, what has finished')
       .description(
-        'Lists offboardings with their state and since when: first those that need an operator, then the open ones, longest ' +
-          'first, then those that have finished, latest first, then those that are scheduled, with their time. A rejected event needs an operator for 14 days, or until ' +
-          'another event of the same offboarding is planned.',
+        'Lists offboardings by state: what needs an operator, what is open (oldest first), what has finished (latest ' +
+          'first), and what is scheduled, with its time. A rejected event needs an operator for 14 days, or until ' +
+          'a later event of the same offboarding is accepted.',
       )
       .addOption(new Option('--state <state>', 'only these; "attention" needs an operator').choices(STATES))
       .option('--dry-run', 'list dry runs instead')
       .option('--all', `show every offboarding, not only ${SHOWN} of each state`)
-      .option('--json', 'print every offboarding, as a JSON array'),
+      .option('--json', 'print a JSON array of every offboarding'),
     connectionOptions(),
   )
     .addHelpText(

@@ -27,17 +27,16 @@ export const reportCommand = (io: Io): Command =>
     new Command('report')
       .summary('show what became of every target of an offboarding')
       .description(
-        'Shows every target of an offboarding with its outcome, the vendor code, the time and the vendor request id, and its ' +
-          'history if it was tried more than once; what needs an operator comes first, what the vendor does not know is shown ' +
-          'apart. A target counts once, by its newest ' +
-          'outcome; one that was changed stays so when a later try finds it unchanged or gone.',
+        'Shows every target of an offboarding with its outcome, vendor code, time, vendor request id and history; what needs ' +
+          'an operator comes first. A table on a terminal leaves out what does not fit 100 columns. A target counts once, by ' +
+          'its newest outcome; once changed, it stays changed when a later try finds it unchanged or gone.',
       )
-      .argument('<offboarding-id>', 'as in the event')
-      .addOption(new Option('--json', 'as JSON').conflicts(['csv', 'markdown']))
-      .addOption(new Option('--csv', 'as a table for a spreadsheet').conflicts(['json', 'markdown']))
-      .addOption(new Option('--markdown', 'for a ticket').conflicts(['json', 'csv']))
+      .argument('<offboarding-id>', 'as "list" shows it')
+      .addOption(new Option('--json', 'print one JSON object').conflicts(['csv', 'markdown']))
+      .addOption(new Option('--csv', 'print CSV for a spreadsheet').conflicts(['json', 'markdown']))
+      .addOption(new Option('--markdown', 'print Markdown for a ticket').conflicts(['json', 'csv']))
       .addOption(repeatable('--only <outcome>', 'show only targets with this outcome; may be repeated', OUTCOMES))
-      .option('--dry-run', 'of its dry runs, which are otherwise shown only if there is no real run')
+      .option('--dry-run', 'report on its dry runs; without this they are shown only if there is no real run')
       .option('--follow', 'show progress until everything has ended, then the report')
       .addOption(goneIsFineOption()),
     connectionOptions(),

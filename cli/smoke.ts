@@ -40,7 +40,7 @@ export const smokeCommand = (io: Io): Command =>
         'a Feishu user with a stored token, for operations that act as a user',
       ).argParser(vendorId),
       new Option('--union-id <union-id>', 'the same for DingTalk, for apps that act as a user').argParser(vendorId),
-      new Option('--json', 'print a JSON array of operation, passed and text'),
+      new Option('--json', 'print a JSON array of objects with operation, passed and text'),
       ...connectionOptions(),
     ],
   )

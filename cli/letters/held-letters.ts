@@ -33,7 +33,7 @@ export const selectionOptions = () => [
   new Option('--code <code>', "the vendor's code"),
   new Option('--operation <name>', 'the operation').choices(operationNames),
   new Option('--offboarding <id>', 'the offboarding'),
-  repeatable('--id <id>', 'the letter, or the beginning of its id if no other begins so; may be repeated'),
+  repeatable('--id <id>', 'the letter, or the beginning of its id, if unique; may be repeated'),
 ]
 
 /** The options of a command that changes letters: which, and whether to ask. */
@@ -51,11 +51,11 @@ export function assertSelected({ kind, code, operation, offboarding, id, all }: 
 
 /** Ends with the exit codes. */
 export const LETTERS_HELP = `
-While the command runs, the letters it has read are invisible to others, for at
-most ten minutes.
+While the command runs, the letters it has read are hidden from other readers,
+for at most ten minutes.
 
-Exit code 0: done. 1: something failed, was not possible or was declined. 2:
-wrong options, nothing was done. 130: interrupted.`
+Exit code 0: done. 1: something failed, or you declined. 2: wrong options,
+nothing was done. 130: interrupted.`
 
 /** So much of an id has to be given. */
 const LEAST_OF_ID = 4
@@ -108,7 +108,9 @@ export async function withLetters(
     const matches = ids.map((id) => ({ id, count: found.filter(({ letter }) => letter.id.startsWith(id)).length }))
     const unknown = matches.filter(({ count }) => count === 0)
     if (unknown.length > 0)
-      throw new CommandError(`no such letter, or another command holds it: ${unknown.map(({ id }) => id).join(', ')}`)
+      throw new CommandError(
+        `no such letter, or another command is reading it: ${unknown.map(({ id }) => id).join(', ')}`,
+      )
     const unclear = matches.find(({ count }) => count > 1)
     if (unclear) throw new UsageError(`${unclear.count} letters begin with ${unclear.id}: give more of the id`)
     return await use(

@@ -16,7 +16,7 @@ export const listCommand = (io: Io): Command =>
         'Lists letters by reason: how many, what to do, and some of them. Selections combine: all must match.',
       )
       .option('--all', 'show every letter, not only some for each reason')
-      .option('--json', 'print every letter, as a JSON array'),
+      .option('--json', 'print a JSON array of every letter'),
     [...selectionOptions(), ...connectionOptions()],
   )
     .addHelpText('after', `${LETTERS_HELP}\n\nExamples:\n  AWS_PROFILE=ops npx offboarding letters list --stage prod`)

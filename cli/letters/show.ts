@@ -28,8 +28,8 @@ export const showCommand = (io: Io): Command =>
         'Prints one letter in full, as JSON, with the history of its target; or writes its event to a file.',
       ),
     [
-      new Option('--id <id>', 'the letter, or the beginning of its id if no other begins so').makeOptionMandatory(),
-      new Option('--json', 'as JSON, which is also the default').conflicts('event'),
+      new Option('--id <id>', 'the letter, or the beginning of its id, if unique').makeOptionMandatory(),
+      new Option('--json', 'print one JSON object, which is also the default').conflicts('event'),
       new Option('--event <file>', 'write the event in it to a new file, to be corrected and sent with "offboard"'),
       ...connectionOptions(),
     ],

@@ -7,6 +7,7 @@ import { CommandError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
+import { formatCount } from '../table.ts'
 import { PLANNING_MS, POLL_MS } from './follow.ts'
 
 /** Offboardings that are read at once; the local table is slow beside the functions that write to it. */
@@ -73,7 +74,7 @@ export async function followAll(
       const isUnplanned = known.some((report) => !report || report.unplanned.length > 0)
       if (isUnplanned && Date.now() - changedAtMs > PLANNING_MS[where])
         throw new CommandError(
-          `${open.length} are not planned yet. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
+          `not queued yet: ${formatCount(open.length, 'offboarding')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
         )
       const { least, perTarget } = POLL_MS[where]
       const rows = known.reduce((sum, report) => sum + (report?.rows.length ?? 1), 0)

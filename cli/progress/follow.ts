@@ -64,7 +64,7 @@ export async function follow(
       if (!report && eventId === undefined) throw new CommandError(describeUnknown({ dryRun }))
       if (unplanned.length > 0 && waitedMs > PLANNING_MS[where])
         throw new CommandError(
-          `not planned yet: ${unplanned.join(', ')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
+          `not queued yet: ${unplanned.join(', ')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
         )
       const { least, perTarget } = POLL_MS[where]
       await io.sleep(Math.max(least, perTarget * (report?.rows.length ?? 0)), signal)

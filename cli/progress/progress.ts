@@ -86,7 +86,7 @@ export class Progress {
   }
 }
 
-/** What was planned, what has ended, and what waits until when: each line with what it is about. */
+/** What was queued, what has ended, and what waits until when: each line with what it is about. */
 function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: string, line: string][] {
   const planned = groupByOperation(rows).filter(([operation]) => !unplanned.includes(operation))
   const open = countOpen(rows)
@@ -102,8 +102,8 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
         `resolving  the leaver${kind ? `: ${[kind, code].filter(Boolean).join(' ')}: ${hint}` : ''}`,
       ]),
     ...planned.map(([operation, some]): [string, string] => [
-      `planned ${operation}`,
-      `planned    ${operation}: ${formatCount(some.length, 'item')}`,
+      `queued ${operation}`,
+      `queued     ${operation}: ${formatCount(some.length, 'item')}`,
     ]),
     ...rows
       .filter(({ outcome }) => outcome !== 'open')

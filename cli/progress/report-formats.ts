@@ -54,7 +54,7 @@ function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
 const formatHistory = (history: Entry[]): string =>
   history.map((entry) => `${formatOutcome(entry)} ${formatTime(entry.time)}`).join(', ')
 
-/** `39 targets: 37 changed, 1 parked`; what is gone; what an operation has not planned; dry runs that are not shown. */
+/** `39 targets: 37 changed, 1 parked`; what is gone; what an operation has not queued; dry runs that are not shown. */
 function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
   const targets = formatCount(rows.length, 'target')
   const gone = rows.filter(isGone).length
@@ -66,7 +66,7 @@ function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
           `${gone} ${isDryRun ? 'would be gone' : 'gone'}: unknown to the vendor, check ${gone === 1 ? 'the id' : 'the ids'}`,
         ]
       : []),
-    ...(unplanned.length > 0 ? [`Not planned yet: ${unplanned.join(', ')}`] : []),
+    ...(unplanned.length > 0 ? [`Not queued yet: ${unplanned.join(', ')}`] : []),
     ...(hasDryRuns ? ['Its dry runs: --dry-run'] : []),
   ].join('. ')
 }

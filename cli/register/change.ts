@@ -59,11 +59,11 @@ Examples:
 export const addCommand = (io: Io): Command =>
   changeCommand(io, 'add', REGISTERED, [
     'enter a subscription',
-    'Enters a subscription: an event says so on the bus. Entering it twice does no harm.',
+    'Sends an event that enters a subscription in the register. Entering it twice does no harm.',
   ])
 
 export const removeCommand = (io: Io): Command =>
   changeCommand(io, 'remove', ENDED, [
     'take a subscription out',
-    'Takes a subscription out of the register that has ended in another way. It ends nothing at the vendor.',
+    'Sends an event that takes a subscription out of the register because it has ended in another way. Changes nothing at the vendor.',
   ])

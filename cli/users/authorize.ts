@@ -93,7 +93,7 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
   const id = options[vendor.option]
   if (id === undefined) throw new UsageError(`--vendor ${options.vendor} needs ${vendor.flag}`)
   if (options.vendor === 'feishu' && !v.is(openIdSchema, id))
-    throw new UsageError('--open-id must begin with ou_: an e-mail address, a user_id or a union_id is another thing')
+    throw new UsageError('--open-id must begin with ou_: an e-mail address, a user_id or a union_id is something else')
 
   const { region, kmsKeyId } = await useVariables(io, vendor.variables, options)
   const consent = vendor.consent(id)
@@ -144,7 +144,7 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
     }
     log(
       io,
-      `Stored the access token of ${id}, which ends ${secret.accessTokenExpiresAt}. Change that, then run this again.`,
+      `Stored the access token of ${id}, which ends ${secret.accessTokenExpiresAt}. Fix that, then run this again.`,
     )
     return 1
   } finally {
@@ -192,7 +192,7 @@ function codeOf({ query }: Redirect, { codeParameter }: Consent): string {
   if (error === 'access_denied') throw refused({ en: 'The user declined to grant access.', zh: '用户拒绝了授权。' })
   if (error !== null) {
     const reason = quote(error)
-    throw refused({ en: `The vendor ended the consent: ${reason}.`, zh: `厂商终止了授权:${reason}。` })
+    throw refused({ en: `The vendor ended the consent: ${reason}.`, zh: `厂商终止了授权：${reason}。` })
   }
   const code = query.get(codeParameter)
   if (code) return code
@@ -212,12 +212,12 @@ const wrongPerson = (wanted: string, found: string): OperationError =>
     'forbidden',
     {
       en: `Access was granted by ${quote(found)}, not by ${wanted}.`,
-      zh: `授权的用户为 ${quote(found)},而非 ${wanted}。`,
+      zh: `授权的用户为 ${quote(found)}，而非 ${wanted}。`,
     },
     {
       hint: {
         en: 'Nothing was stored. Open the address in a private window and log in as the right person.',
-        zh: '未存储任何内容。请在无痕窗口中打开该地址,并以正确的用户登录。',
+        zh: '未存储任何内容。请在无痕窗口中打开该地址，并以正确的用户登录。',
       },
     },
   )
@@ -225,10 +225,10 @@ const wrongPerson = (wanted: string, found: string): OperationError =>
 const GRANTED: Page = {
   status: 200,
   title: { en: 'Access granted', zh: '授权成功' },
-  text: { en: 'The tokens are stored. You may close this page.', zh: '令牌已存储,可以关闭此页面。' },
+  text: { en: 'The tokens are stored. You may close this page.', zh: '令牌已存储，可以关闭此页面。' },
 }
 const FAILED: Page = {
   status: 400,
   title: { en: 'Not completed', zh: '授权未完成' },
-  text: { en: 'Authorization failed. The command shows the reason.', zh: '操作未成功,原因请见命令输出。' },
+  text: { en: 'Authorization failed. The command shows the reason.', zh: '操作未成功，原因请见命令输出。' },
 }

@@ -17,7 +17,7 @@ export const forgetCommand = (io: Io): Command =>
         `Schedules secrets for deletion; they can be restored for ${RECOVERY_DAYS} days. Shows them and asks first.`,
       ),
     [
-      new Option('--gone', 'everyone who, according to the vendor, no longer exists').conflicts(['id', 'restore']),
+      new Option('--gone', 'all users who no longer exist at the vendor').conflicts(['id', 'restore']),
       repeatable('--id <id>', 'this user; may be repeated'),
       new Option('--yes', 'do not ask; needed where stdin is not a terminal'),
       new Option('--restore', 'undo it for each --id'),

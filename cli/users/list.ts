@@ -12,11 +12,11 @@ export type UsersOptions = ConnectionOptions & { vendor?: Vendor }
 
 /** Ends with the exit codes. */
 export const DEPLOYMENT_HELP = `
-Without --stage and --local, a function's variable in the environment that names
-secrets, such as FEISHU_USER_SECRET_PREFIX, means the deployment it belongs to;
-one that is not set is read from serverless.yml.
+Variables of the functions that name secrets, as in FEISHU_USER_SECRET_PREFIX,
+may be set in the environment instead of --stage; the others are then read from
+serverless.yml.
 
-Exit code 0: done. 1: something failed or was declined. 2: wrong options,
+Exit code 0: done. 1: something failed, or you declined. 2: wrong options,
 nothing was done.`
 
 export const listCommand = (io: Io): Command =>
@@ -27,7 +27,7 @@ export const listCommand = (io: Io): Command =>
         'Lists users with vendor, id, state, end of the refresh token, and whether the secret is scheduled for deletion. Reads no ' +
           'token.',
       )
-      .option('--json', 'as one JSON array'),
+      .option('--json', 'print a JSON array'),
     [vendorOption(), ...connectionOptions()],
   )
     .addHelpText('after', `${DEPLOYMENT_HELP}\n\nExamples:\n  AWS_PROFILE=ops npx offboarding users list --stage prod`)

@@ -1,5 +1,5 @@
 /** Every subcommand alike: its help, `--json`, colors, suggestions, exit codes, and what it says where AWS refuses it. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -44,6 +44,16 @@ const namesIn = (help: string) =>
   [...(help.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(
     ([, name]) => name ?? '',
   )
+
+const WORDS = /\b(nobody|somebody|whoever|tells?|told|mend(s|ed)?|holds? (a|an|the|no|it)|sake|give --)\b/i
+
+test('plain words alone are in what commands print', () => {
+  for (const file of globSync('cli/**/*.ts')) {
+    const code = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+    const texts = [...code.matchAll(/(['"`])((?:(?!\1)[^\\]|\\.)*?)\1/g)].map(([, , text = '']) => text)
+    expect([file, texts.filter((text) => WORDS.test(text.replaceAll(/\$\{[^}]*\}/g, '')))]).toEqual([file, []])
+  }
+})
 
 test('they are all that the help lists', async () => {
   const found = await Promise.all(

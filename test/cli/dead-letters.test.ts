@@ -388,7 +388,10 @@ describe('show', () => {
     expect(await run('show', '--id', id, '--event', file)).toMatchObject({ code: 2 })
     expect(existsSync(file)).toBe(false)
     const { code, stderr } = await run('show', '--id', 'nowhere')
-    expect([code, stderr]).toEqual([1, expect.stringContaining('no such letter, or another command holds it: nowhere')])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('no such letter, or another command is reading it: nowhere'),
+    ])
     expect(await left()).toEqual([1, 0])
   })
 })

@@ -139,8 +139,8 @@ describe('what is wrong with an event is told field by field, and nothing is sen
   test.each([
     [[], 'expected a leaver, one EVENT.json, targets, --csv FILE or --follow'],
     [['nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
-    [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must hold a JSON object \(line 2 column 2\)$/],
-    [[write('list.json', '[1]')], 'must hold a JSON object'],
+    [[write('broken.json', '{"a": 1,\n planted}')], /broken\.json must contain a JSON object \(line 2 column 2\)$/],
+    [[write('list.json', '[1]')], 'must contain a JSON object'],
     [
       [write('other.json', {}), '--approval-code', 'a'],
       "argument 'event.json' cannot be used with option '--approval-code'",

@@ -163,7 +163,7 @@ test('what has not ended is exit code 1: open targets, and operations that have 
   const target = { ...sending, operation: DRIVE, input: file('b') }
   await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }, Date.now()))
   const { code, lines } = await report(id)
-  expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not planned yet: ${APPROVAL}`])
+  expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not queued yet: ${APPROVAL}`])
   expect(lines[2]).toMatch(/ b docx +open \(unavailable\) +500 +\S+Z +-$/)
   await stack.end(sending, file('b'))
   expect((await summary())[0]).toBe(1)
@@ -175,11 +175,11 @@ test('a later event counts in place of one that a function did not plan; an HTTP
   const first = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
   await stack.end(first, file('a'))
   await stack.plan({ offboardingId: id, eventId: 'call' }, {}, { source: 'http' })
-  expect(await summary()).toEqual([1, `1 target: 1 changed. Not planned yet: ${APPROVAL}`])
+  expect(await summary()).toEqual([1, `1 target: 1 changed. Not queued yet: ${APPROVAL}`])
   await stack.plan({ offboardingId: id, eventId: 'redriven' }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
   expect((await summary())[0]).toBe(1)
   await stack.plan({ offboardingId: id, eventId: 'again' }, {})
-  expect((await summary())[1]).not.toContain('Not planned yet')
+  expect((await summary())[1]).not.toContain('Not queued yet')
 })
 
 test('an operation that the stack did not have when the sending ended is not missing', async () => {
@@ -471,7 +471,7 @@ describe('--follow', () => {
     const { code, stdout, stderr } = await follow(async () => steps.shift()?.(), '--csv').ended
     expect(stderr).toMatch(
       new RegExp(
-        `^planned {4}${DRIVE}: 2 items\nheld {7}${DRIVE} since \\S+Z: misconfigured 99991672: Grant drive:drive\\.\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
+        `^queued {5}${DRIVE}: 2 items\nheld {7}${DRIVE} since \\S+Z: misconfigured 99991672: Grant drive:drive\\.\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
           `changed {4}${DRIVE} a docx\nunchanged {2}${DRIVE} b docx\n$`,
       ),
     )
@@ -561,7 +561,7 @@ describe('an event that says who leaves as HR knows them', () => {
     }
     await stack.write(() => endLeaving(name(), { stage: 'sent', found, sentEventIds: ['event-9'], targets: 1 }))
     const { code, stdout } = await report(id)
-    expect([code, stdout]).toEqual([1, expect.stringContaining(`Not planned yet: ${DRIVE}, ${APPROVAL}`)])
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`Not queued yet: ${DRIVE}, ${APPROVAL}`)])
     await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
     const { code: done, stdout: told } = await report(id)
     expect([done, told]).toEqual([0, expect.stringContaining('leaver at feishu: found, openId ou_1\n')])

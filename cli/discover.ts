@@ -11,7 +11,7 @@ import type { EventPart } from '../lib/operation-docs.ts'
 import { collect, documentFindings, type EventFile, type Finding, type Leaver } from '../lib/people/collect.ts'
 import { findPerson, type VendorName } from '../lib/people/find-person.ts'
 import { printable } from '../lib/schema.ts'
-import { failed, refusalOf } from './aws-errors.ts'
+import { failed, nameOf, refusalOf } from './aws-errors.ts'
 import { repeatable, UsageError, vendorId, withOptions } from './command.ts'
 import { paced, patient } from './discovery/pace.ts'
 import { assertEvent, fileOf, newOffboardingId } from './event/event-detail.ts'
@@ -192,13 +192,16 @@ async function discover(io: Io, options: Options): Promise<number> {
   }
 }
 
-/** Throws where AWS refuses every call: what lib/ would say of the secret that it cannot read is not the reason. */
+/** Throws where AWS refuses every call, or the stage is not there: what lib/ would say of the secret is not the reason. */
 async function assertCredentials({ isLocal, settings, variables }: Connection): Promise<void> {
   if (isLocal) return
-  const SecretId = variables.FEISHU_APP_SECRET_ID
+  const { VENDORS = 'feishu', FEISHU_APP_SECRET_ID, DINGTALK_APP_SECRET_ID } = variables
+  const SecretId = VENDORS.startsWith('feishu') ? FEISHU_APP_SECRET_ID : DINGTALK_APP_SECRET_ID
   const call = new SecretsManagerClient(settings('secretsmanager')).send(new DescribeSecretCommand({ SecretId }))
   await call.catch((error) => {
-    if (refusalOf(error)) failed('secretsmanager:DescribeSecret')(error)
+    // The permission to describe a secret is not needed to read it.
+    if (refusalOf(error) || nameOf(error) === 'ResourceNotFoundException')
+      failed('secretsmanager:DescribeSecret', SecretId)(error)
   })
 }
 

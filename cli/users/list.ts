@@ -1,11 +1,11 @@
 /** `offboarding users list`: everyone with stored tokens, from the secrets' tags. */
 import { Command, Option } from 'commander'
-import { withOptions } from '../command.ts'
+import { CommandError, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connectionOptions } from '../stack/connection.ts'
 import { useVariables } from '../stack/variables.ts'
 import { formatCount, formatTable } from '../table.ts'
-import { listUsers, type StoredUser, type Vendor } from './user-secrets.ts'
+import { listUsers, presenceOf, type StoredUser, type Vendor } from './user-secrets.ts'
 
 export const vendorOption = () => new Option('--vendor <vendor>', 'only this vendor').choices(['feishu', 'dingtalk'])
 export type UsersOptions = ConnectionOptions & { vendor?: Vendor }
@@ -63,10 +63,18 @@ export async function storedUsers(io: Io, { vendor, ...options }: UsersOptions):
     logged = count
     log(io, `${count} read …`)
   })
+  if (users.length === 0 && options.stage !== undefined && (await areMissing(apps)))
+    throw new CommandError(`there are no secrets of stage ${options.stage} here: check stage, region and account`)
   return users.filter((user) => vendor === undefined || user.vendor === vendor)
 }
 
-/** States that a word does not explain. */
+/** Whether none of the secrets is there; false where that may not be asked. */
+async function areMissing(ids: string[]): Promise<boolean> {
+  const found = await Promise.allSettled(ids.map(presenceOf))
+  return found.every((one) => one.status === 'fulfilled' && one.value === 'missing')
+}
+
+/** States that need more than a word. */
 const STATES: Record<string, string> = {
   'not-renewable': 'cannot be renewed: offline_access missing',
   'wrong-owner': 'tokens of another person',

@@ -60,7 +60,7 @@ async function appToken(path: string, body: Record<string, string>, budget: Toke
   return { value: accessToken, expiresAtMs: Date.now() + (parseSeconds(expireIn) ?? USUAL.accessSeconds) * 1_000 }
 }
 
-/** The command that has this user grant access. */
+/** The command that has this user grant access, as in `npx offboarding users authorize --vendor dingtalk --union-id u1`. */
 export const authorizeDingtalkUser = (unionId: string) =>
   authorizeCommand('--vendor', 'dingtalk', '--union-id', unionId)
 

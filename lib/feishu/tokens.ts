@@ -55,7 +55,7 @@ function refuseTenant(): never {
   )
 }
 
-/** The command that has this user grant access. */
+/** The command that has this user grant access, as in `npx offboarding users authorize --vendor feishu --open-id ou_1`. */
 export const authorizeFeishuUser = (openId: string) => authorizeCommand('--vendor', 'feishu', '--open-id', openId)
 
 /** The user with this open_id. */

@@ -179,6 +179,7 @@ describe('where AWS refuses', () => {
   })
 
   const OF_STAGE = [
+    'discover',
     'offboard',
     'follow',
     'list',
@@ -191,7 +192,7 @@ describe('where AWS refuses', () => {
   ]
   test.each(OF_STAGE)('%s says in one line what the stage does not have', async (words) => {
     expect(await failed(words, KEYS, 'ResourceNotFoundException')).toMatch(
-      /^offboarding [\w ]+: there is no (table|queue|event bus|function) \S+ here: check stage, region and account\n$/,
+      /^offboarding [\w ]+: there is no (table|queue|event bus|function|secret) \S+ here: check stage, region and account\n$/,
     )
   })
 })

@@ -42,7 +42,10 @@ const linesOf = (stdout: string) => stdout.split('\n').filter((line) => /^ {2}[-
 test('the sample as the README tells it: found, reviewed, sent, done', async () => {
   const { local, stop } = await startLocalStack('--no-event')
   onTestFinished(stop)
-  const [, line = ''] = /^npm run discover -- (.+?) --output event\.json/m.exec(readFileSync('README.md', 'utf8')) ?? []
+  const [, line = ''] =
+    /^(?:npm run discover --|npx offboarding discover) (.+?) --output event\.json/m.exec(
+      readFileSync('README.md', 'utf8'),
+    ) ?? []
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'sample-')), 'event.json')
   const here = (...args: string[]) => call([...args, '--local', local])
 

@@ -261,16 +261,16 @@ describe('beside the local stack', () => {
   })
 
   test.each([
-    ['report', 'nosuch'],
-    ['report', 'nosuch', '--follow'],
-    ['follow', 'nosuch'],
-    ['follow', ID, 'nosuch'],
-    ['offboard', '--follow', 'nosuch'],
-    ['cancel', 'nosuch'],
-    ['export', '--offboarding', 'nosuch'],
-  ])('an unknown offboarding is reported without a wait: %s %s %s', async (...args) => {
+    [['report', 'nosuch']],
+    [['report', 'nosuch', '--follow']],
+    [['follow', 'nosuch']],
+    [['follow', ID, 'nosuch']],
+    [['offboard', '--follow', 'nosuch']],
+    [['cancel', 'nosuch']],
+    [['export', '--offboarding', 'nosuch']],
+  ])('an unknown offboarding is reported without a wait: %j', async (args) => {
     const waits: number[] = []
-    const { code, stdout, stderr } = await run([...args.filter(Boolean), '--local', stack.local], {
+    const { code, stdout, stderr } = await run([...args, '--local', stack.local], {
       sleep: async (waitMs) => void waits.push(waitMs),
     })
     expect([code, stdout, waits]).toEqual([1, '', []])

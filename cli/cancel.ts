@@ -22,7 +22,7 @@ export const cancelCommand = (io: Io): Command =>
 Exit code 0: it was removed. 1: nothing is scheduled under this id, or the
 command failed. 2: wrong options.
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding cancel hr-2026-000123 --stage prod`,
     )
     .action(async (offboardingId: string, options: ConnectionOptions) => {

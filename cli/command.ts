@@ -31,38 +31,15 @@ export async function runCommand(name: string, main: (args: string[]) => Promise
 export const isUsageError = (error: unknown): boolean =>
   error instanceof UsageError || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
 
-/** The message of an error known to contain no secret; of any other error its name and where it came from. */
+/** The message of an error known to contain no secret; of any other error its name and the line it came from. */
 export function describeError(error: unknown): string {
   if (error instanceof OperationError) return `${error.detail.en} ${error.hint.en}`
   if (error instanceof CommandError || error instanceof IncompleteOperation || isUsageError(error))
     return (error as Error).message.split('\n')[0] ?? ''
-  return `failed unexpectedly: ${framesOf(error).slice(0, 3).join(' ')}`
+  const [name, frame = ''] = framesOf(error)
+  const [place] = /[^/\\(]+:\d+(?=:\d+\)?$)/.exec(frame) ?? []
+  return `failed unexpectedly (${[name, place].filter(Boolean).join(' at ')})`
 }
-
-/** What an error of AWS or of the network is called. */
-export const nameOf = (error: unknown): string => {
-  const { name, code } = error as { name: string; code?: string }
-  return name === 'Error' || name === 'AggregateError' ? (code ?? name) : name
-}
-
-/**
- * What the call of an IAM action (`sqs:SendMessage`) threw, by its name alone: a message of AWS may repeat what it was sent.
- */
-export function toCommandError(action: string, of: string | undefined, error: unknown): CommandError {
-  if (error instanceof CommandError) return error
-  const name = nameOf(error)
-  if (name === 'CredentialsProviderError')
-    return new CommandError('no AWS credentials found: set AWS_PROFILE, or log in to AWS first')
-  const hint = name === 'AccessDeniedException' ? `; you need ${action}` : ''
-  return new CommandError(`${action.replace(/^.*:/, '')}${of ? ` of "${of}"` : ''} failed (${name})${hint}`)
-}
-
-/** Rethrows what the call of an IAM action threw as `toCommandError` has it. */
-export const failed =
-  (action: string, of?: string) =>
-  (error: unknown): never => {
-    throw toCommandError(action, of, error)
-  }
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -83,7 +60,7 @@ export function readObject(file: string): Record<string, unknown> {
     place = /\(line \d+ column \d+\)$/.exec((error as Error).message)?.[0] ?? ''
   }
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json as Record<string, unknown>
-  throw new UsageError(`${file} must hold a JSON object ${place}`.trim())
+  throw new UsageError(`${file} must contain a JSON object ${place}`.trim())
 }
 
 /** Parses an option's value as a whole number. */
@@ -113,7 +90,7 @@ export function repeatable(flags: string, description: string, choices?: readonl
 
 /** The option of a report after which an id that the vendor does not know is no reason for exit code 3. */
 export const goneIsFineOption = () =>
-  new Option('--gone-is-fine', 'end with 0, not 3, though the vendor does not know an id')
+  new Option('--gone-is-fine', 'exit with 0 instead of 3 when a vendor does not know an id')
 
 /** Adds options whose declarations several commands share. */
 export const withOptions = (command: Command, options: Option[]): Command =>

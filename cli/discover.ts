@@ -1,5 +1,6 @@
 /** `offboarding discover`: a leaver's subscriptions, as far as the vendors list them, as an event to review and send. */
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { PassThrough } from 'node:stream'
+import { DescribeSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { Command, Option } from 'commander'
 import { OperationError } from '../lib/error.ts'
 import { mergeParts } from '../lib/event-part.ts'
@@ -10,10 +11,11 @@ import type { EventPart } from '../lib/operation-docs.ts'
 import { collect, documentFindings, type EventFile, type Finding, type Leaver } from '../lib/people/collect.ts'
 import { findPerson, type VendorName } from '../lib/people/find-person.ts'
 import { printable } from '../lib/schema.ts'
-import { failed, repeatable, UsageError, vendorId, withOptions } from './command.ts'
+import { failed, nameOf, refusalOf } from './aws-errors.ts'
+import { repeatable, UsageError, vendorId, withOptions } from './command.ts'
 import { paced, patient } from './discovery/pace.ts'
 import { assertEvent, fileOf, newOffboardingId } from './event/event-detail.ts'
-import { assertWritable, writeEventFile } from './event/event-file.ts'
+import { assertWritable, safeJson, writeEventFile } from './event/event-file.ts'
 import { type Io, log } from './io.ts'
 import { assertLeaving, type LeaverOptions, leaverOptions, readLeaver } from './leavers/person.ts'
 import {
@@ -24,6 +26,7 @@ import {
   connectionOptions,
   useConnection,
 } from './stack/connection.ts'
+import { formatCount } from './table.ts'
 
 type Options = ConnectionOptions &
   Omit<LeaverOptions, 'openId' | 'unionId'> & {
@@ -35,6 +38,7 @@ type Options = ConnectionOptions &
     tenantKey?: string
     output?: string
     force?: true
+    json?: boolean
     id?: string
   }
 
@@ -67,9 +71,10 @@ export const discoverCommand = (io: Io): Command =>
       ),
       repeatable('--user-file <token:type>', 'the same for the leaver at Feishu'),
       new Option('--tenant-key <key>', 'the tenant, for store apps').argParser(vendorId),
+      new Option('--json', 'print one JSON object: leaver, people, findings, isComplete and events'),
       new Option('--output <file>', 'write the event to a new file that only you may read'),
       new Option('--force', 'replace the file if it exists'),
-      new Option('--id <offboarding-id>', 'what to call the offboarding (default: a name that contains the time)'),
+      new Option('--id <offboarding-id>', "the offboarding's id (default: a new one with the time in it)"),
       ...connectionOptions(),
     ],
   )
@@ -80,13 +85,13 @@ No vendor lists the approvals and documents that a person is subscribed to. What
 was registered for them (npx offboarding register) is shown: documents go into
 the event; approvals belong to the app and are left to you.
 
-The calls go out from this machine, so the vendors must allow its address. They
-read the app's and the user's secret with your own AWS credentials
+The calls are made from this machine, so the vendors must allow its IP address.
+They read the app's and the user's secret with your own AWS credentials
 (docs/discovery-policy.json). A Feishu calendar list needs the user's token: one
 that is about to expire is renewed and stored, as with every call.
 
 Exit code 0: everything was determined. 1: something could not be determined,
-the leaver was found nowhere or not clearly, or the command failed. 2: wrong
+the leaver was not found or is ambiguous, or the command failed. 2: wrong
 options, no vendor was called. 130: interrupted, nothing was written.
 
 Examples:
@@ -132,52 +137,86 @@ async function discover(io: Io, options: Options): Promise<number> {
   if (output !== undefined) assertWritable(output, replacing)
 
   const signal = io.catchInterrupt()
+  const { json = false } = options
+  const terminal = json ? { ...io, stdout: new PassThrough().resume() } : io
   try {
     const connection = await connect(io, options)
     useConnection(connection)
-    const aws = new SecretsManagerClient(connection.settings('secretsmanager'))
-    await aws.config.credentials().catch(failed('secretsmanager:GetSecretValue'))
+    await assertCredentials(connection)
     const given = { unionId, openId, custodianId: custodianOpenId, tenantKey: options.tenantKey }
-    const { leaver, isSure } = person
-      ? await identify(io, given, person, connection, signal)
-      : { leaver: given, isSure: true }
-    if (!leaver) return 1
+    const { leaver, isSure, people } = person
+      ? await identify(terminal, given, person, connection, signal)
+      : { leaver: given, isSure: true, people: [] }
     const asked = files.flatMap((file) => {
       if (!('openId' in file)) return [file]
-      return leaver.openId === undefined ? [] : [{ ...file, openId: leaver.openId }]
+      return leaver?.openId === undefined ? [] : [{ ...file, openId: leaver.openId }]
     })
-    if (asked.length < files.length) log(io, 'Not found at Feishu, so no --user-file is checked.')
-    const findings = await findAll(io, leaver, asked, connection, signal)
-    const isWhole = isSure && !findings.some(({ isUntold }) => isUntold)
+    if (leaver && asked.length < files.length) log(io, 'Not found at Feishu, so no --user-file is checked.')
+    const findings = leaver ? await findAll(terminal, leaver, asked, connection, signal) : []
+    const isComplete = isSure && !findings.some(({ isUntold }) => isUntold)
     const targets = findings.flatMap(({ target }) => (target ? [target] : []))
-    const missing = isWhole ? '' : ' Some things could not be determined: see the lines that begin with "?".'
+    const perEvent = Number(connection.variables.MAX_TARGETS_PER_EVENT)
+    const isFeishu = (part: EventPart) => 'feishu' in part
+    const events = Array.from({ length: Math.ceil(targets.length / perEvent) }, (_, index) => {
+      const some = targets.slice(index * perEvent, (index + 1) * perEvent)
+      const tenant = leaver?.tenantKey && some.some(isFeishu) ? [{ feishu: { tenantKey: leaver.tenantKey } }] : []
+      const detail = mergeParts([{ offboardingId }, ...tenant, ...some])
+      assertEvent(detail, 'what was found', io)
+      return { detail, count: some.length }
+    })
+    signal.throwIfAborted()
+    if (json)
+      io.stdout.write(
+        `${safeJson({ ...toJson(leaver, findings), people, isComplete, events: events.map(({ detail }) => detail) })}\n`,
+      )
+    if (!leaver) return 1
+    const missing = isComplete ? '' : ' Some things could not be determined: see the lines that begin with "?".'
+    const found = formatCount(targets.length, 'target')
     if (targets.length === 0) log(io, `Nothing was found to send.${missing}`)
-    else if (output === undefined) log(io, `${targets.length} targets; --output FILE writes the event.${missing}`)
+    else if (output === undefined) log(io, `${found}; --output FILE writes the event.${missing}`)
     else {
-      const perEvent = Number(connection.variables.MAX_TARGETS_PER_EVENT)
-      const parts = Array.from({ length: Math.ceil(targets.length / perEvent) }, (_, index) => ({
-        file: partOf(output, index),
-        some: targets.slice(index * perEvent, (index + 1) * perEvent),
-      }))
-      signal.throwIfAborted()
-      for (const { file } of parts) assertWritable(file, replacing)
-      const isFeishu = (part: EventPart) => 'feishu' in part
-      for (const { file, some } of parts) {
-        const tenant = leaver.tenantKey && some.some(isFeishu) ? [{ feishu: { tenantKey: leaver.tenantKey } }] : []
-        const detail = mergeParts([{ offboardingId }, ...tenant, ...some])
-        assertEvent(detail, 'what was found', io)
+      const written = events.map((event, index) => ({ ...event, file: partOf(output, index) }))
+      for (const { file } of written) assertWritable(file, replacing)
+      for (const { file, detail, count } of written) {
         writeEventFile(file, detail, { mayReplace: force })
-        log(io, `${file}: ${some.length} targets. Review it, then: ${commandLine(['offboard', file], options)}`)
+        const next = commandLine(['offboard', file], options)
+        log(io, `${file}: ${formatCount(count, 'target')}. Review it, then: ${next}`)
       }
       if (missing) log(io, missing.trim())
     }
-    return isWhole ? 0 : 1
+    return isComplete ? 0 : 1
   } catch (error) {
     if (!signal.aborted || error !== signal.reason) throw error
     log(io, 'Interrupted: nothing was written.')
     return 130
   }
 }
+
+/** Throws where AWS refuses every call, or the stage is not there: what lib/ would say of the secret is not the reason. */
+async function assertCredentials({ isLocal, settings, variables }: Connection): Promise<void> {
+  if (isLocal) return
+  const { VENDORS = 'feishu', FEISHU_APP_SECRET_ID, DINGTALK_APP_SECRET_ID } = variables
+  const SecretId = VENDORS.startsWith('feishu') ? FEISHU_APP_SECRET_ID : DINGTALK_APP_SECRET_ID
+  const call = new SecretsManagerClient(settings('secretsmanager')).send(new DescribeSecretCommand({ SecretId }))
+  await call.catch((error) => {
+    // The permission to describe a secret is not needed to read it.
+    if (refusalOf(error) || nameOf(error) === 'ResourceNotFoundException')
+      failed('secretsmanager:DescribeSecret', SecretId)(error)
+  })
+}
+
+/** Who was found at a vendor, or why not. */
+type FoundPerson = { vendor: string; state: string; ids: string[]; reason: string | null }
+
+/** A line of the answer, with the list that it stands in. */
+type Listed = Finding & { list: string }
+
+const toJson = (leaver: Leaver | undefined, findings: Listed[]) => ({
+  leaver: leaver ? { feishuOpenId: leaver.openId ?? null, dingtalkUnionId: leaver.unionId ?? null } : null,
+  findings: findings.map(({ list, told: text, target, isUntold: isUnknown = false, approvalCode = null }) => {
+    return { list, text, isInEvent: target !== undefined, isUnknown, approvalCode }
+  }),
+})
 
 /**
  * Finds the leaver at each vendor of which no id is given, and shows who was found. No leaver: found nowhere, or it is not clear who is
@@ -189,7 +228,8 @@ async function identify(
   person: Person,
   { variables }: Connection,
   signal: AbortSignal,
-): Promise<{ leaver: Leaver | undefined; isSure: boolean }> {
+): Promise<{ leaver: Leaver | undefined; isSure: boolean; people: FoundPerson[] }> {
+  const people: FoundPerson[] = []
   const { VENDORS = 'feishu,dingtalk' } = variables
   const ids: Leaver = { ...given }
   const problems: string[] = []
@@ -211,17 +251,20 @@ async function identify(
       if (vendor === 'feishu') ids.openId = found.ids.openId
       else ids.unionId = found.ids.unionId
     } else problems.push(found.state)
-    const known = found.state === 'found' ? ['found', ...Object.values(found.ids).filter(Boolean)] : [found.reason.en]
+    const ofVendor =
+      found.state === 'found' ? Object.values(found.ids).flatMap((one) => (one ? printable(one) : [])) : []
+    const reason = found.state === 'found' ? null : printable(found.reason.en, 1_000)
+    people.push({ vendor, state: found.state, ids: ofVendor, reason })
     const sign = found.state === 'found' ? '+' : found.state === 'unknown' ? '?' : '-'
-    io.stdout.write(`  ${sign} ${vendor}: ${printable(known.join(' '), 1_000)}\n`)
+    io.stdout.write(`  ${sign} ${vendor}: ${reason ?? ['found', ...ofVendor].join(' ')}\n`)
   }
   io.stdout.write('\n')
   const isNobody = ids.openId === undefined && ids.unionId === undefined
   if (isNobody || problems.includes('ambiguous')) {
     log(io, isNobody ? 'The leaver was found nowhere.' : 'It is not clear who leaves.')
-    return { leaver: undefined, isSure: false }
+    return { leaver: undefined, isSure: false, people }
   }
-  return { leaver: ids, isSure: !problems.includes('unknown') }
+  return { leaver: ids, isSure: !problems.includes('unknown'), people }
 }
 
 /** `event.json`, and for the second of several `event-2.json`. */
@@ -234,14 +277,14 @@ async function findAll(
   files: EventFile[],
   { speed }: Connection,
   signal: AbortSignal,
-): Promise<Finding[]> {
-  const all: Finding[] = []
+): Promise<Listed[]> {
+  const all: Listed[] = []
   const show = async (title: string, findings: AsyncIterable<Finding>) => {
     io.stdout.write(`${title}\n`)
     const before = all.length
     for await (const finding of findings) {
       io.stdout.write(`  ${finding.isUntold ? '?' : finding.target ? '+' : '-'} ${finding.told}\n`)
-      all.push(finding)
+      all.push({ ...finding, list: title })
     }
     if (all.length === before) io.stdout.write('  none\n')
     io.stdout.write('\n')

@@ -5,27 +5,36 @@ import { listByState, type Records, readRecords, STATES } from '../lib/ledger/re
 import { type Entry, formatTarget } from '../lib/report/rows.ts'
 import { listEntries } from '../lib/report/tries.ts'
 import { type Input, printable } from '../lib/schema.ts'
-import { UsageError, withOptions } from './command.ts'
+import { CommandError, UsageError, withOptions } from './command.ts'
 import { formatCsv } from './csv.ts'
 import { type Io, log } from './io.ts'
+import { describeUnknown } from './progress/follow.ts'
 import { type ConnectionOptions, connect, connectionOptions } from './stack/connection.ts'
 import { useLedger } from './stack/ledger.ts'
+import { formatCount } from './table.ts'
 
-type Options = ConnectionOptions & { from: number; to: number; json?: boolean; dryRun?: boolean }
+type Options = ConnectionOptions & {
+  from?: number
+  to?: number
+  offboarding?: string
+  json?: boolean
+  dryRun?: boolean
+}
 
 export const exportCommand = (io: Io): Command =>
   withOptions(
     new Command('export')
-      .summary('every outcome of a period with who asked for it, for auditors')
+      .summary('print every outcome of a period, and who asked for it')
       .description(
-        'Prints every outcome of a period, one line for each try: the target, what became of it and when, and the event that ' +
+        'Prints every outcome of a period or of one offboarding, one line for each try: the target, what became of it and when, and the event that ' +
           'asked for it with its source and sender. Targets that are still open are included with the time when they were ' +
           'queued. The ledger keeps what has ended for the deploy parameter logRetentionDays.',
       )
-      .addOption(new Option('--from <time>', 'a date or an ISO 8601 time').argParser(timeMs).makeOptionMandatory())
+      .addOption(new Option('--from <time>', 'a date or an ISO 8601 time').argParser(timeMs))
       .addOption(new Option('--to <time>', 'where the period ends, not included (default: now)').argParser(timeMs))
-      .option('--json', 'as a JSON array, instead of CSV')
-      .option('--dry-run', 'of dry runs, instead of real ones'),
+      .option('--offboarding <offboarding-id>', 'export this offboarding alone; --from is then optional')
+      .option('--json', 'print a JSON array instead of CSV')
+      .option('--dry-run', 'export dry runs instead of real ones'),
     connectionOptions(),
   )
     .addHelpText(
@@ -33,16 +42,21 @@ export const exportCommand = (io: Io): Command =>
       `
 Dates are days of UTC.
 
-Exit code 0: done. 1: the command failed. 2: wrong options.
+Exit code 0: done. 1: the offboarding is unknown, or the command failed. 2:
+wrong options.
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding export --stage prod \\
     --from 2026-10-01 --to 2026-11-01 > october.csv`,
     )
-    .action(async ({ to = Date.now(), ...options }: Options) => {
-      if (options.from >= to) throw new UsageError('--from must be before --to')
-      useLedger(await connect(io, options))
-      await exportPeriod(io, { ...options, to })
+    .action(async (options: Options) => {
+      const { offboarding, from = offboarding === undefined ? undefined : 0, to = Date.now(), ...rest } = options
+      if (from === undefined)
+        throw new UsageError("required option '--from <time>' not specified, nor '--offboarding <offboarding-id>'")
+      if (from >= to) throw new UsageError('--from must be before --to')
+      useLedger(await connect(io, rest))
+      const ids = offboarding === undefined ? await listIds(from) : [await find(offboarding)]
+      await exportLines(io, ids, { ...rest, from, to })
     })
 
 /** Parses a date or time; epoch milliseconds. */
@@ -65,8 +79,11 @@ type Line = Entry & {
 /** Offboardings that are read at once. */
 const AT_ONCE = 10
 
-async function exportPeriod(io: Io, { from, to, json = false, dryRun = false }: Options): Promise<void> {
-  const ids = await listIds(from)
+async function exportLines(
+  io: Io,
+  ids: (string | null)[],
+  { from, to, json = false, dryRun = false }: Options & { from: number; to: number },
+): Promise<void> {
   let count = 0
   if (!json) await write(io, formatCsv([CSV_HEAD]))
   for (let index = 0; index < ids.length; index += AT_ONCE) {
@@ -78,7 +95,14 @@ async function exportPeriod(io: Io, { from, to, json = false, dryRun = false }: 
     count += lines.length
   }
   if (json) await write(io, count === 0 ? '[]\n' : '\n]\n')
-  log(io, `${count} ${count === 1 ? 'line' : 'lines'}.`)
+  log(io, `${formatCount(count, 'line')}.`)
+}
+
+/** The id, if the ledger has anything of it. */
+async function find(offboardingId: string): Promise<string> {
+  const { sendings, leavings, rejections, requests } = await readRecords(offboardingId, { history: false })
+  if ([...sendings, ...leavings, ...rejections, ...requests].length > 0) return offboardingId
+  throw new CommandError(describeUnknown())
 }
 
 /**

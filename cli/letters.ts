@@ -10,8 +10,8 @@ export const lettersCommand = (io: Io): Command =>
   new Command('letters')
     .summary('list, redrive or discard what needs an operator')
     .description(
-      'Handles letters: parked work items, rejected events, and events that no function accepted. SQS deletes each 14 days ' +
-        'after it was set aside.',
+      'Letters are parked work items, rejected events, and events that no function accepted. SQS deletes a letter after ' +
+        '14 days.',
     )
     .addCommand(listCommand(io))
     .addCommand(showCommand(io))
@@ -20,8 +20,8 @@ export const lettersCommand = (io: Io): Command =>
     .addHelpText(
       'after',
       `
-Exit code 0: done. 1: something failed, was not possible or was declined. 2:
-wrong options, nothing was done. 130: interrupted.
+Exit code 0: done. 1: something failed, or you declined. 2: wrong options,
+nothing was done. 130: interrupted.
 
 Examples:
   npx offboarding letters redrive --kind forbidden

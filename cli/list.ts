@@ -20,14 +20,14 @@ export const listCommand = (io: Io): Command =>
     new Command('list')
       .summary('list offboardings: what needs an operator, what is open, what has finished')
       .description(
-        'Lists offboardings with their state and since when: first those that need an operator, then the open ones, longest ' +
-          'first, then those that have finished, latest first, then those that are scheduled, with their time. A rejected event needs an operator for 14 days, or until ' +
-          'another event of the same offboarding is planned.',
+        'Lists offboardings by state: what needs an operator, what is open (oldest first), what has finished (latest ' +
+          'first), and what is scheduled, with its time. A rejected event needs an operator for 14 days, or until ' +
+          'a later event of the same offboarding is accepted.',
       )
       .addOption(new Option('--state <state>', 'only these; "attention" needs an operator').choices(STATES))
       .option('--dry-run', 'list dry runs instead')
       .option('--all', `show every offboarding, not only ${SHOWN} of each state`)
-      .option('--json', 'print every offboarding, as a JSON array'),
+      .option('--json', 'print a JSON array of every offboarding'),
     connectionOptions(),
   )
     .addHelpText(
@@ -58,21 +58,26 @@ async function list(
   const most = all || json ? Number.POSITIVE_INFINITY : SHOWN
   // One page more than is shown is seldom needed.
   const pages = Number.isFinite(most) ? { pageSize: 3 * most } : {}
-  const found = await Promise.all(
-    (state ? [state] : STATES).map(async (one) => ({
-      state: one,
-      ...(await take<Listed>(
-        one === 'scheduled' ? scheduled(io, connection, dryRun) : listOffboardings(one, { dryRun, ...pages }),
-        most,
-      )),
-    })),
-  )
+  const look = async (one: State) => ({
+    state: one,
+    ...(await take<Listed>(
+      one === 'scheduled' ? scheduled(io, connection, dryRun) : listOffboardings(one, { dryRun, ...pages }),
+      most,
+    )),
+  })
+  const wanted = state ? [state] : STATES
+  const found = await Promise.all(wanted.filter((one) => one !== 'scheduled').map(look))
+  // After the ledger, which fails for good where AWS refuses every call.
+  if (wanted.includes('scheduled')) found.push(await look('scheduled'))
   const shown = found.flatMap(({ taken }) => taken)
   if (json) io.stdout.write(`${JSON.stringify(shown, null, 2)}\n`)
   else if (shown.length > 0) io.stdout.write(`${formatList(shown)}\n`)
   const counts = found
     .filter(({ state, taken }) => state !== 'scheduled' || taken.length > 0)
-    .map(({ state, taken, isMore }) => `${isMore ? 'more than ' : ''}${taken.length} ${TEXTS[state]}`)
+    .map(
+      ({ state, taken, isMore }) =>
+        `${isMore ? 'more than ' : ''}${taken.length} ${state === 'attention' && taken.length === 1 && !isMore ? 'needs an operator' : TEXTS[state]}`,
+    )
   const hint = found.some(({ isMore }) => isMore) ? ' --all shows every one.' : ''
   log(io, `${dryRun ? 'Dry runs: ' : ''}${counts.join(', ')}.${hint}`)
 }

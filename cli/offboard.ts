@@ -62,9 +62,9 @@ export async function offboardCommand(io: Io): Promise<Command> {
     new Command('offboard')
       .summary('offboard a leaver, or many, and follow it to the end')
       .description(
-        'Ends the subscriptions of a leaver, named as HR knows them: finds them at the vendors, shows what would happen, asks, and ' +
-          'then does it, with the outcome of every target and a report. Or sends an event that names targets by their ids, which ' +
-          'asks nothing.',
+        'Ends the subscriptions of a leaver: finds the person at the vendors, shows what would happen, asks for confirmation, ' +
+          'then ends each subscription and prints a report. An event file, or options that name targets by their ids, are sent ' +
+          'without confirmation.',
       )
       .argument(
         '[leaver]',
@@ -80,14 +80,14 @@ export async function offboardCommand(io: Io): Promise<Command> {
       new Option('--csv <file>', `the leavers in a CSV file, at most ${MOST_ROWS}; its columns are those below`),
       new Option(
         '--dry-run',
-        "ask the vendors what would become of every target, change no subscription; may renew and store a user's token",
+        "show what would happen to every target; changes no subscription, but may renew and store a user's token",
       ),
-      new Option('--at <time>', 'do it then, as in 2026-12-04T18:00+08:00; "list" shows it, "cancel" removes it'),
-      new Option('--yes', 'do not show what would happen, and do not ask'),
-      new Option('--follow <offboarding-id>', 'send nothing: go on following an offboarding'),
+      new Option('--at <time>', 'when to do it, as in 2026-12-04T18:00+08:00; "list" shows it, "cancel" removes it'),
+      new Option('--yes', 'do it without the dry run and the question before it'),
+      new Option('--follow <offboarding-id>', 'send nothing: the same as "offboarding follow"'),
       new Option('--no-follow', 'send, and do not wait for the end'),
       ...eventOptions.map(optionOf),
-      new Option('--id <offboarding-id>', 'what to call the offboarding (default: a name that contains the time)'),
+      new Option('--id <offboarding-id>', "the offboarding's id (default: a new one with the time in it)"),
       goneIsFineOption(),
       ...connectionOptions(),
     ],
@@ -98,15 +98,14 @@ export async function offboardCommand(io: Io): Promise<Command> {
 Columns of a CSV file: offboardingId, email, mobile, employeeNumber,
 feishu.openId, feishu.userId, feishu.unionId, feishu.tenantKey, dingtalk.userId,
 dingtalk.unionId, and each of these but the first after "custodian.", as in
-custodian.email. A cell that a row does not need is empty. All rows are checked
-before anything is sent. The same file again goes on after an interruption: who
-was sent is not sent again.
+custodian.email. Leave cells empty that a row does not need. All rows are
+checked before anything is sent. After an interruption, run the same file again:
+leavers that were sent are not sent twice.
 
-Exit code 0: everything ended well. 1: something is parked or was rejected, the
-question was answered with no, or the command failed. 2: wrong options, event or
-row, nothing was sent. 3: everything ended, but the vendor does not know an id
-(gone): check it. 130: interrupted; what was sent goes on. Of a dry run the
-same, for what would become of it.
+Exit code 0: everything ended well. 1: something is parked or was rejected, you
+declined, or the command failed. 2: wrong options, event or row, nothing was
+sent. 3: everything ended, but the vendor does not know an id (gone): check it.
+130: interrupted; what was sent goes on. A dry run exits as a real run would.
 
 Examples:
   npx offboarding offboard leaver@corp.example \\
@@ -141,7 +140,7 @@ async function offboard(
   const atMs = options.at === undefined ? undefined : readTime(options.at)
   if (atMs !== undefined && dryRun) throw new UsageError('--at has no effect on a dry run: leave one of them out')
   const connection = await connect(io, options)
-  const toFollow = (id: string) => commandLine(['offboard', '--follow', id], options)
+  const toFollow = (id: string) => commandLine(['follow', id], options)
   const isFollowed = followed !== false
   if (isNamed) {
     const again = commandLine(['offboard', '--csv', options.csv ?? '', ...(yes ? ['--yes'] : [])], options)
@@ -149,7 +148,18 @@ async function offboard(
       atMs === undefined
         ? undefined
         : async ([detail]: Detail[]) => detail && scheduleOne(io, connection, options, LEAVING, detail, atMs)
-    const run = { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, again }
+    const run = {
+      details,
+      isList,
+      dryRun,
+      yes,
+      isFollowed,
+      goneIsFine,
+      act,
+      toFollow,
+      toList: commandLine(['list'], options),
+      again,
+    }
     return offboardLeavers(io, connection, run)
   }
   const [detail] = details
@@ -191,10 +201,11 @@ async function followOne(
   const signal = io.catchInterrupt()
   try {
     const report = await follow(io, connection, { ...one, signal })
-    io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
+    io.stdout.write(`\n${FORMATS.table(report, report.rows, io.stdout)}\n`)
     return getExitCode(report, options)
   } catch (error) {
-    log(io, `To go on following it: ${commandLine(['offboard', '--follow', one.offboardingId], options)}`)
+    if (signal.aborted || one.eventId !== undefined)
+      log(io, `To go on following it: ${commandLine(['follow', one.offboardingId], options)}`)
     if (signal.aborted) return 130
     throw error
   }

@@ -21,7 +21,7 @@ export const registerCommand = (io: Io): Command =>
       `
 Examples:
   npx offboarding register add feishu-drive-unsubscribe --open-id ou_xxxxxxxx \\
-    --input file_token=doxcnXXXX --input file_type=docx
+    --input file_token=https://corp.feishu.cn/docx/doxcnXXXX
   npx offboarding register list --open-id ou_xxxxxxxx
   AWS_PROFILE=ops npx offboarding register import subscriptions.csv --stage prod`,
     )

@@ -6,7 +6,7 @@ import { type Report, summarize } from '../lib/report/summary.ts'
 import { CommandError, goneIsFineOption, repeatable, withOptions } from './command.ts'
 import { type Io, log } from './io.ts'
 import { getExitCode } from './progress/exit-code.ts'
-import { follow } from './progress/follow.ts'
+import { describeUnknown, follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
 import { loadOperations, readWaits } from './progress/waits.ts'
 import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
@@ -27,17 +27,16 @@ export const reportCommand = (io: Io): Command =>
     new Command('report')
       .summary('show what became of every target of an offboarding')
       .description(
-        'Shows every target of an offboarding with its outcome, the vendor code, the time and the vendor request id, and its ' +
-          'history if it was tried more than once; what needs an operator comes first, what the vendor does not know is shown ' +
-          'apart. A target counts once, by its newest ' +
-          'outcome; one that was changed stays so when a later try finds it unchanged or gone.',
+        'Shows every target of an offboarding with its outcome, vendor code, time, vendor request id and history; what needs ' +
+          'an operator comes first. A table on a terminal leaves out what does not fit 100 columns. A target counts once, by ' +
+          'its newest outcome; once changed, it stays changed when a later try finds it unchanged or gone.',
       )
-      .argument('<offboarding-id>', 'as in the event')
-      .addOption(new Option('--json', 'as JSON').conflicts(['csv', 'markdown']))
-      .addOption(new Option('--csv', 'as a table for a spreadsheet').conflicts(['json', 'markdown']))
-      .addOption(new Option('--markdown', 'for a ticket').conflicts(['json', 'csv']))
+      .argument('<offboarding-id>', 'as "list" shows it')
+      .addOption(new Option('--json', 'print one JSON object').conflicts(['csv', 'markdown']))
+      .addOption(new Option('--csv', 'print CSV for a spreadsheet').conflicts(['json', 'markdown']))
+      .addOption(new Option('--markdown', 'print Markdown for a ticket').conflicts(['json', 'csv']))
       .addOption(repeatable('--only <outcome>', 'show only targets with this outcome; may be repeated', OUTCOMES))
-      .option('--dry-run', 'of its dry runs, which are otherwise shown only if there is no real run')
+      .option('--dry-run', 'report on its dry runs; without this they are shown only if there is no real run')
       .option('--follow', 'show progress until everything has ended, then the report')
       .addOption(goneIsFineOption()),
     connectionOptions(),
@@ -49,7 +48,7 @@ Exit code 0: everything ended well. 1: something is parked, rejected or
 unfinished, the offboarding is unknown, or the command failed. 2: wrong options.
 3: everything ended, but the vendor does not know an id (gone): check it.
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding report hr-2026-000123 --stage prod --markdown`,
     )
     .action(async (offboardingId: string, options: Options) => {
@@ -65,7 +64,7 @@ async function report(io: Io, offboardingId: string, options: Options): Promise<
   const { json, csv, markdown, only } = options
   const format = FORMATS[json ? 'json' : csv ? 'csv' : markdown ? 'markdown' : 'table']
   const shown = found.rows.filter(({ outcome }) => only === undefined || only.includes(outcome))
-  io.stdout.write(`${format(found, shown)}\n`)
+  io.stdout.write(`${format(found, shown, io.stdout)}\n`)
   return getExitCode(found, options)
 }
 
@@ -77,7 +76,7 @@ async function read(connection: Connection, offboardingId: string, { dryRun }: O
   if (found?.rows.some(({ outcome }) => outcome === 'open'))
     return { ...found, waits: await readWaits(records, found, await loadOperations(connection), connection.speed) }
   if (found) return found
-  throw new CommandError(`nothing is known of ${dryRun ? 'a dry run of ' : ''}this offboarding`)
+  throw new CommandError(describeUnknown({ dryRun }))
 }
 
 /** Nothing when it was interrupted. */

@@ -8,10 +8,7 @@ import { listCommand } from './users/list.ts'
 export const usersCommand = (io: Io): Command =>
   new Command('users')
     .summary('list, authorize or remove users whose tokens are stored')
-    .description(
-      'Lists the users whose tokens are stored, has one authorize this app, and removes those who have left. Acts on a ' +
-        'deployed stage.',
-    )
+    .description('Lists the users whose tokens are stored, has one grant access, and removes those who have left.')
     .addCommand(listCommand(io))
     .addCommand(forgetCommand(io))
     .addCommand(authorizeCommand(io))

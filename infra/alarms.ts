@@ -77,7 +77,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
     Type: 'AWS::CloudWatch::Alarm',
     Properties: {
       AlarmName: `${stage}-${name}`,
-      AlarmDescription: `${Description} Runbook: ${runbookUrl}#${section}`,
+      AlarmDescription: `${Description.replace(/"(npx offboarding [^"]+)"/g, `"$1 --stage ${stage}"`)} Runbook: ${runbookUrl}#${section}`,
       ...Metric,
       Statistic: 'Maximum',
       Period: 60,
@@ -145,7 +145,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         Metric: queueMetric('DeadLetterQueue', 'ApproximateNumberOfMessagesVisible'),
         section: 'dead-letters',
         Description:
-          'Work was parked: a subscription of a leaver may still be active. "npm run dead-letters -- list" shows what and ' +
+          'Work was parked: a subscription of a leaver may still be active. "npx offboarding letters list" shows what and ' +
           'why. Fix the cause, then redrive. Letters expire after 14 days.',
       }),
       UndeliveredEventsAlarm: alarm('undelivered-events', {
@@ -153,7 +153,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         section: 'undelivered-events',
         Description:
           'An offboarding event reached no function, or a function could not plan it: possibly nothing has been done for ' +
-          'this leaver. "npm run dead-letters -- list --kind undelivered" shows which and why. Fix the cause, then ' +
+          'this leaver. "npx offboarding letters list --kind undelivered" shows which and why. Fix the cause, then ' +
           'redrive. Letters expire after 14 days.',
       }),
       ...collect(operations, (operation, { vendor }) => ({
@@ -422,24 +422,24 @@ const RENEWAL_ALARMS = {
     section: 'reauthorization',
     Description:
       'stored users must consent again, or nothing can be done in their name on the day they leave. ' +
-      '"npm run users -- list" names them, "npm run authorize" asks them.',
+      '"npx offboarding users list" names them, "npx offboarding users authorize" asks them.',
   },
   NotRenewable: {
     section: 'not-renewable',
     Description:
       'tokens of stored users cannot be renewed, offline_access missing: each ends within two hours. Enable the scope, then ' +
-      'have the users that "npm run users -- list" names grant access again.',
+      'have the users that "npx offboarding users list" names grant access again.',
   },
   WrongOwner: {
     section: 'wrong-owner',
     Description:
       "secrets of stored users hold another person's tokens: calls would be made in the wrong name. " +
-      '"npm run users -- list" names them; have the right users grant access again.',
+      '"npx offboarding users list" names them; have the right users grant access again.',
   },
   Gone: {
     section: 'gone-users',
     Description:
-      'stored users no longer exist at the vendor. "npm run users -- forget --gone" schedules their secrets for deletion.',
+      'stored users no longer exist at the vendor. "npx offboarding users forget --gone" schedules their secrets for deletion.',
   },
   Stopped: {
     section: 'stopped-renewals',
@@ -462,7 +462,7 @@ const SWEEP_ALARMS = {
     section: 'unplanned-sendings',
     Description:
       'An offboarding event was not planned by every function within an hour: for this leaver something may not have been done. ' +
-      '"npm run dead-letters -- list --kind undelivered" shows why. Fix the cause, then redrive.',
+      '"npx offboarding letters list --kind undelivered" shows why. Fix the cause, then redrive.',
   },
   VanishedTargets: {
     name: 'vanished-targets',

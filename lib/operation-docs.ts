@@ -5,7 +5,7 @@ import type { Input } from './schema.ts'
 /** A part of an offboarding event's `detail`. */
 export type EventPart = { [field: string]: unknown }
 
-/** An option of `npm run offboard`. */
+/** An option of `npx offboarding offboard`. */
 export type EventOption = {
   /** Without `--`. */
   name: string

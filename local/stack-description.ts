@@ -16,6 +16,7 @@ export function describeStack(
       secretsmanager: stack.secretsManager.url,
       dynamodb: stack.dynamoDb.url,
       scheduler: stack.scheduler.url,
+      lambda: stack.lambda.url,
     },
     variables: getVendorVariables([...stack.wiring.functions.map((one) => one.env), env]),
     speed,

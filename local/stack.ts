@@ -10,6 +10,7 @@ import { type EventBus, startEventBus, type Undelivered } from './aws/event-bus.
 import type { Batch } from './aws/event-source.ts'
 import { type HttpApi, type Pages, startHttpApi } from './aws/http-api.ts'
 import { createFunction, type LambdaFunction } from './aws/lambda.ts'
+import { type LambdaApi, startLambdaApi } from './aws/lambda-api.ts'
 import { FunctionError, type LogLine } from './aws/lambda-container.ts'
 import type { BusEvent } from './aws/put-events-entry.ts'
 import { type Queues, startQueues } from './aws/queues.ts'
@@ -50,6 +51,7 @@ export type Stack = {
   readonly scheduler: Scheduler
   readonly secretsManager: SecretsManager
   readonly dynamoDb: DynamoDb
+  readonly lambda: LambdaApi
   readonly functions: ReadonlyMap<string, LambdaFunction>
   /** Variables that point an AWS SDK client at these services, with the token that its Secrets Manager asks for. */
   readonly awsEnv: Record<string, string> & { AWS_SESSION_TOKEN: string }
@@ -132,6 +134,8 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     queues.client.send(
       new SendMessageCommand({ QueueUrl: queues.queueUrl(queue), MessageBody: JSON.stringify(content) }),
     )
+  const lambda = await startLambdaApi((name, event) => functions.get(name)?.invoke(event))
+  opened.push(lambda)
   const asynchronous = (name: string) => wiring.functions.find((item) => item.name === name)
 
   async function onFailure({ target, event, error, attempts }: Undelivered): Promise<void> {
@@ -184,6 +188,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     scheduler,
     secretsManager,
     dynamoDb,
+    lambda,
     functions,
     awsEnv,
     runSchedule(name) {
@@ -202,6 +207,7 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
     async close() {
       closing = true
       await api.close()
+      await lambda.close()
       await scheduler.close()
       await bus.close()
       await Promise.all([...functions.values()].map((item) => item.close()))

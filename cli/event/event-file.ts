@@ -1,4 +1,4 @@
-/** An offboarding event's detail in a file, to be reviewed and sent by `npm run offboard -- FILE`. */
+/** An offboarding event's detail in a file, to be reviewed and sent by `npx offboarding offboard FILE`. */
 import { randomBytes } from 'node:crypto'
 import { lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { UsageError } from '../command.ts'

@@ -2,7 +2,8 @@
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { batchesOf, sendBatchWithRetry } from '../../lib/aws/batch.ts'
 import { OFFBOARDING } from '../../lib/offboarding-event.ts'
-import { CommandError, failed } from '../command.ts'
+import { failed } from '../aws-errors.ts'
+import { CommandError } from '../command.ts'
 import type { Connection } from '../stack/connection.ts'
 
 /** Puts the event on the bus; returns the event's id. */

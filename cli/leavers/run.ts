@@ -11,6 +11,7 @@ import { FORMATS } from '../progress/report-formats.ts'
 import { formatAll, getExitCodeOfAll } from '../progress/report-of-all.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
+import { formatCount } from '../table.ts'
 
 export type Leavers = {
   details: { offboardingId: string }[]
@@ -26,6 +27,8 @@ export type Leavers = {
   act?: ((details: { offboardingId: string }[]) => Promise<unknown>) | undefined
   /** The command that goes on following. */
   toFollow: (offboardingId: string) => string
+  /** The command that lists offboardings. */
+  toList: string
   /** The command once more, where that goes on with a list. */
   again: string
 }
@@ -40,13 +43,13 @@ export function assertCanAsk(io: Io, { dryRun, yes }: { dryRun: boolean; yes: bo
 
 /** Returns the exit code. */
 export async function offboardLeavers(io: Io, connection: Connection, leavers: Leavers): Promise<number> {
-  const { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, again } = leavers
+  const { details, isList, dryRun, yes, isFollowed, goneIsFine, act, toFollow, toList, again } = leavers
   useLedger(connection)
   const signal = io.catchInterrupt()
   const show = (reports: Report[]) => {
     const [report] = reports
-    if (isList) io.stdout.write(`\n${formatAll(reports)}\n`)
-    else if (report) io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
+    if (isList) io.stdout.write(`\n${formatAll(reports, io.stdout)}\n`)
+    else if (report) io.stdout.write(`\n${FORMATS.table(report, report.rows, io.stdout)}\n`)
   }
   /** Logged when it ends too early. */
   let hint: string | undefined
@@ -58,7 +61,7 @@ export async function offboardLeavers(io: Io, connection: Connection, leavers: L
 
     if (dryRun || (!yes && wanted.length > 0)) {
       const followed = await send(io, connection, wanted, { dryRun: true, isList, signal })
-      if (!isFollowed && dryRun) return sayHow(io, followed, toFollow)
+      if (!isFollowed && dryRun) return showFollowing(io, followed, { toFollow, toList })
       const reports = await followEach(io, connection, followed, isList, signal)
       show(reports)
       if (dryRun) return getExitCodeOfAll(reports, { goneIsFine })
@@ -79,7 +82,7 @@ export async function offboardLeavers(io: Io, connection: Connection, leavers: L
     }
     hint = isList ? `To go on: ${again}` : `To go on following it: ${toFollow(details[0]?.offboardingId ?? '')}`
     const followed = await send(io, connection, wanted, { dryRun: false, isList, signal })
-    if (!isFollowed) return sayHow(io, followed, toFollow)
+    if (!isFollowed) return showFollowing(io, followed, { toFollow, toList })
     const before = [...isSent].map((offboardingId) => ({ offboardingId, dryRun: false }))
     const reports = await followEach(io, connection, [...followed, ...before], isList, signal)
     const order = new Map(details.map(({ offboardingId }, index) => [offboardingId, index]))
@@ -109,7 +112,7 @@ async function send(
   const followed = details.map(({ offboardingId }, index) => ({ offboardingId, eventId: ids[index] ?? '', dryRun }))
   for (const { offboardingId, eventId } of isList ? [] : followed)
     log(io, `Sent ${what}${offboardingId} as event ${eventId}. Ctrl-C stops following it, not the work.`)
-  if (isList) log(io, `Sent ${what}${details.length === 1 ? '1 leaver' : `${details.length} leavers`}.`)
+  if (isList) log(io, `Sent ${what}${formatCount(details.length, 'leaver')}.`)
   return followed
 }
 
@@ -141,9 +144,13 @@ async function findSent(details: { offboardingId: string }[]): Promise<Set<strin
   return new Set(details.flatMap(({ offboardingId }) => (sent.has(offboardingId) ? [offboardingId] : [])))
 }
 
-function sayHow(io: Io, followed: Followed[], toFollow: (offboardingId: string) => string): number {
+function showFollowing(
+  io: Io,
+  followed: Followed[],
+  { toFollow, toList }: Pick<Leavers, 'toFollow' | 'toList'>,
+): number {
   for (const { offboardingId } of followed.slice(0, SHOWN)) log(io, `To follow it: ${toFollow(offboardingId)}`)
-  if (followed.length > SHOWN) log(io, `… and ${followed.length - SHOWN} more: npx offboarding list shows them.`)
+  if (followed.length > SHOWN) log(io, `… and ${followed.length - SHOWN} more: ${toList} shows them.`)
   return 0
 }
 

@@ -8,7 +8,8 @@ import {
   ListSchedulesCommand,
   SchedulerClient,
 } from '@aws-sdk/client-scheduler'
-import { CommandError, failed, nameOf, UsageError } from '../command.ts'
+import { failed, nameOf } from '../aws-errors.ts'
+import { CommandError, UsageError } from '../command.ts'
 import type { Connection } from '../stack/connection.ts'
 
 /** So far ahead an offboarding may be scheduled. */

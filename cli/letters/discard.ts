@@ -26,7 +26,7 @@ export const discardCommand = (io: Io): Command =>
   )
     .addHelpText(
       'after',
-      `${LETTERS_HELP}\n\nExample:\n  AWS_PROFILE=ops npx offboarding letters discard --id ID --stage prod`,
+      `${LETTERS_HELP}\n\nExamples:\n  AWS_PROFILE=ops npx offboarding letters discard --id 6f1c2a90 --stage prod`,
     )
     .action(async (options: Options) => {
       io.exitCode = await discard(io, options)

@@ -1,6 +1,6 @@
 /** Letters as text. */
 import { formatTarget } from '../../lib/report/rows.ts'
-import { formatTime } from '../table.ts'
+import { formatCount, formatTime } from '../table.ts'
 import type { Letter } from './letter.ts'
 
 /** A paragraph for each reason, the most frequent first. */
@@ -13,7 +13,7 @@ export function formatReasons(letters: Letter[], examples: number): string {
       const lines = group.slice(0, examples).map((letter) => `    ${formatLetter(letter)}`)
       const rest = group.length - lines.length
       if (rest > 0) lines.push(`    … and ${rest} more; --all shows them`)
-      return `${[kind, code].filter(Boolean).join(' ')}: ${formatCount(group.length)}\n  ${hint}\n${lines.join('\n')}\n\n`
+      return `${[kind, code].filter(Boolean).join(' ')}: ${formatCount(group.length, 'letter')}\n  ${hint}\n${lines.join('\n')}\n\n`
     })
     .join('')
 }
@@ -27,6 +27,3 @@ const formatLetter = ({ id, offboardingId, operation, input, redrive, since }: L
     `since ${formatTime(since)}`,
     ...(redrive > 0 ? [`redriven ${redrive === 1 ? 'once' : `${redrive} times`}`] : []),
   ].join('  ')
-
-/** `1 letter`, `3 letters` */
-export const formatCount = (count: number): string => (count === 1 ? '1 letter' : `${count} letters`)

@@ -7,7 +7,8 @@ import { KINDS } from '../../lib/error.ts'
 import { CommandError, confirm, repeatable, UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
-import { formatCount, formatReasons } from './format.ts'
+import { formatCount } from '../table.ts'
+import { formatReasons } from './format.ts'
 import { type Letter, letterOf, UNDELIVERED, UNFINISHED } from './letter.ts'
 import { allSettled, LetterQueue } from './letter-queue.ts'
 
@@ -32,7 +33,7 @@ export const selectionOptions = () => [
   new Option('--code <code>', "the vendor's code"),
   new Option('--operation <name>', 'the operation').choices(operationNames),
   new Option('--offboarding <id>', 'the offboarding'),
-  repeatable('--id <id>', 'the letter; may be repeated'),
+  repeatable('--id <id>', 'the letter, or the beginning of its id, if unique; may be repeated'),
 ]
 
 /** The options of a command that changes letters: which, and whether to ask. */
@@ -50,11 +51,16 @@ export function assertSelected({ kind, code, operation, offboarding, id, all }: 
 
 /** Ends with the exit codes. */
 export const LETTERS_HELP = `
-While the command runs, the letters it has read are invisible to others, for at
-most ten minutes.
+While the command runs, the letters it has read are hidden from other readers,
+for at most ten minutes.
 
-Exit code 0: done. 1: something failed, was not possible or was declined. 2:
-wrong options, nothing was done. 130: interrupted.`
+Exit code 0: done. 1: something failed, or you declined. 2: wrong options,
+nothing was done. 130: interrupted.`
+
+/** So much of an id has to be given. */
+const LEAST_OF_ID = 4
+/** What SQS gives a message. */
+const MESSAGE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 export type Found = { queue: LetterQueue; message: Message; letter: Letter }
 
@@ -72,19 +78,23 @@ export async function withLetters(
   const interrupted = io.catchInterrupt()
   const enough = new AbortController()
   const reading = AbortSignal.any([interrupted, enough.signal])
-  const missing = new Set(selection.id)
+  const { id: ids = [] } = selection
+  if (ids.some((id) => id.length < LEAST_OF_ID))
+    throw new UsageError(`--id must be at least the first ${LEAST_OF_ID} characters of a letter's id`)
+  // Whether no other begins so is known once all are read.
+  const missing = ids.length > 0 && ids.every((id) => MESSAGE_ID.test(id)) ? new Set(ids) : undefined
 
   async function read(queue: LetterQueue): Promise<Found[]> {
     const total = await queue.visible()
     let logged = 0
     const messages = await queue.receiveAll(reading, (received, held) => {
-      for (const { MessageId = '' } of received) missing.delete(MessageId)
-      if (selection.id && missing.size === 0) enough.abort()
+      for (const { MessageId = '' } of received) missing?.delete(MessageId)
+      if (missing?.size === 0) enough.abort()
       if (held < logged + 1_000) return
       logged = held
       log(io, `${held} of about ${Math.max(total, held)} in ${queue.name} read …`)
     })
-    const unseen = selection.id ? 0 : await queue.visible()
+    const unseen = missing ? 0 : await queue.visible()
     if (unseen > 0) log(io, `About ${unseen} more in ${queue.name} could not be read now: run this again.`)
     return messages.map((message) => ({ queue, message, letter: letterOf(message, names) }))
   }
@@ -93,12 +103,18 @@ export async function withLetters(
   try {
     for (const name of [names.deadLetterQueue, names.undeliveredEventsQueue])
       queues.push(await LetterQueue.open(client, name, { isLocal }))
-    const found = await allSettled(queues.map((queue) => read(queue)))
+    const found = (await allSettled(queues.map((queue) => read(queue)))).flat()
     interrupted.throwIfAborted()
-    if (missing.size > 0)
-      throw new CommandError(`no such letter, or another command holds it: ${[...missing].join(', ')}`)
+    const matches = ids.map((id) => ({ id, count: found.filter(({ letter }) => letter.id.startsWith(id)).length }))
+    const unknown = matches.filter(({ count }) => count === 0)
+    if (unknown.length > 0)
+      throw new CommandError(
+        `no such letter, or another command is reading it: ${unknown.map(({ id }) => id).join(', ')}`,
+      )
+    const unclear = matches.find(({ count }) => count > 1)
+    if (unclear) throw new UsageError(`${unclear.count} letters begin with ${unclear.id}: give more of the id`)
     return await use(
-      found.flat().filter(({ letter }) => isSelected(letter, selection)),
+      found.filter(({ letter }) => isSelected(letter, selection)),
       interrupted,
     )
   } catch (error) {
@@ -107,7 +123,7 @@ export async function withLetters(
   } finally {
     const hidden = await Promise.all(queues.map((queue) => queue.release()))
     const sum = hidden.reduce((a, b) => a + b, 0)
-    if (sum > 0) log(io, `${formatCount(sum)} stay invisible for ten minutes.`)
+    if (sum > 0) log(io, `${formatCount(sum, 'letter')} stay invisible for ten minutes.`)
     client.destroy()
   }
 }
@@ -117,7 +133,7 @@ const isSelected = (letter: Letter, { kind, code, operation, offboarding, id }: 
   (code === undefined || letter.code === code) &&
   (operation === undefined || letter.operation === operation) &&
   (offboarding === undefined || letter.offboardingId === offboarding) &&
-  (id === undefined || id.includes(letter.id))
+  (id === undefined || id.some((start) => letter.id.startsWith(start)))
 
 /** Deletes them. `onFailure` is called for each that could not be. */
 export async function removeAll(found: Found[], onFailure: (letter: Letter, reason: string) => void): Promise<void> {
@@ -141,7 +157,7 @@ export async function confirmLetters(
 ): Promise<boolean> {
   const letters = found.map(({ letter }) => letter)
   io.stdout.write(formatReasons(letters, 5))
-  return isSure || confirm(io, `${action}: ${formatCount(letters.length)}`, signal)
+  return isSure || confirm(io, `${action}: ${formatCount(letters.length, 'letter')}`, signal)
 }
 
 /** What went wrong with which letters, by reason. */

@@ -10,7 +10,8 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { batchesOf } from '../../lib/aws/batch.ts'
-import { CommandError, failed, nameOf } from '../command.ts'
+import { failed, nameOf } from '../aws-errors.ts'
+import { CommandError } from '../command.ts'
 
 /** What was received is invisible to others for so long, unless it is released before. */
 const HOLD_MS = 10 * 60_000
@@ -131,10 +132,8 @@ export class LetterQueue {
 
 /** The URL of the queue of this name. */
 export const queueUrl = async (client: SQSClient, name: string): Promise<string> => {
-  const { QueueUrl = '' } = await client.send(new GetQueueUrlCommand({ QueueName: name })).catch((error: unknown) => {
-    if (!/QueueDoesNotExist|NonExistentQueue/.test(nameOf(error))) return failed('sqs:GetQueueUrl', name)(error)
-    throw new CommandError(`there is no queue ${name} here: check stage, region and account`)
-  })
+  const command = new GetQueueUrlCommand({ QueueName: name })
+  const { QueueUrl = '' } = await client.send(command).catch(failed('sqs:GetQueueUrl', name))
   return QueueUrl
 }
 

@@ -4,7 +4,8 @@ import { Command } from 'commander'
 import { batchesOf } from '../../lib/aws/batch.ts'
 import { fingerprint } from '../../lib/fingerprint.ts'
 import { openRedrive } from '../../lib/ledger/redrives.ts'
-import { CommandError, nameOf, withOptions } from '../command.ts'
+import { nameOf } from '../aws-errors.ts'
+import { CommandError, withOptions } from '../command.ts'
 import { sendEvent } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { loadOperations } from '../progress/waits.ts'
@@ -16,7 +17,7 @@ import {
   connectionOptions,
 } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
-import { formatCount } from './format.ts'
+import { formatCount } from '../table.ts'
 import {
   assertSelected,
   changeOptions,
@@ -43,7 +44,7 @@ export const redriveCommand = (io: Io): Command =>
       ),
     [...changeOptions(), ...connectionOptions()],
   )
-    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  npx offboarding letters redrive --kind forbidden`)
+    .addHelpText('after', `${LETTERS_HELP}\n\nExamples:\n  npx offboarding letters redrive --kind forbidden`)
     .action(async (options: Options) => {
       assertSelected(options)
       io.exitCode = await redrive(io, options, await connect(io, options))
@@ -68,7 +69,7 @@ async function redrive(io: Io, options: Options, connection: Connection): Promis
     problems.log(io)
     const sendable = [...items, ...events]
     const dryRuns = items.filter(({ way }) => way.item.dryRun).length
-    if (dryRuns > 0) log(io, `Of dry runs, which change nothing: ${formatCount(dryRuns)}.`)
+    if (dryRuns > 0) log(io, `Of dry runs, which change nothing: ${formatCount(dryRuns, 'letter')}.`)
     if (sendable.length > 0 && !(await confirmLetters(io, 'Redrive', sendable, options.yes ?? false, signal))) return 1
 
     const failures = new Problems()

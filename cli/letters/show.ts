@@ -28,12 +28,16 @@ export const showCommand = (io: Io): Command =>
         'Prints one letter in full, as JSON, with the history of its target; or writes its event to a file.',
       ),
     [
-      new Option('--id <id>', 'the letter').makeOptionMandatory(),
+      new Option('--id <id>', 'the letter, or the beginning of its id, if unique').makeOptionMandatory(),
+      new Option('--json', 'print one JSON object, which is also the default').conflicts('event'),
       new Option('--event <file>', 'write the event in it to a new file, to be corrected and sent with "offboard"'),
       ...connectionOptions(),
     ],
   )
-    .addHelpText('after', `${LETTERS_HELP}\n\nExample:\n  npx offboarding letters show --id ID --event corrected.json`)
+    .addHelpText(
+      'after',
+      `${LETTERS_HELP}\n\nExamples:\n  npx offboarding letters show --id 6f1c2a90\n  npx offboarding letters show --id 6f1c2a90 --event corrected.json`,
+    )
     .action(async (options: Options) => {
       io.exitCode = await show(io, options)
     })

@@ -7,6 +7,7 @@ import { CommandError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
 import { useLedger } from '../stack/ledger.ts'
+import { formatCount } from '../table.ts'
 import { PLANNING_MS, POLL_MS } from './follow.ts'
 
 /** Offboardings that are read at once; the local table is slow beside the functions that write to it. */
@@ -15,11 +16,11 @@ const READ_AT_ONCE = { local: 2, deployed: 16 }
 const FAILED_LOOKS = 10
 
 /** What is followed of an offboarding: the event that was sent just now, or all that there is. */
-export type Followed = { offboardingId: string; eventId?: string | undefined; dryRun: boolean }
+export type Followed = { offboardingId: string; eventId?: string | undefined; dryRun?: boolean }
 
 /**
  * Shows progress on standard error until all have ended, and returns what became of each, in order. Throws what `signal` was aborted
- * with, and when nothing becomes of some of them.
+ * with, and when some of them are unknown or are not planned.
  */
 export async function followAll(
   io: Io,
@@ -57,6 +58,11 @@ export async function followAll(
       } catch (error) {
         if (signal.aborted || ++failed > FAILED_LOOKS) throw error
       }
+      const unknown = open.filter((one) => one.eventId === undefined && !reports.has(one))
+      if (failed === 0 && unknown.length > 0)
+        throw new CommandError(
+          `nothing is known of ${unknown.map(({ offboardingId }) => printable(offboardingId, 256)).join(', ')}`,
+        )
       const tookMs = Date.now() - startedAtMs
       open = open.filter((one) => !hasEnded(one))
       progress.show([...reports.values()], all.length - open.length)
@@ -68,7 +74,7 @@ export async function followAll(
       const isUnplanned = known.some((report) => !report || report.unplanned.length > 0)
       if (isUnplanned && Date.now() - changedAtMs > PLANNING_MS[where])
         throw new CommandError(
-          `${open.length} are not planned yet. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
+          `not queued yet: ${formatCount(open.length, 'offboarding')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
         )
       const { least, perTarget } = POLL_MS[where]
       const rows = known.reduce((sum, report) => sum + (report?.rows.length ?? 1), 0)

@@ -12,10 +12,12 @@ import { loadOperations, readWaits } from './waits.ts'
 
 /** Every operation should have planned by then: an event is tried again after one and two minutes. */
 export const PLANNING_MS = { local: 60_000, deployed: 10 * 60_000 }
-/** An id of which nothing is known by then is unknown. */
-const UNKNOWN_MS = 30_000
 /** Each look reads every target, so a large offboarding is looked at less often. */
 export const POLL_MS = { local: { least: 250, perTarget: 1 }, deployed: { least: 5_000, perTarget: 10 } }
+
+/** Says that the ledger has nothing of an offboarding. */
+export const describeUnknown = ({ dryRun = false }: { dryRun?: boolean | undefined } = {}): string =>
+  `nothing is known of ${dryRun ? 'a dry run of ' : ''}this offboarding: check its id, and the stage. An event that was just sent takes a few seconds`
 
 type Followed = {
   /** Null for an event that names none. */
@@ -28,7 +30,7 @@ type Followed = {
 
 /**
  * Shows progress on standard error until everything planned has ended, and returns what became of it. Throws what
- * `signal` was aborted with, and when functions do not plan.
+ * `signal` was aborted with, and when nothing is known of it or functions do not plan it.
  */
 export async function follow(
   io: Io,
@@ -59,11 +61,10 @@ export async function follow(
       if (report?.rows.some(isUnresolved)) startedAtMs = Date.now()
       if (report && unplanned.length === 0 && !isOpen) return (await read(true)).report ?? report
       const waitedMs = Date.now() - startedAtMs
-      if (!report && eventId === undefined && waitedMs > UNKNOWN_MS)
-        throw new CommandError('nothing is known of this offboarding')
+      if (!report && eventId === undefined) throw new CommandError(describeUnknown({ dryRun }))
       if (unplanned.length > 0 && waitedMs > PLANNING_MS[where])
         throw new CommandError(
-          `not planned yet: ${unplanned.join(', ')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
+          `not queued yet: ${unplanned.join(', ')}. See the logs and the queue ${connection.names.undeliveredEventsQueue}`,
         )
       const { least, perTarget } = POLL_MS[where]
       await io.sleep(Math.max(least, perTarget * (report?.rows.length ?? 0)), signal)

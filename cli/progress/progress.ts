@@ -14,7 +14,7 @@ import {
 } from '../../lib/report/rows.ts'
 import type { Report } from '../../lib/report/summary.ts'
 import type { Io } from '../io.ts'
-import { formatTime } from '../table.ts'
+import { formatCount, formatTime } from '../table.ts'
 import { formatPerson } from './report-formats.ts'
 
 /** The vendor's limit on what an operation calls, in real runs or in dry runs; undefined for an operation that is not known. */
@@ -86,7 +86,7 @@ export class Progress {
   }
 }
 
-/** What was planned, what has ended, and what waits until when: each line with what it is about. */
+/** What was queued, what has ended, and what waits until when: each line with what it is about. */
 function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: string, line: string][] {
   const planned = groupByOperation(rows).filter(([operation]) => !unplanned.includes(operation))
   const open = countOpen(rows)
@@ -102,8 +102,8 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
         `resolving  the leaver${kind ? `: ${[kind, code].filter(Boolean).join(' ')}: ${hint}` : ''}`,
       ]),
     ...planned.map(([operation, some]): [string, string] => [
-      `planned ${operation}`,
-      `planned    ${operation}: ${formatItems(some.length)}`,
+      `queued ${operation}`,
+      `queued     ${operation}: ${formatCount(some.length, 'item')}`,
     ]),
     ...rows
       .filter(({ outcome }) => outcome !== 'open')
@@ -122,7 +122,7 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
         : [],
     ),
     ...[...waits].map(([operation, { untilMs, hold }]): [string, string] => {
-      const items = formatItems(open.get(operation) ?? 0)
+      const items = formatCount(open.get(operation) ?? 0, 'item')
       return [
         `waiting ${operation} ${Math.round(untilMs / 1_000)}`,
         `waiting    ${operation}: ${items} until ${formatClock(untilMs)} (${hold ? 'held' : 'rate limit'})`,
@@ -134,8 +134,6 @@ function linesOf({ rows, unplanned, people }: Report, waits: Waits): [subject: s
 /** Open items by operation; operations without any are left out. */
 const countOpen = (rows: Row[]): Map<string, number> =>
   new Map(groupByOperation(rows.filter(({ outcome }) => outcome === 'open')).map(([name, some]) => [name, some.length]))
-
-const formatItems = (count: number): string => (count === 1 ? '1 item' : `${count} items`)
 
 /** The local time of day, with seconds when it is soon. */
 const formatClock = (ms: number): string => new Date(ms).toTimeString().slice(0, ms - Date.now() < 60_000 ? 8 : 5)

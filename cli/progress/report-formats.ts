@@ -12,11 +12,13 @@ import {
   hasReason,
   isGone,
   isUnresolved,
+  needsOperator,
   type Row,
 } from '../../lib/report/rows.ts'
 import type { PersonFound, Report } from '../../lib/report/summary.ts'
 import { formatCsv } from '../csv.ts'
-import { formatTable, formatTime } from '../table.ts'
+import { type Io, paint } from '../io.ts'
+import { fitTable, formatCount, formatTable, formatTime } from '../table.ts'
 
 /** `leaver at feishu: found, openId ou_…`, or why not. */
 export function formatPerson({ role, vendor, state, ids, reason }: PersonFound): string {
@@ -24,8 +26,8 @@ export function formatPerson({ role, vendor, state, ids, reason }: PersonFound):
   return `${role} at ${vendor}: ${[state.replace('_', ' '), ...known].join(', ')}${reason ? `: ${reason}` : ''}`
 }
 
-/** A report, and those of its rows that are to be shown. */
-type Format = (report: Report, shown: Row[]) => string
+/** A report, those of its rows that are to be shown, and where: a terminal may show colors. */
+type Format = (report: Report, shown: Row[], stdout?: Pick<Io['stdout'], 'isTTY'>) => string
 
 /** Head and rows; the history is shown where a target has been tried more than once. */
 function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
@@ -52,9 +54,9 @@ function tableOf(shown: Row[]): { head: string[]; rows: string[][] } {
 const formatHistory = (history: Entry[]): string =>
   history.map((entry) => `${formatOutcome(entry)} ${formatTime(entry.time)}`).join(', ')
 
-/** `39 targets: 37 changed, 1 parked`; what is gone; what an operation has not planned; dry runs that are not shown. */
+/** `39 targets: 37 changed, 1 parked`; what is gone; what an operation has not queued; dry runs that are not shown. */
 function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
-  const targets = rows.length === 1 ? '1 target' : `${rows.length} targets`
+  const targets = formatCount(rows.length, 'target')
   const gone = rows.filter(isGone).length
   const known = formatCounts(rows.filter((row) => !isGone(row)))
   return [
@@ -64,7 +66,7 @@ function formatSum({ rows, isDryRun, unplanned, hasDryRuns }: Report): string {
           `${gone} ${isDryRun ? 'would be gone' : 'gone'}: unknown to the vendor, check ${gone === 1 ? 'the id' : 'the ids'}`,
         ]
       : []),
-    ...(unplanned.length > 0 ? [`Not planned yet: ${unplanned.join(', ')}`] : []),
+    ...(unplanned.length > 0 ? [`Not queued yet: ${unplanned.join(', ')}`] : []),
     ...(hasDryRuns ? ['Its dry runs: --dry-run'] : []),
   ].join('. ')
 }
@@ -86,22 +88,41 @@ const holdsOf = ({ waits }: Report): { subject: string; reason: string }[] =>
     return [{ subject, reason: formatHold(hold) }]
   })
 
+/** What a terminal's table leaves out, in this order, where it would be too wide. */
+const SPARE = ['history', 'vendor request id', 'code']
+
 /** A row for each target, the sums, then what is held, needs an operator or is gone, and why. */
-const formatText: Format = (report, shown) => {
-  const { head, rows } = tableOf(shown)
+const formatText: Format = (report, shown, stdout = {}) => {
+  const { head, rows, leftOut } = fitTable(tableOf(shown), { spare: SPARE, flexible: 'target' })
   const sums = sumsOf(report)
   const width = Math.max(...sums.map(([operation]) => operation.length))
   return [
-    formatTable(head, rows, { rule: true }),
+    formatTable(head, rows, { rule: true, paint: (line, index) => paintRow(stdout, shown[index], line) }),
     '',
     formatSum(report),
     ...sums.map(([operation, sum]) => `  ${operation.padEnd(width)}  ${sum}`),
     ...report.people.map(formatPerson),
     ...report.approvalCodes.map(describeApproval),
     ...holdsOf(report).map(({ subject, reason }) => `${subject}\n  ${reason}`),
-    ...shown.filter(hasReason).map((row) => `${formatSubject(row)}\n  ${formatReason(row)}`),
+    ...shown
+      .filter(hasReason)
+      .map((row) => `${formatSubject(row)}\n  ${formatReason(row)}${formatLeftOut(row, leftOut)}`),
+    ...(leftOut.length > 0 ? [`Left out to fit: ${leftOut.join(', ')}. --json and --csv have everything.`] : []),
   ].join('\n')
 }
+
+/** `  (code 1069603, request bd27…)`: what the table leaves out of a row that has a reason. */
+function formatLeftOut({ code, requestId }: Row, leftOut: string[]): string {
+  const known = [
+    leftOut.includes('code') && code ? `code ${code}` : '',
+    leftOut.includes('vendor request id') && requestId ? `request ${requestId}` : '',
+  ].filter(Boolean)
+  return known.length > 0 ? ` (${known.join(', ')})` : ''
+}
+
+/** Red: needs an operator. Yellow: something else is to be read about it. */
+const paintRow = (stdout: Pick<Io['stdout'], 'isTTY'>, row: Row | undefined, line: string): string =>
+  row && hasReason(row) ? paint(stdout, needsOperator(row) ? 'red' : 'yellow', line) : line
 
 /** `parked: feishu-drive-unsubscribe doxcn… docx` */
 export const formatSubject = (row: Row): string =>

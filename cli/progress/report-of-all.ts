@@ -2,33 +2,49 @@
 
 import { formatCounts, hasReason } from '../../lib/report/rows.ts'
 import type { Report } from '../../lib/report/summary.ts'
-import { formatTable } from '../table.ts'
+import { type Io, paint } from '../io.ts'
+import { fitTable, formatCount, formatTable } from '../table.ts'
 import { getExitCode } from './exit-code.ts'
 import { formatReason, formatSubject } from './report-formats.ts'
 
-/** A row for each offboarding, the sums, then each target that needs an operator or is gone, and why. */
-export function formatAll(reports: Report[]): string {
+/** By exit code, how soon somebody must look at a report. */
+const URGENCY = [1, 3, 0]
+
+/** A row for each offboarding, what needs an operator first; the sums; then each target that needs an operator or is gone, and why. */
+export function formatAll(all: Report[], stdout: Pick<Io['stdout'], 'isTTY'> = {}): string {
+  const codes = new Map(all.map((report) => [report, getExitCode(report)]))
+  const urgencyOf = (report: Report) => URGENCY.indexOf(codes.get(report) ?? 0)
+  const reports = all.toSorted((a, b) => urgencyOf(a) - urgencyOf(b))
   const targets = reports.flatMap(({ rows }) => rows.filter(({ operation }) => operation !== null))
-  const ofCode = (code: number) => reports.filter((report) => getExitCode(report) === code).length
-  const [well, attention, gone] = [ofCode(0), ofCode(1), ofCode(3)]
+  const [attention = 0, gone = 0, well = 0] = URGENCY.map(
+    (_, urgency) => reports.filter((report) => urgencyOf(report) === urgency).length,
+  )
   const isDryRun = reports.some((report) => report.isDryRun)
+  const table = {
+    head: ['offboarding', 'targets', 'outcome'],
+    rows: reports.map(({ offboardingId, rows }) => [
+      offboardingId,
+      String(rows.filter(({ operation }) => operation !== null).length),
+      formatCounts(rows) || 'nothing to end',
+    ]),
+  }
+  const { head, rows } = fitTable(table, { flexible: 'offboarding' })
+  const colors = ['red', 'yellow'] as const
   return [
-    formatTable(
-      ['offboarding', 'targets', 'outcome'],
-      reports.map(({ offboardingId, rows }) => [
-        offboardingId,
-        String(rows.filter(({ operation }) => operation !== null).length),
-        formatCounts(rows) || 'nothing to end',
-      ]),
-      { rule: true },
-    ),
+    formatTable(head, rows, {
+      rule: true,
+      paint: (line, index) => {
+        const color = reports[index] && colors[urgencyOf(reports[index])]
+        return color ? paint(stdout, color, line) : line
+      },
+    }),
     '',
     [
-      `${reports.length === 1 ? '1 leaver' : `${reports.length} leavers`}${isDryRun ? ' of a dry run' : ''}: ${well} ${isDryRun ? 'would end' : 'ended'} well`,
+      `${formatCount(reports.length, 'leaver')}${isDryRun ? ' of a dry run' : ''}: ${well} ${isDryRun ? 'would end' : 'ended'} well`,
       ...(attention > 0 ? [`${attention} with something for an operator`] : []),
       ...(gone > 0 ? [`${gone} with an id that the vendor does not know`] : []),
     ].join(', '),
-    `${targets.length === 1 ? '1 target' : `${targets.length} targets`}: ${formatCounts(targets) || 'none'}`,
+    `${formatCount(targets.length, 'target')}: ${formatCounts(targets) || 'none'}`,
     ...reports.flatMap(({ offboardingId, rows }) =>
       rows.filter(hasReason).map((row) => `${offboardingId}  ${formatSubject(row)}\n  ${formatReason(row)}`),
     ),

@@ -2,22 +2,24 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 import { UsageError, withOptions } from '../command.ts'
+import { assertNoWiki } from '../event/event-detail.ts'
 import { sendEvent } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
-import { findIssues, loadEnding, type PersonOptions, personOptions, readPerson } from './registration.ts'
+import { findIssues, loadEnding, type PersonOptions, personOptions, readDocument, readPerson } from './registration.ts'
 
 type Options = ConnectionOptions & PersonOptions & { input?: Record<string, string> }
 
 const inputOption = () =>
-  new Option('--input <name=value>', 'a field of the operation; may be repeated').argParser(
-    (text: string, all: Record<string, string> = {}) => {
-      const [, name, value] = /^(\w+)=(.+)$/s.exec(text) ?? []
-      if (name === undefined || value === undefined) throw new InvalidArgumentError('It must be NAME=VALUE.')
-      if (Object.hasOwn(all, name)) throw new InvalidArgumentError(`${name} was given before.`)
-      return { ...all, [name]: value }
-    },
-  )
+  new Option(
+    '--input <name=value>',
+    "a field of the operation, as in file_token, which may be a document's address; may be repeated",
+  ).argParser((text: string, all: Record<string, string> = {}) => {
+    const [, name, value] = /^(\w+)=(.+)$/s.exec(text) ?? []
+    if (name === undefined || value === undefined) throw new InvalidArgumentError('It must be NAME=VALUE.')
+    if (Object.hasOwn(all, name)) throw new InvalidArgumentError(`${name} was given before.`)
+    return { ...all, [name]: value }
+  })
 
 const changeCommand = (
   io: Io,
@@ -45,7 +47,8 @@ Examples:
     --union-id XXXXXXXX --input userId=XXXXXXXX --input calendarId=XXXXXXXX`,
     )
     .action(async (operation: string, { input = {}, ...options }: Options) => {
-      const detail = { person: readPerson(options), operation, input }
+      assertNoWiki(input.file_token ?? '', 'input file_token')
+      const detail = { person: readPerson(options), operation, input: readDocument(input) }
       const issues = findIssues(await loadEnding(), detail)
       for (const [field, { en }] of issues) log(io, `  ${field}  ${en}`)
       if (issues.length > 0) throw new UsageError('this is no valid registration, see above. Nothing was sent.')
@@ -56,11 +59,11 @@ Examples:
 export const addCommand = (io: Io): Command =>
   changeCommand(io, 'add', REGISTERED, [
     'enter a subscription',
-    'Enters a subscription: an event says so on the bus. Entering it twice does no harm.',
+    'Sends an event that enters a subscription in the register. Entering it twice does no harm.',
   ])
 
 export const removeCommand = (io: Io): Command =>
   changeCommand(io, 'remove', ENDED, [
     'take a subscription out',
-    'Takes a subscription out of the register that has ended in another way. It ends nothing at the vendor.',
+    'Sends an event that takes a subscription out of the register because it has ended in another way. Changes nothing at the vendor.',
   ])

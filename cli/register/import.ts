@@ -6,7 +6,7 @@ import { assertColumns, assertCount, MOST_ROWS, readRows, readText, refuseWrong 
 import { sendEvents } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'
-import { findIssues, loadEnding } from './registration.ts'
+import { findIssues, loadEnding, readDocument } from './registration.ts'
 
 const PROGRESS_ROWS = 500
 const OWN_COLUMNS = ['vendor', 'person', 'operation']
@@ -17,7 +17,7 @@ export const importCommand = (io: Io): Command =>
       .summary('enter the subscriptions in a CSV file')
       .description(
         'Checks every row of a CSV file, then enters all of them. Its first line names the columns: vendor (feishu or ' +
-          'dingtalk), person (open_id or unionId), operation, and the fields of the operations, as in file_token. A cell that ' +
+          "dingtalk), person (open_id or unionId), operation, and the fields of the operations, as in file_token, which may be a document's address. A cell that " +
           `a row does not need is empty. At most ${MOST_ROWS} rows. Entering a row twice does no harm: after a failure, run it again.`,
       )
       .argument('<file.csv>'),
@@ -29,7 +29,7 @@ export const importCommand = (io: Io): Command =>
 Exit code 0: all events were sent. 1: the command failed. 2: wrong options or a
 wrong row, nothing was sent. 130: interrupted.
 
-Example, with the file:
+Examples, with the file:
   vendor,person,operation,file_token,file_type,approval_code
   feishu,ou_xxxxxxxx,feishu-drive-unsubscribe,doxcnXXXX,docx,
   feishu,ou_xxxxxxxx,feishu-approval-unsubscribe,,,7C468A54-8745-2245-9675-08B7
@@ -87,7 +87,7 @@ function toRegistration(columns: string[], cells: string[]): { person: object; o
   return {
     person: { [vendor]: vendor === 'dingtalk' ? { unionId: person } : { openId: person } },
     operation,
-    input: Object.fromEntries(given.filter(([column]) => !OWN_COLUMNS.includes(column))),
+    input: readDocument(Object.fromEntries(given.filter(([column]) => !OWN_COLUMNS.includes(column)))),
   }
 }
 

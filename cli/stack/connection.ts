@@ -8,7 +8,7 @@ import { readSessionToken } from './session.ts'
 
 /** The options that name a stack. */
 export const connectionOptions = () => [
-  ...deploymentOptions('the local stack'),
+  ...deploymentOptions(),
   new Option('--local <url>', `where the local stack of "npm start" is (default: ${LOCAL_URL})`).conflicts('stage'),
 ]
 export type ConnectionOptions = DeploymentOptions & { local?: string }
@@ -29,13 +29,13 @@ export type Names = {
   operations: Record<string, { functionName: string; queue: string }>
 }
 
-type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'dynamodb' | 'scheduler'
+type Service = 'sqs' | 'eventbridge' | 'secretsmanager' | 'dynamodb' | 'scheduler' | 'lambda'
 
 /** What the local stack says of itself. */
 export type StackDescription = {
   names: Names
   region: string
-  endpoints: Record<Exclude<Service, 'scheduler'>, string> & { scheduler?: string }
+  endpoints: Record<Exclude<Service, 'scheduler' | 'lambda'>, string> & { scheduler?: string; lambda?: string }
   /** The functions' variables that name secrets and vendors, and their limits. */
   variables: Record<string, string>
   /** How much faster than the vendors' the sandbox's limits are. */
@@ -169,5 +169,7 @@ export function getStackNames({ functions, rules, oneTimeSchedules }: Wiring): N
 /** The variables of the functions that name secrets, vendors and the ledger, and their limits. */
 export const getVendorVariables = (environments: Record<string, string>[]): Record<string, string> =>
   Object.fromEntries(
-    environments.flatMap(Object.entries).filter(([name]) => /^((FEISHU|DINGTALK|MAX|LEDGER)_|VENDORS$)/.test(name)),
+    environments
+      .flatMap(Object.entries)
+      .filter(([name]) => /^((FEISHU|DINGTALK|MAX|LEDGER)_|(VENDORS|DEPLOYED_STAGE)$)/.test(name)),
   )

@@ -8,9 +8,9 @@ import { readTemplate, type Wiring } from '../../infra/wiring.ts'
 import { CommandError, repeatable, UsageError } from '../command.ts'
 import { type Io, log } from '../io.ts'
 
-/** The options that name a deployment: the values that `osls deploy` was given. `withoutStage` is what they mean without --stage. */
-export const deploymentOptions = (withoutStage = 'dev') => [
-  new Option('--stage <stage>', `a deployed stage, as given to "osls deploy" (default: ${withoutStage})`),
+/** The options that name a deployment: the values that `osls deploy` was given. */
+export const deploymentOptions = () => [
+  new Option('--stage <stage>', 'a deployed stage, as given to "osls deploy" (default: the local stack)'),
   new Option('--region <region>', 'the AWS region (default: the one in serverless.yml)'),
   repeatable('--param <name=value>', 'a deploy parameter; may be repeated'),
 ]
@@ -38,7 +38,7 @@ export async function useDeployment<Name extends string>(
   const { params, used, kmsKeyId } = checkDeployment(options)
 
   const given = names.filter((name) => process.env[name])
-  const ofStage = given.find((name) => /_SECRET_(ID|PREFIX)$/.test(name))
+  const ofStage = given.find(isOfSecret)
   if (stage !== undefined && ofStage) throw new UsageError(`--stage has no effect while ${ofStage} is set`)
   if (given.length > 0) log(io, `From the environment: ${given.join(', ')}`)
   const compiled = given.length < names.length ? variablesOf(await compile(io, stage, params)) : {}
@@ -50,9 +50,12 @@ export async function useDeployment<Name extends string>(
       return [name, value]
     }),
   ) as Record<Name, string>
-  Object.assign(process.env, variables, { AWS_REGION: used })
+  Object.assign(process.env, variables, { AWS_REGION: used }, stage !== undefined && { DEPLOYED_STAGE: stage })
   return { region: used, variables, kmsKeyId }
 }
+
+/** Whether a variable names secrets, which belong to one stage. */
+export const isOfSecret = (name: string): boolean => /_SECRET_(ID|PREFIX)$/.test(name)
 
 /** The stage's functions, queues and rules, and its region. */
 export async function compileStage(io: Io, options: DeploymentOptions): Promise<{ region: string; wiring: Wiring }> {

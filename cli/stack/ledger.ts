@@ -1,6 +1,6 @@
 /** How an operator's command reaches the ledger of a stack. */
 import { useTable } from '../../lib/aws/dynamodb.ts'
-import { CommandError, nameOf, toCommandError } from '../command.ts'
+import { toCommandError } from '../aws-errors.ts'
 import type { Connection } from './connection.ts'
 
 /** Has the functions in lib/ledger ask the stack's table from now on. They throw `CommandError`. */
@@ -9,9 +9,6 @@ export function useLedger({ variables, settings }: Connection): void {
   useTable({
     name,
     settings: settings('dynamodb'),
-    toError: (action, error) =>
-      nameOf(error) === 'ResourceNotFoundException'
-        ? new CommandError(`there is no table ${name} here: check stage, region and account`)
-        : toCommandError(`dynamodb:${action}`, name, error),
+    toError: (action, error) => toCommandError(`dynamodb:${action}`, name, error),
   })
 }

@@ -9,13 +9,14 @@ import { openId as openIdSchema } from '../../lib/schema.ts'
 import { isRenewable, type UserSecret } from '../../lib/tokens/user-secret.ts'
 import { CommandError, UsageError, vendorId, wholeNumber, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
-import { type DeploymentOptions, deploymentOptions, useDeployment } from '../stack/deployment.ts'
+import { type ConnectionOptions, connectionOptions } from '../stack/connection.ts'
+import { useVariables } from '../stack/variables.ts'
 import { type Page, type Redirect, startCallback } from './callback.ts'
 import { type Consent, dingtalkConsent, feishuConsent } from './consent.ts'
 import { DEPLOYMENT_HELP } from './list.ts'
 import { presenceOf, writeUser } from './user-secrets.ts'
 
-type Options = DeploymentOptions & {
+type Options = ConnectionOptions & {
   vendor: keyof typeof VENDORS
   openId?: string
   unionId?: string
@@ -69,7 +70,7 @@ export const authorizeCommand = (io: Io): Command =>
         .default(300)
         .argParser(wholeNumber(1, 3_600)),
       new Option('--scope <scopes>', "instead of what the operations need; Feishu's offline_access is always included"),
-      ...deploymentOptions(),
+      ...connectionOptions(),
     ],
   )
     .addHelpText(
@@ -79,7 +80,7 @@ If the user's browser is on another machine, it ends at an address on 127.0.0.1
 that it cannot open: open that same address here while the command waits.
 ${DEPLOYMENT_HELP}
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding users authorize --vendor feishu \\
     --open-id ou_xxxxxxxx --stage prod`,
     )
@@ -92,12 +93,14 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
   const id = options[vendor.option]
   if (id === undefined) throw new UsageError(`--vendor ${options.vendor} needs ${vendor.flag}`)
   if (options.vendor === 'feishu' && !v.is(openIdSchema, id))
-    throw new UsageError('--open-id must begin with ou_: an e-mail address, a user_id or a union_id is another thing')
+    throw new UsageError('--open-id must begin with ou_: an e-mail address, a user_id or a union_id is something else')
 
-  const { region, kmsKeyId } = await useDeployment(io, vendor.variables, options)
+  const { region, kmsKeyId } = await useVariables(io, vendor.variables, options)
   const consent = vendor.consent(id)
+  // The first call: it says what is wrong with the credentials.
+  const presence = await presenceOf(consent.secretId)
   const clientId = await consent.clientId()
-  log(io, `Secret "${consent.secretId}" in ${region}: ${PRESENCE[await presenceOf(consent.secretId)]}.`)
+  log(io, `Secret "${consent.secretId}" in ${region}: ${PRESENCE[presence]}.`)
 
   const state = randomBytes(32).toString('base64url')
   const codeVerifier = randomBytes(32).toString('base64url')
@@ -141,7 +144,7 @@ async function authorize(io: Io, { port, timeout, scope, ...options }: Options):
     }
     log(
       io,
-      `Stored the access token of ${id}, which ends ${secret.accessTokenExpiresAt}. Change that, then run this again.`,
+      `Stored the access token of ${id}, which ends ${secret.accessTokenExpiresAt}. Fix that, then run this again.`,
     )
     return 1
   } finally {
@@ -189,7 +192,7 @@ function codeOf({ query }: Redirect, { codeParameter }: Consent): string {
   if (error === 'access_denied') throw refused({ en: 'The user declined to grant access.', zh: '用户拒绝了授权。' })
   if (error !== null) {
     const reason = quote(error)
-    throw refused({ en: `The vendor ended the consent: ${reason}.`, zh: `厂商终止了授权:${reason}。` })
+    throw refused({ en: `The vendor ended the consent: ${reason}.`, zh: `厂商终止了授权：${reason}。` })
   }
   const code = query.get(codeParameter)
   if (code) return code
@@ -209,12 +212,12 @@ const wrongPerson = (wanted: string, found: string): OperationError =>
     'forbidden',
     {
       en: `Access was granted by ${quote(found)}, not by ${wanted}.`,
-      zh: `授权的用户为 ${quote(found)},而非 ${wanted}。`,
+      zh: `授权的用户为 ${quote(found)}，而非 ${wanted}。`,
     },
     {
       hint: {
         en: 'Nothing was stored. Open the address in a private window and log in as the right person.',
-        zh: '未存储任何内容。请在无痕窗口中打开该地址,并以正确的用户登录。',
+        zh: '未存储任何内容。请在无痕窗口中打开该地址，并以正确的用户登录。',
       },
     },
   )
@@ -222,10 +225,10 @@ const wrongPerson = (wanted: string, found: string): OperationError =>
 const GRANTED: Page = {
   status: 200,
   title: { en: 'Access granted', zh: '授权成功' },
-  text: { en: 'The tokens are stored. You may close this page.', zh: '令牌已存储,可以关闭此页面。' },
+  text: { en: 'The tokens are stored. You may close this page.', zh: '令牌已存储，可以关闭此页面。' },
 }
 const FAILED: Page = {
   status: 400,
   title: { en: 'Not completed', zh: '授权未完成' },
-  text: { en: 'Authorization failed. The command shows the reason.', zh: '操作未成功,原因请见命令输出。' },
+  text: { en: 'Authorization failed. The command shows the reason.', zh: '操作未成功，原因请见命令输出。' },
 }

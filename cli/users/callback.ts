@@ -114,6 +114,6 @@ const USED: Page = {
   title: { en: 'Already used', zh: '已使用' },
   text: {
     en: 'This consent has already been used. The command shows how it ended.',
-    zh: '该授权已被处理,结果请见命令输出。',
+    zh: '该授权已被处理，结果请见命令输出。',
   },
 }

@@ -89,12 +89,12 @@ export const dingtalkConsent = (unionId: string): Consent => ({
           'misconfigured',
           {
             en: `The DingTalk app is of type ${type}, which acts by itself: its users have no tokens to store.`,
-            zh: `该钉钉应用类型为 ${type},以应用身份调用,无需存储用户令牌。`,
+            zh: `该钉钉应用类型为 ${type}，以应用身份调用，无需存储用户令牌。`,
           },
           {
             hint: {
               en: 'Only a third_party_personal app, with its clientId, needs this.',
-              zh: '仅 third_party_personal 类型(含 clientId)的应用需要此步骤。',
+              zh: '仅 third_party_personal 类型（含 clientId）的应用需要此步骤。',
             },
           },
         )
@@ -130,7 +130,10 @@ function pageUrl(name: string, pages: Record<string, string>, path: string, quer
     'misconfigured',
     { en: `No consent page is known for the host ${host} in ${name}.`, zh: `未知 ${name} 中主机 ${host} 的授权页。` },
     {
-      hint: { en: `Known hosts: ${Object.keys(pages).join(', ')}.`, zh: `已知主机:${Object.keys(pages).join('、')}。` },
+      hint: {
+        en: `Known hosts: ${Object.keys(pages).join(', ')}.`,
+        zh: `已知主机：${Object.keys(pages).join('、')}。`,
+      },
     },
   )
 }

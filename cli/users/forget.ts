@@ -2,7 +2,8 @@
 import { Command, Option } from 'commander'
 import { CommandError, confirm, repeatable, UsageError, withOptions } from '../command.ts'
 import { type Io, log } from '../io.ts'
-import { deploymentOptions } from '../stack/deployment.ts'
+import { connectionOptions } from '../stack/connection.ts'
+import { formatCount } from '../table.ts'
 import { DEPLOYMENT_HELP, formatUsers, storedUsers, type UsersOptions, vendorOption } from './list.ts'
 import { RECOVERY_DAYS, restore, type StoredUser, scheduleDeletion } from './user-secrets.ts'
 
@@ -16,19 +17,19 @@ export const forgetCommand = (io: Io): Command =>
         `Schedules secrets for deletion; they can be restored for ${RECOVERY_DAYS} days. Shows them and asks first.`,
       ),
     [
-      new Option('--gone', 'everyone who, according to the vendor, no longer exists').conflicts(['id', 'restore']),
+      new Option('--gone', 'all users who no longer exist at the vendor').conflicts(['id', 'restore']),
       repeatable('--id <id>', 'this user; may be repeated'),
       new Option('--yes', 'do not ask; needed where stdin is not a terminal'),
       new Option('--restore', 'undo it for each --id'),
       vendorOption(),
-      ...deploymentOptions(),
+      ...connectionOptions(),
     ],
   )
     .addHelpText(
       'after',
       `${DEPLOYMENT_HELP}
 
-Example:
+Examples:
   AWS_PROFILE=ops npx offboarding users forget --gone --stage prod`,
     )
     .action(async (options: Options) => {
@@ -51,8 +52,7 @@ async function forget(io: Io, { gone, id: ids = [], yes, restore: isRestore = fa
   }
   io.stdout.write(formatUsers(due))
   if (isRestore) return each(io, due, restore, 'Restored')
-  const secrets = due.length === 1 ? '1 secret' : `${due.length} secrets`
-  const action = `Schedule the deletion of ${secrets}, restorable for ${RECOVERY_DAYS} days`
+  const action = `Schedule the deletion of ${formatCount(due.length, 'secret')}, restorable for ${RECOVERY_DAYS} days`
   if (!yes && !(await confirm(io, action))) return 1
   return each(io, due, scheduleDeletion, 'Scheduled for deletion')
 }

@@ -13,7 +13,8 @@ import {
   TagResourceCommand,
 } from '@aws-sdk/client-secrets-manager'
 import { getTaggedState, TAGS, tagsOf, type UserSecret } from '../../lib/tokens/user-secret.ts'
-import { CommandError, failed, nameOf } from '../command.ts'
+import { failed, nameOf } from '../aws-errors.ts'
+import { CommandError } from '../command.ts'
 
 export type Vendor = 'feishu' | 'dingtalk'
 
@@ -29,10 +30,15 @@ export type StoredUser = {
 
 export const RECOVERY_DAYS = 30
 
-const client = new SecretsManagerClient({
-  maxAttempts: 5,
-  requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
-})
+let client: SecretsManagerClient | undefined
+/** Made when it is needed: by then the environment says which stack is meant. */
+const getClient = () => {
+  client ??= new SecretsManagerClient({
+    maxAttempts: 5,
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 },
+  })
+  return client
+}
 
 /**
  * Every secret below the prefixes, those scheduled for deletion included, by vendor and id. An app's own secret is no
@@ -47,7 +53,7 @@ export async function listUsers(
   const users: StoredUser[] = []
   let NextToken: string | undefined
   do {
-    const page = await client
+    const page = await getClient()
       .send(
         new ListSecretsCommand({
           Filters: [{ Key: 'name', Values: Object.values(prefixes) }],
@@ -84,7 +90,7 @@ function userOf(vendor: Vendor, prefix: string, { Name = '', Tags = [], DeletedD
 /** Whether the secret is there; also shows early that Secrets Manager can be reached. */
 export async function presenceOf(id: string): Promise<'missing' | 'present' | 'scheduled'> {
   try {
-    const { DeletedDate } = await client.send(new DescribeSecretCommand({ SecretId: id }))
+    const { DeletedDate } = await getClient().send(new DescribeSecretCommand({ SecretId: id }))
     return DeletedDate ? 'scheduled' : 'present'
   } catch (error) {
     if (nameOf(error) === 'ResourceNotFoundException') return 'missing'
@@ -106,7 +112,7 @@ export async function writeUser(
   const SecretString = JSON.stringify(secret)
   for (let tries = 1; ; tries++) {
     try {
-      await client.send(new PutSecretValueCommand({ SecretId: id, SecretString }))
+      await getClient().send(new PutSecretValueCommand({ SecretId: id, SecretString }))
       break
     } catch (error) {
       const name = nameOf(error)
@@ -118,16 +124,18 @@ export async function writeUser(
       if (tries > 1) await sleep(1_000)
     }
   }
-  await client.send(new TagResourceCommand({ SecretId: id, Tags })).catch((error: unknown) => {
-    const outcome = `The tokens are stored in "${id}", but its tags are not (${nameOf(error)})`
-    throw new CommandError(`${outcome}: without them the tokens are not renewed. Run this again.`)
-  })
+  await getClient()
+    .send(new TagResourceCommand({ SecretId: id, Tags }))
+    .catch((error: unknown) => {
+      const outcome = `The tokens are stored in "${id}", but its tags are not (${nameOf(error)})`
+      throw new CommandError(`${outcome}: without them the tokens are not renewed. Run this again.`)
+    })
 }
 
 /** False when it was created elsewhere meanwhile. */
 async function created(input: CreateSecretCommand['input']): Promise<boolean> {
   try {
-    await client.send(new CreateSecretCommand(input))
+    await getClient().send(new CreateSecretCommand(input))
     return true
   } catch (error) {
     if (nameOf(error) === 'ResourceExistsException') return false
@@ -137,9 +145,11 @@ async function created(input: CreateSecretCommand['input']): Promise<boolean> {
 
 export async function scheduleDeletion(id: string): Promise<void> {
   const input = { SecretId: id, RecoveryWindowInDays: RECOVERY_DAYS }
-  await client.send(new DeleteSecretCommand(input)).catch(failed('secretsmanager:DeleteSecret', id))
+  await getClient().send(new DeleteSecretCommand(input)).catch(failed('secretsmanager:DeleteSecret', id))
 }
 
 export async function restore(id: string): Promise<void> {
-  await client.send(new RestoreSecretCommand({ SecretId: id })).catch(failed('secretsmanager:RestoreSecret', id))
+  await getClient()
+    .send(new RestoreSecretCommand({ SecretId: id }))
+    .catch(failed('secretsmanager:RestoreSecret', id))
 }

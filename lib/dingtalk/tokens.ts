@@ -7,6 +7,7 @@ import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
+import { authorizeCommand } from '../tokens/authorize-command.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { withTicket } from '../tokens/ticket.ts'
@@ -73,8 +74,9 @@ async function appToken(path: string, body: Record<string, string>, budget: Toke
   return { value: accessToken, expiresAtMs: Date.now() + (parseSeconds(expireIn) ?? USUAL.accessSeconds) * 1_000 }
 }
 
-/** The command that has this user grant access. */
-export const authorizeDingtalkUser = (unionId: string) => `npm run authorize -- --vendor dingtalk --union-id ${unionId}`
+/** The command that has this user grant access, as in `npx offboarding users authorize --vendor dingtalk --union-id u1`. */
+export const authorizeDingtalkUser = (unionId: string) =>
+  authorizeCommand('--vendor', 'dingtalk', '--union-id', unionId)
 
 /** The user with this unionId. */
 export const dingtalkUser = (unionId: string): User => ({

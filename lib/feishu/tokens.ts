@@ -8,6 +8,7 @@ import { environment, vendorUrl } from '../environment.ts'
 import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
 import { invalidField } from '../schema.ts'
+import { authorizeCommand } from '../tokens/authorize-command.ts'
 import { TokenBudget } from '../tokens/budget.ts'
 import { type Token, TokenCache } from '../tokens/cache.ts'
 import { withTicket } from '../tokens/ticket.ts'
@@ -61,8 +62,8 @@ function refuseTenant(): never {
   )
 }
 
-/** The command that has this user grant access. */
-export const authorizeFeishuUser = (openId: string) => `npm run authorize -- --vendor feishu --open-id ${openId}`
+/** The command that has this user grant access, as in `npx offboarding users authorize --vendor feishu --open-id ou_1`. */
+export const authorizeFeishuUser = (openId: string) => authorizeCommand('--vendor', 'feishu', '--open-id', openId)
 
 /** The user with this open_id. */
 export const feishuUser = (openId: string): User => ({

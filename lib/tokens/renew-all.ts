@@ -5,6 +5,7 @@ import { listSecrets, tagSecret } from '../aws/secrets-manager.ts'
 import { toOperationError } from '../error.ts'
 import { isCheckDue } from '../ledger/renewals.ts'
 import { quote } from '../redact.ts'
+import { authorizeCommand } from './authorize-command.ts'
 import { TokenBudget } from './budget.ts'
 import { renewUser } from './renew-user.ts'
 import {
@@ -167,7 +168,8 @@ async function tagOwner(
       [TAGS.owner]: quote(owner),
       ...(isOther && { [TAGS.state]: 'wrong-owner' satisfies TokenState }),
     })
-    if (isOther) audit({ message: 'failed', operation: OPERATION, secretId: id, kind: 'misconfigured', hint: OTHER })
+    if (isOther)
+      audit({ message: 'failed', operation: OPERATION, secretId: id, kind: 'misconfigured', hint: hintOther() })
     return isOther
   } catch {
     // The next renewal asks again.
@@ -175,4 +177,5 @@ async function tagOwner(
   }
 }
 
-const OTHER = 'The stored tokens belong to another person. Have the right user grant access again: npm run authorize'
+const hintOther = () =>
+  `The stored tokens belong to another person. Have the right user grant access again: ${authorizeCommand()}`

@@ -388,7 +388,10 @@ describe('show', () => {
     expect(await run('show', '--id', id, '--event', file)).toMatchObject({ code: 2 })
     expect(existsSync(file)).toBe(false)
     const { code, stderr } = await run('show', '--id', 'nowhere')
-    expect([code, stderr]).toEqual([1, expect.stringContaining('no such letter, or another command holds it: nowhere')])
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('no such letter, or another command is reading it: nowhere'),
+    ])
     expect(await left()).toEqual([1, 0])
   })
 })
@@ -613,6 +616,36 @@ describe('discard', () => {
     const { code, stderr } = await call(['letters', 'discard', '--all', '--local', url], { typed })
     expect([code, stderr]).toEqual([exitCode, expect.stringMatching(said)])
     expect(await left()).toEqual(after)
+  })
+
+  test('the beginning of an id will do where no other letter begins so', async () => {
+    const id = await put(driveItem('doxcn1'), FORBIDDEN)
+    await put(driveItem('doxcn2'), FORBIDDEN)
+    const { code, stdout } = await run('show', '--json', '--id', id.slice(0, 8))
+    expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ id })])
+    expect(await run('discard', '--id', id.slice(0, 8), '--yes')).toMatchObject({ code: 0, stderr: 'Discarded: 1.\n' })
+    expect([await bodies(DEAD), await left()]).toEqual([[driveItem('doxcn2')], [1, 0]])
+  })
+
+  test('the beginning of two ids selects neither', async () => {
+    const Messages = ['1', '2'].map((end) => ({
+      MessageId: `6f1c2a90-0000-4000-8000-00000000000${end}`,
+      ReceiptHandle: end,
+      Body: driveItem('doxcn1'),
+      MD5OfBody: createHash('md5').update(driveItem('doxcn1')).digest('hex'),
+    }))
+    faults.ReceiveMessage = ({ QueueUrl }, call) =>
+      QueueUrl?.endsWith(DEAD) && call === 1 ? { Messages } : { Messages: [] }
+    const { code, stderr } = await run('discard', '--id', '6f1c2a90', '--yes')
+    expect([code, stderr]).toEqual([2, expect.stringContaining('2 letters begin with 6f1c2a90: give more of the id')])
+    expect(calls.map(({ action }) => action)).not.toContain('DeleteMessageBatch')
+  })
+
+  test.each(['', 'abc'])('too little of an id (%j) selects no letter', async (id) => {
+    await put(driveItem('doxcn1'), FORBIDDEN)
+    const { code, stderr } = await run('discard', '--id', id, '--yes')
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--id must be at least the first 4 characters')])
+    expect(await left()).toEqual([1, 0])
   })
 
   test('one unknown id stops it before anything is done', async () => {

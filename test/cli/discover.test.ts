@@ -453,7 +453,7 @@ describe('Feishu calendars', () => {
     const never = await run('--feishu-open-id', 'ou_nobody')
     expect([never.code, linesOf(never.stdout)[0]]).toEqual([
       1,
-      expect.stringContaining('npm run authorize -- --vendor feishu --open-id ou_nobody'),
+      expect.stringContaining('npx offboarding users authorize --vendor feishu --open-id ou_nobody'),
     ])
   })
 

@@ -123,7 +123,7 @@ describe('where nothing answers for the functions', () => {
     )
     expect([code, stderr]).toEqual([
       0,
-      expect.stringContaining(`To follow it: npx offboarding offboard --follow hr-1 --local ${url}\n`),
+      expect.stringContaining(`To follow it: npx offboarding follow hr-1 --local ${url}\n`),
     ])
     const leaver = {
       email: 'a@corp.example',

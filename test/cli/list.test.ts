@@ -56,7 +56,7 @@ test('lists what needs an operator, then what is open, then what has finished; d
   ])
   const dry = await command(stack, 'list', '--dry-run')
   expect(dry.lines.slice(2).map((line) => line.split(' ')[0])).toEqual(['done', 'tried'])
-  expect(dry.stderr).toBe('Dry runs: 1 need an operator, 0 open, 1 finished.\n')
+  expect(dry.stderr).toBe('Dry runs: 1 needs an operator, 0 open, 1 finished.\n')
 })
 
 test('says how many ids the vendor does not know', async () => {

@@ -48,6 +48,8 @@ type Options = {
   env?: Record<string, string>
   /** What is typed at the terminal; without it stdin is no terminal. */
   typed?: string
+  /** Whether stdout is a terminal. */
+  isTerminal?: boolean
   /** Instead of waiting. */
   sleep?: Io['sleep']
 }
@@ -68,7 +70,7 @@ export const run = (args: string[], options?: Options): Promise<Ended> => startC
 /** Calls a program's function with surroundings of its own. */
 export function startHere(
   call: (io: Io) => Promise<number>,
-  { typed, sleep = processIo().sleep }: Omit<Options, 'env'> = {},
+  { typed, isTerminal = false, sleep = processIo().sleep }: Omit<Options, 'env'> = {},
 ) {
   const said = new Said()
   const stopping = new AbortController()
@@ -77,7 +79,7 @@ export function startHere(
   if (typed !== undefined) stdin.write(typed)
   const io: Io = {
     stdin: Object.assign(stdin, { isTTY: typed !== undefined }),
-    stdout: said.toStream('stdout'),
+    stdout: Object.assign(said.toStream('stdout'), { isTTY: isTerminal }),
     stderr: said.toStream('stderr'),
     sleep,
     catchInterrupt() {

@@ -115,6 +115,17 @@ describe('a command', () => {
     ])
   })
 
+  test("a document's address stands for its token and its type", async () => {
+    const address = 'https://corp.feishu.cn/sheets/shtcn01?sheet=a'
+    expect((await run('add', DRIVE, ...LEAVER, '--input', `file_token=${address}`)).code).toBe(0)
+    const folder = 'https://corp.feishu.cn/drive/folder/fldcn01'
+    expect((await imported(HEAD, `feishu,ou_a,${DRIVE},${folder},,,,`)).code).toBe(0)
+    expect(sent().map(([, detail]) => (detail as { input: object }).input)).toEqual([
+      { file_token: 'shtcn01', file_type: 'sheet' },
+      { file_token: 'fldcn01', file_type: 'folder', event_type: 'file.created_in_folder_v1' },
+    ])
+  })
+
   const rows = (count: number) => Array.from({ length: count }, (_, n) => `feishu,ou_a,${APPROVAL},,,A${n},,`)
 
   test('sends 1,234 rows ten at a time, again those that the bus refused, and shows how far it is', async () => {
@@ -171,6 +182,7 @@ describe('a command', () => {
       '  line 2: vendor is not a known field; known are feishu',
     ],
     ['an address', [HEAD, `feishu,a@corp.example,${APPROVAL},,,A,,`], '  line 2: person must be an open_id'],
+    ['a wiki node', [HEAD, `feishu,ou_a,${DRIVE},https://a.feishu.cn/wiki/wikcn,docx,,,`], '  line 2: file_token '],
     ['no person', [HEAD, `feishu,,${APPROVAL},,,A,,`], '  line 2: person is required'],
     [
       'another person',
@@ -218,6 +230,7 @@ describe('a command', () => {
     [['add', DRIVE, ...LEAVER, '--input', 'file_token'], 'It must be NAME=VALUE.'],
     [['add', DRIVE, ...LEAVER, ...DOCUMENT, '--input', 'file_type=doc'], 'file_type was given before'],
     [['add', DRIVE, ...LEAVER, '--input', 'file_token=a'], '  input.file_type  is required\n'],
+    [['add', DRIVE, ...LEAVER, '--input', 'file_token=https://a.feishu.cn/wiki/wikcn'], 'address of a wiki node'],
     [['remove', 'made-up', ...LEAVER], '  operation  must be one of feishu-calendar-unsubscribe, '],
     [['import', '/none.csv'], '/none.csv could not be read (ENOENT)'],
   ])('%j is wrong usage and sends nothing', async (args, problem) => {

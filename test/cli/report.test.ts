@@ -95,9 +95,8 @@ describe('counts a target once', () => {
     await stack.end(second, file('b'), { outcome: 'gone' })
     await stack.end(second, file('c'), { outcome: 'parked' })
     expect(await summary()).toEqual([1, '3 targets: 2 changed, 1 parked'])
-    const { lines } = await report(id)
-    expect(lines[0]).toMatch(/ vendor request id {2}history$/)
-    expect(lines[3]).toMatch(/ a docx +changed .* first-a +changed \S+Z, unchanged \S+Z$/)
+    const { stdout } = await report(id, '--csv')
+    expect(stdout).toMatch(/,a docx,changed,,,first-a,\S+Z,,"changed \S+Z, unchanged \S+Z",\r\n/)
   })
 
   test('by the real event, not by a dry run before or after, which are shown apart', async () => {
@@ -164,7 +163,7 @@ test('what has not ended is exit code 1: open targets, and operations that have 
   const target = { ...sending, operation: DRIVE, input: file('b') }
   await stack.write(() => recordFailure(target, { kind: 'unavailable', code: '500' }, Date.now()))
   const { code, lines } = await report(id)
-  expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not planned yet: ${APPROVAL}`])
+  expect([code, lines.at(-1)]).toEqual([1, `2 targets: 1 changed, 1 open. Not queued yet: ${APPROVAL}`])
   expect(lines[2]).toMatch(/ b docx +open \(unavailable\) +500 +\S+Z +-$/)
   await stack.end(sending, file('b'))
   expect((await summary())[0]).toBe(1)
@@ -176,11 +175,11 @@ test('a later event counts in place of one that a function did not plan; an HTTP
   const first = await stack.plan({ offboardingId: id }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
   await stack.end(first, file('a'))
   await stack.plan({ offboardingId: id, eventId: 'call' }, {}, { source: 'http' })
-  expect(await summary()).toEqual([1, `1 target: 1 changed. Not planned yet: ${APPROVAL}`])
+  expect(await summary()).toEqual([1, `1 target: 1 changed. Not queued yet: ${APPROVAL}`])
   await stack.plan({ offboardingId: id, eventId: 'redriven' }, { [DRIVE]: [file('a')] }, { planned: [DRIVE] })
   expect((await summary())[0]).toBe(1)
   await stack.plan({ offboardingId: id, eventId: 'again' }, {})
-  expect((await summary())[1]).not.toContain('Not planned yet')
+  expect((await summary())[1]).not.toContain('Not queued yet')
 })
 
 test('an operation that the stack did not have when the sending ended is not missing', async () => {
@@ -219,14 +218,15 @@ describe('formats', () => {
   test('a table with what needs an operator first, a sum of each operation, and what is parked and why', async () => {
     const { code, lines } = await report(id)
     expect(code).toBe(1)
-    expect(lines[2]).toMatch(/^feishu-drive-unsubscribe +b\|`c`_d docx +parked +1069603 +\S+Z +request-2$/)
-    expect(lines[4]).toMatch(/^feishu-drive-unsubscribe +=HYPERLINK\("x"\) docx +changed +0 +\S+Z +request-1$/)
+    expect(lines[2]).toMatch(/^feishu-drive-unsubscribe +b\|`c`_d docx +parked +1069603 +\S+Z$/)
+    expect(lines[4]).toMatch(/^feishu-drive-unsubscribe +=HYPERLINK\("x"\) docx +changed +0 +\S+Z$/)
     expect(lines.slice(6)).toEqual([
       '3 targets: 1 changed, 1 unchanged, 1 parked',
       `  ${APPROVAL}  1: 1 unchanged`,
       `  ${DRIVE}     2: 1 changed, 1 parked`,
       `parked: ${DRIVE} b|\`c\`_d docx`,
-      `  forbidden: ${hint}`,
+      `  forbidden: ${hint} (request request-2)`,
+      'Left out to fit: vendor request id. --json and --csv have everything.',
     ])
   })
 
@@ -471,7 +471,7 @@ describe('--follow', () => {
     const { code, stdout, stderr } = await follow(async () => steps.shift()?.(), '--csv').ended
     expect(stderr).toMatch(
       new RegExp(
-        `^planned {4}${DRIVE}: 2 items\nheld {7}${DRIVE} since \\S+Z: misconfigured 99991672: Grant drive:drive\\.\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
+        `^queued {5}${DRIVE}: 2 items\nheld {7}${DRIVE} since \\S+Z: misconfigured 99991672: Grant drive:drive\\.\nwaiting {4}${DRIVE}: 2 items until [\\d:]+ \\(held\\)\n` +
           `changed {4}${DRIVE} a docx\nunchanged {2}${DRIVE} b docx\n$`,
       ),
     )
@@ -561,7 +561,7 @@ describe('an event that says who leaves as HR knows them', () => {
     }
     await stack.write(() => endLeaving(name(), { stage: 'sent', found, sentEventIds: ['event-9'], targets: 1 }))
     const { code, stdout } = await report(id)
-    expect([code, stdout]).toEqual([1, expect.stringContaining(`Not planned yet: ${DRIVE}, ${APPROVAL}`)])
+    expect([code, stdout]).toEqual([1, expect.stringContaining(`Not queued yet: ${DRIVE}, ${APPROVAL}`)])
     await stack.plan({ offboardingId: id, eventId: 'event-9' }, { [DRIVE]: [] })
     const { code: done, stdout: told } = await report(id)
     expect([done, told]).toEqual([0, expect.stringContaining('leaver at feishu: found, openId ou_1\n')])

@@ -114,7 +114,7 @@ describe('beside a local stack', () => {
     const sum = `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked. 1 gone: unknown to the vendor, check the id`
     expect([code, stdout]).toEqual([1, expect.stringContaining(sum)])
     expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}forbidden: \S/)
-    expect(stderr).toMatch(/^planned {4}feishu-drive-unsubscribe: 31 items$/m)
+    expect(stderr).toMatch(/^queued {5}feishu-drive-unsubscribe: 31 items$/m)
     for (const again of [run('report', 'hr-2026-000123'), run('offboard', '--follow', 'hr-2026-000123')])
       expect(await again).toMatchObject({ code: 1, stdout: expect.stringContaining(sum) })
   })

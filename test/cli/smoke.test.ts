@@ -15,14 +15,15 @@ test.each([
   ['--stage', '../x'],
   ['--stage', ''],
   ['--region', 'nowhere'],
+  ['--param', 'nosuch'],
 ])('%s "%s" is refused before anything is called', async (option, value) => {
-  const { code, stdout, stderr } = await smoke(option, value)
+  const { code, stdout, stderr } = await smoke(...(option === '--stage' ? [] : ['--stage', 'dev']), option, value)
   expect([code, stdout]).toEqual([2, ''])
   expect(stderr).toContain(`offboarding smoke: ${option} must be`)
 })
 
 test('missing credentials are one line, not one for each operation', async () => {
-  expect(await smoke()).toEqual({
+  expect(await smoke('--stage', 'dev')).toEqual({
     code: 1,
     stdout: '',
     stderr: 'offboarding smoke: no AWS credentials found: set AWS_PROFILE, or log in to AWS first\n',

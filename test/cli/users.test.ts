@@ -95,6 +95,17 @@ describe('list', () => {
     expect(stderr).toContain('in ap-southeast-1')
   })
 
+  test('says that a stage has no secrets here', async () => {
+    const { code, stderr } = await users(['list', ...STAGE_ARGS], {})
+    const problem = 'there are no secrets of stage production here: check stage, region and account'
+    expect([code, stderr]).toEqual([1, expect.stringContaining(problem)])
+    secrets.fail('DescribeSecret', { type: 'AccessDeniedException' })
+    expect(await users(['list', ...STAGE_ARGS], {})).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('0 users'),
+    })
+  })
+
   test('says which permission is missing', async () => {
     secrets.fail('ListSecrets', { type: 'AccessDeniedException', message: 'planted' })
     const { code, stderr } = await users(['list'])

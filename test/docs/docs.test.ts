@@ -12,6 +12,8 @@ test.each(Object.entries(await generated()))('%s is up to date: npm run docs', (
   expect(readFileSync(file, 'utf8')).toBe(text)
 })
 
+const COMMANDS = [...(await run(['-h'])).stdout.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name ?? '')
+
 // In manuals, in help texts and hints, and in what alarms say.
 test.each(globSync(['*.md', 'docs/**/*.md', '{functions,lib,infra,cli,local,scripts}/**/*.{ts,tsx}']))(
   'every command that %s names is in package.json',
@@ -20,6 +22,8 @@ test.each(globSync(['*.md', 'docs/**/*.md', '{functions,lib,infra,cli,local,scri
     const named = text.matchAll(/\bnpm run (?:--?[\w-]+ )*([a-z][\w:-]*\w)/g)
     const unknown = [...named].map(([, name = '']) => name).filter((name) => !Object.hasOwn(scripts, name))
     expect(unknown).toEqual([])
+    const commands = [...text.matchAll(/\bnpx offboarding (?!help\b)([a-z]+)/g)].map(([, name]) => name ?? '')
+    expect(commands.filter((name) => !COMMANDS.includes(name))).toEqual([])
   },
 )
 

@@ -307,6 +307,7 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
       WORK_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}.fifo`).id}>`,
       RETRY_QUEUE_URL: `<${queueNamed(template, `${stage}-${name}-retry`).id}>`,
       DEAD_LETTER_QUEUE_URL: '<DeadLetterQueue>',
+      DEPLOYED_STAGE: stage,
       EVENT_BUS_NAME: '<EventBus>',
       LEDGER_TABLE: '<Ledger>',
       LEDGER_RETENTION_DAYS: stage === 'prod' ? '30' : '400',
@@ -969,6 +970,8 @@ describe('what all operations share', () => {
       expect(alarm.Period * alarm.EvaluationPeriods, alarm.AlarmName).toBeLessThanOrEqual(days * 86_400)
       expect(alarm.AlarmDescription.split(/[.:] /).length, alarm.AlarmName).toBeGreaterThan(1)
       expect(alarm.AlarmDescription, alarm.AlarmName).toMatch(/ Runbook: docs\/runbook\.md#[a-z-]+$/)
+      for (const [, command] of alarm.AlarmDescription.matchAll(/"(npx [^"]+)"/g))
+        expect(command, alarm.AlarmName).toMatch(/^npx offboarding [a-z][\w -]+ --stage dev$/)
     }
     for (const { AlarmName, AlarmDescription } of ofType(full, 'AWS::CloudWatch::Alarm')) {
       expect(AlarmDescription, AlarmName).toMatch(/ Runbook: https:\/\/wiki\.example\.com\/runbook\.zh-CN#[a-z-]+$/)

@@ -1,5 +1,5 @@
 /** `User Leaving` on the bus of the local stack: who is found at which vendor, and what becomes of their subscriptions. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { sendEvent } from '../../cli/event/send-events.ts'
 import { processIo } from '../../cli/io.ts'
 import { connect } from '../../cli/stack/connection.ts'
@@ -22,6 +22,12 @@ async function offboard(leaver: Person, more: { custodian?: Person; dryRun?: tru
   const offboardingId = `leaving-${++sent}`
   const connection = await connect(processIo(), { local: stack.local })
   await sendEvent(connection, { offboardingId, leaver, ...more }, LEAVING)
+  // The event is on its way.
+  await vi.waitFor(
+    async () =>
+      expect((await run(['report', offboardingId, '--local', stack.local])).stderr).not.toContain('nothing is'),
+    { timeout: 60_000, interval: 100 },
+  )
   const { code, stdout, stderr } = await run(['report', offboardingId, '--follow', '--json', '--local', stack.local])
   expect(stdout, stderr).toMatch(/^\{/)
   for (const known of Object.values(leaver)) expect(stdout + stderr).not.toContain(known)

@@ -31,7 +31,7 @@ test('the sample event finishes, reports every target and says that one was park
   ])
   expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
   expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)
-  expect(stderr).toMatch(/^planned {4}feishu-drive-unsubscribe: 31 items$/m)
+  expect(stderr).toMatch(/^queued {5}feishu-drive-unsubscribe: 31 items$/m)
 })
 
 test('exits 0 when every item finished; a dry run changes nothing; a taken port is no obstacle', async () => {
@@ -58,7 +58,7 @@ test.each([
   [['--bogus'], "Unknown option '--bogus'"],
   [['--speed', 'fast'], '--speed must be a number'],
   [['--event', 'nowhere.json'], 'nowhere.json could not be read (ENOENT)'],
-  [['--event', write('bad.json', '[1]')], 'must hold a JSON object'],
+  [['--event', write('bad.json', '[1]')], 'must contain a JSON object'],
   [['--live'], '--live needs --event'],
 ])('%j is one clear line and exit code 2', async (args, message) => {
   const { code, stderr } = await start('--once', ...args)

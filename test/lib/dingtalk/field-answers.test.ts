@@ -7,7 +7,7 @@ const { route } = sampleOf(ding)
 const USER_TOKEN = '/v1.0/oauth2/userAccessToken'
 const APP_TOKEN = '/v1.0/oauth2/accessToken'
 const user = 'test/dingtalk/user/sandboxUnionId01iE'
-const COMMAND = 'npm run authorize -- --vendor dingtalk --union-id sandboxUnionId01iE'
+const COMMAND = 'npx offboarding users authorize --vendor dingtalk --union-id sandboxUnionId01iE'
 
 let harness: Harness
 beforeEach(async () => {

@@ -7,7 +7,7 @@ const approval = 'feishu-approval-unsubscribe' as const
 const leaver = 'test/feishu/user/ou_leaver'
 const TOKEN = '/oauth/v3/token'
 const TENANT_TOKEN = '/open-apis/auth/v3/tenant_access_token/internal'
-const COMMAND = 'npm run authorize -- --vendor feishu --open-id ou_leaver'
+const COMMAND = 'npx offboarding users authorize --vendor feishu --open-id ou_leaver'
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
@@ -109,7 +109,7 @@ describe('a success without a refresh token', () => {
     harness.secrets.seed(leaver, { ...access, renewable: false })
     const { status, body } = await harness.http(calendar)
     expect([status, body.kind]).toEqual([409, 'reauthorization_required'])
-    expect(body.hint).toMatch(/offline_access .* npm run authorize/)
+    expect(body.hint).toMatch(/offline_access .* npx offboarding users authorize/)
     expect(refreshes()).toBe(0)
   })
 })
@@ -237,7 +237,7 @@ describe('a user who', () => {
     const { status, body } = await harness.http(calendar, open_id('ou_new'))
     expect([status, body.kind]).toEqual([409, 'reauthorization_required'])
     expect(body.hint).toBe(
-      'This user has not granted access yet. Have this user grant it: npm run authorize -- --vendor feishu --open-id ou_new',
+      'This user has not granted access yet. Have this user grant it: npx offboarding users authorize --vendor feishu --open-id ou_new',
     )
     expect(body.detail).toContain('"test/feishu/user/ou_new" does not exist')
   })

@@ -141,7 +141,7 @@ describe('a DingTalk third-party personal app', () => {
     harness.secrets.seed(user, { ...tokens, accessTokenExpiresAt: '2020-01-01T00:00:00Z', refreshToken: 'unknown' })
     expect((await harness.http(ding)).body).toMatchObject({
       kind: 'reauthorization_required',
-      hint: expect.stringContaining('npm run authorize -- --vendor dingtalk --union-id sandboxUnionId01iE'),
+      hint: expect.stringContaining('npx offboarding users authorize --vendor dingtalk --union-id sandboxUnionId01iE'),
     })
   })
 })

@@ -143,7 +143,7 @@ describe('many containers', () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => harness.http(calendar)))
     for (const { status, body } of answers) {
       expect([status, body.kind]).toEqual([409, 'reauthorization_required'])
-      expect(body.hint).toContain('npm run authorize -- --vendor feishu --open-id ou_leaver')
+      expect(body.hint).toContain('npx offboarding users authorize --vendor feishu --open-id ou_leaver')
     }
     // Another container, as cold as can be, asks nobody either.
     await harness.startCold()

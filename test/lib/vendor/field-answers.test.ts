@@ -80,7 +80,7 @@ describe('whose a user token is, asked by a dry run', () => {
       expected: 'parked',
       kind: 'misconfigured',
       detail: 'The tokens stored for ou_leaver belong to ou_custodian.',
-      hint: expect.stringContaining('npm run authorize -- --vendor feishu --open-id ou_leaver'),
+      hint: expect.stringContaining('npx offboarding users authorize --vendor feishu --open-id ou_leaver'),
     })
     expect(requests(route(calendar))).toEqual([])
   })
@@ -115,7 +115,7 @@ describe('missing scopes', () => {
     const { body } = await harness.http(calendar)
     expect([body.kind, body.hint]).toEqual([
       'reauthorization_required',
-      `Any one of: ${scopes}. Have this user grant access again: npm run authorize -- --vendor feishu --open-id ou_leaver`,
+      `Any one of: ${scopes}. Have this user grant access again: npx offboarding users authorize --vendor feishu --open-id ou_leaver`,
     ])
   })
 

@@ -125,6 +125,10 @@ const Counts = ({ rows, say }: { rows: Row[]; say: Say }) =>
     </span>
   ))
 
+/** In Chinese, if it or the parts that it is made of are known. */
+const translate = (hint: string, hints: ReadonlyMap<string, string>, language: Language): string =>
+  language === 'en' ? hint : (hints.get(hint) ?? [...hints].reduce((text, [en, zh]) => text.replaceAll(en, zh), hint))
+
 type Explained = Pick<Row, 'operation' | 'input' | 'outcome' | 'kind' | 'code' | 'requestId' | 'hint'>
 
 function Reason({ row, hints, summaries, language, say }: Shared & { row: Explained }) {
@@ -135,7 +139,7 @@ function Reason({ row, hints, summaries, language, say }: Shared & { row: Explai
       <strong>{kind ? titleOf(kind, language) : say(outcome)}</strong>
       {operation && <span> · {summaries.get(operation)?.[language] ?? operation}</span>}{' '}
       {input && <code>{formatTarget(row)}</code>}
-      <p>{(language === 'zh' && hints.get(hint)) || hint}</p>
+      <p>{translate(hint, hints, language)}</p>
       <Facts facts={{ kind, code, requestId }} say={say} />
       <JsonFold value={row} />
     </li>
@@ -154,7 +158,7 @@ function Person({ person: { role, vendor, state, ids, reason }, hints, language,
           <span class="muted">{name}</span> <code>{id}</code>{' '}
         </span>
       ))}
-      {reason && <p class="muted">{(language === 'zh' && hints.get(reason)) || reason}</p>}
+      {reason && <p class="muted">{translate(reason, hints, language)}</p>}
     </li>
   )
 }

@@ -5,7 +5,9 @@ import { build } from 'esbuild'
 import { listCodeSections } from '../../cli/code-tables.ts'
 import type { Connection } from '../../cli/stack/connection.ts'
 import { KINDS, toOperationError } from '../../lib/error.ts'
+import { NAMES, REFUSALS } from '../../lib/handlers/resolve.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
+import { REASONS } from '../../lib/people/find-person.ts'
 import { CHECK_ID } from '../../lib/report/rows.ts'
 import { parse } from '../../lib/schema.ts'
 import type { Pages } from '../aws/http-api.ts'
@@ -13,7 +15,7 @@ import type { BusEvent } from '../aws/put-events-entry.ts'
 import { runOperatorCommand } from './command.ts'
 import { type Card, watchOffboardings } from './offboardings.ts'
 
-/** Chinese for hints, which the ledger has in English. */
+/** Chinese for hints, which the ledger has in English, and for the parts that some are made of. */
 export type Hints = { message: 'hints'; hints: Record<string, string> }
 
 /** What came of a redrive: exit code and standard error of the operator's command. */
@@ -166,6 +168,11 @@ const file = (path: string): string => readFileSync(path, 'utf8')
 
 async function hintsOfTables(): Promise<Hints> {
   const meanings = (await listCodeSections()).flatMap(({ codes }) => Object.values(codes))
-  const hints = [CHECK_ID, ...[...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? [])]
+  const parts = [
+    ...Object.values(REFUSALS).map(({ en, zh }) => ({ en: `${en} `, zh })),
+    ...Object.values(NAMES).map(({ en, zh }) => ({ en: `${en}: `, zh: `${zh}：` })),
+    ...REASONS,
+  ]
+  const hints = [CHECK_ID, ...[...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? []), ...parts]
   return { message: 'hints', hints: Object.fromEntries(hints.map(({ en, zh }) => [en, zh])) }
 }

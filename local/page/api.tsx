@@ -18,9 +18,13 @@ export function Api({ operations, chosen, language, say, isLive }: Props) {
   const vendors = Map.groupBy(operations, ({ vendor }) => vendor[language])
   return (
     <div class="columns">
-      <label class="routes">
-        {say('routes')}
-        <select value={operation?.name} onChange={(event) => (location.hash = `api/${event.currentTarget.value}`)}>
+      <div class="routes">
+        <label for="routes">{say('routes')}</label>
+        <select
+          id="routes"
+          value={operation?.name}
+          onChange={(event) => (location.hash = `api/${event.currentTarget.value}`)}
+        >
           {[...vendors].map(([vendor, some]) => (
             <optgroup key={vendor} label={vendor}>
               {some.map(({ name, method, summary }) => (
@@ -31,7 +35,7 @@ export function Api({ operations, chosen, language, say, isLive }: Props) {
             </optgroup>
           ))}
         </select>
-      </label>
+      </div>
       <nav aria-label={say('routes')}>
         {[...vendors].map(([vendor, some]) => (
           <section key={vendor}>

@@ -76,6 +76,7 @@ test.each(VIEWS)(
       await page.reload()
       await prepare(page)
       const file = `${name}-${width}-${colorScheme}-${locale.slice(0, 2)}.png`
+      await page.evaluate('scrollTo(0, 0)')
       await page.screenshot({ path: `test/page/screenshots/${file}`, fullPage: name !== 'question' })
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
       expect(await page.evaluate(MISFITS)).toEqual([])

@@ -111,7 +111,7 @@ test('shows a failure as text: kind, hint and request id, with the JSON behind a
 test('has a list of routes to choose from on a narrow screen', async () => {
   await page.setViewportSize({ width: 375, height: 700 })
   await page.goto(`${url}/#api`)
-  await page.getByLabel('Routes').selectOption('List offboardings by state')
+  await page.getByRole('combobox', { name: 'Routes' }).selectOption({ label: 'GET List offboardings by state' })
   await page.getByRole('heading', { name: 'List offboardings by state' }).waitFor()
 })
 
@@ -123,7 +123,10 @@ describe('offboardings', () => {
   test('go on live, from nothing to what needs an operator', async () => {
     await page.goto(`${url}/#live`)
     await page.getByText('No offboardings yet.').waitFor()
-    await offboard(JSON.parse(readFileSync('local/events/offboarding.json', 'utf8')))
+    const event = JSON.parse(readFileSync('local/events/offboarding.json', 'utf8'))
+    // What is parked comes early then, while others still wait.
+    event.feishu.files.reverse()
+    await offboard(event)
 
     const it = card('hr-2026-000123')
     await it.getByText('running').waitFor()
@@ -131,11 +134,12 @@ describe('offboardings', () => {
     await drive.getByText(/waits until \d\d:\d\d:\d\d/).waitFor()
     expect(await drive.locator('td').count()).toBe(0)
     await drive.getByText('feishu-drive-unsubscribe').click()
-    await drive.getByRole('row', { name: /doxcnSandbox28 docx waiting/ }).waitFor()
+    await drive.getByRole('row', { name: /doxcnSandbox01 docx waiting/ }).waitFor()
     await it.getByRole('heading', { name: 'Needs an operator' }).waitFor()
     await it.getByText('Make the app (or the user) a manager of the document').waitFor()
     if (process.env.SCREENSHOT) {
       await drive.getByText('feishu-drive-unsubscribe').click()
+      await page.evaluate('scrollTo(0, 0)')
       await page.screenshot({ path: 'docs/page.png', fullPage: true })
       await drive.getByText('feishu-drive-unsubscribe').click()
     }
@@ -150,7 +154,7 @@ describe('offboardings', () => {
       'feishu-approval-unsubscribe': 2,
     }))
       expect(await it.getByRole('progressbar', { name: operation }).getAttribute('value')).toBe(String(targets))
-    await drive.getByRole('row', { name: /doxcnSandbox28 docx (changed|unchanged)/ }).waitFor()
+    await drive.getByRole('row', { name: /doxcnSandbox01 docx (changed|unchanged)/ }).waitFor()
 
     await page.getByRole('button', { name: '中文' }).click()
     await it.getByText('请为应用（或该用户）授予文档管理权限').waitFor()

@@ -78,10 +78,10 @@ test.each(VIEWS)(
       const file = `${name}-${width}-${colorScheme}-${locale.slice(0, 2)}.png`
       await page.evaluate('scrollTo(0, 0)')
       await page.screenshot({ path: `test/page/screenshots/${file}`, fullPage: name !== 'question' })
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
-      expect(await page.evaluate(MISFITS)).toEqual([])
+      expect.soft(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      expect.soft(await page.evaluate(MISFITS)).toEqual([])
       await page.evaluate(AXE)
-      expect(await page.evaluate(CHECK)).toEqual([])
+      expect.soft(await page.evaluate(CHECK)).toEqual([])
     }
     await page.close()
   },

@@ -139,6 +139,7 @@ describe('offboardings', () => {
     await it.getByText('Make the app (or the user) a manager of the document').waitFor()
     if (process.env.SCREENSHOT) {
       await drive.getByText('feishu-drive-unsubscribe').click()
+      await drive.getByText(/waits until/).waitFor()
       await page.evaluate('scrollTo(0, 0)')
       await page.screenshot({ path: 'docs/page.png', fullPage: true })
       await drive.getByText('feishu-drive-unsubscribe').click()

@@ -105,10 +105,10 @@ function plain({ kind, hint, upstream, retryAfterMs, scope, detail }: OperationE
 function refuseUnlessOne(found: ReadonlyMap<VendorName, Found>): void {
   const all = [...found]
   const ambiguous = all.find(([, { state }]) => state === 'ambiguous')
-  if (ambiguous) throw refusal(ambiguous[1], { en: 'It is not clear who leaves.', zh: '无法确定离职者是谁。' }, all)
+  if (ambiguous) throw refusal(ambiguous[1], REFUSALS.unclear, all)
   if (all.some(([, { state }]) => state === 'found')) return
   const resigned = all.find(([, { state }]) => state === 'resigned')
-  throw refusal((resigned ?? all[0])?.[1], { en: 'The leaver was found nowhere.', zh: '未找到离职者。' }, all)
+  throw refusal((resigned ?? all[0])?.[1], REFUSALS.nowhere, all)
 }
 
 /** With the reason of each vendor. */
@@ -123,7 +123,13 @@ function refusal(found: Found | undefined, what: Text, all: [VendorName, Found][
   })
 }
 
-const NAMES: Record<VendorName, Text> = {
+/** What a refusal begins with; the reason of each vendor follows. */
+export const REFUSALS = {
+  unclear: { en: 'It is not clear who leaves.', zh: '无法确定离职者是谁。' },
+  nowhere: { en: 'The leaver was found nowhere.', zh: '未找到离职者。' },
+} satisfies Record<string, Text>
+
+export const NAMES: Record<VendorName, Text> = {
   feishu: { en: 'Feishu', zh: '飞书' },
   dingtalk: { en: 'DingTalk', zh: '钉钉' },
 }

@@ -144,19 +144,25 @@ const NO_WAY: Record<VendorName, Text> = {
   },
 }
 
-const ambiguous = (id: string): Found => ({
+const ambiguous = (id: string): { state: 'ambiguous'; reason: Text } => ({
   state: 'ambiguous',
   reason: {
     en: `two different people: what was given belongs to more than one. Give the ${id}.`,
     zh: `指向两个不同的人：所提供的信息属于多人，请提供 ${id}。`,
   },
 })
-const AMBIGUOUS: Record<VendorName, Found> = { feishu: ambiguous('open_id'), dingtalk: ambiguous('userId') }
+const AMBIGUOUS = { feishu: ambiguous('open_id'), dingtalk: ambiguous('userId') }
 
-const RESIGNED: Found = {
+const RESIGNED: { state: 'resigned'; reason: Text } = {
   state: 'resigned',
   reason: {
     en: 'has resigned: their own token has ended with the account, and nothing can be asked in their name.',
     zh: '已离职：其本人令牌已随账号失效，无法再以其身份查询。',
   },
 }
+
+/** Every reason why a person has no ids. */
+export const REASONS: Text[] = [
+  ...[UNKNOWN, NO_WAY].flatMap((byVendor) => Object.values(byVendor)),
+  ...[...Object.values(AMBIGUOUS), RESIGNED].map(({ reason }) => reason),
+]

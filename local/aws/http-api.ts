@@ -20,7 +20,7 @@ const MAX_BODY = 10 * 1024 * 1024
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** Paths that this machine answers itself, by method and path: `GET /_stack.json`. They go before the routes. */
-export type Pages = Record<string, (request: IncomingMessage, response: ServerResponse) => unknown>
+export type Pages = Record<string, (request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown>
 
 /** Serves the routes on the wanted port, or on a free one when it is taken. Nobody is asked who they are. */
 export async function startHttpApi(options: {
@@ -45,7 +45,7 @@ export async function startHttpApi(options: {
     const body = await readBody(request)
     const rawPath = request.url?.split('?')[0] ?? '/'
     const page = options.pages?.[`${request.method} ${rawPath}`]
-    if (page) return void (await page(request, response))
+    if (page) return void (await page(request, response, body))
     const match = findRoute(options.routes, request.method ?? '', rawPath)
     if (!match) return reply(response, 404, 'Not Found')
     if (body.length > MAX_BODY) return reply(response, 413, 'Request Entity Too Large')

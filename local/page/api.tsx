@@ -1,12 +1,13 @@
-/** The first tab: every route, its form, and what it answers. */
+/** The second tab: every route, its form, and what it answers. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { type ApiOperation, type Document, type Parameter, textOf } from './document.ts'
+import { type ApiOperation, type Parameter, textOf } from './document.ts'
+import { Json } from './json.tsx'
+import { Problem, parseProblem } from './problem.tsx'
 import type { Language, Say } from './text.ts'
 
 type Props = {
   operations: ApiOperation[]
   chosen: string
-  openApi: Document
   language: Language
   say: Say
   isLive: boolean
@@ -17,6 +18,24 @@ export function Api({ operations, chosen, language, say, isLive }: Props) {
   const vendors = Map.groupBy(operations, ({ vendor }) => vendor[language])
   return (
     <div class="columns">
+      <div class="routes">
+        <label for="routes">{say('routes')}</label>
+        <select
+          id="routes"
+          value={operation?.name}
+          onChange={(event) => (location.hash = `api/${event.currentTarget.value}`)}
+        >
+          {[...vendors].map(([vendor, some]) => (
+            <optgroup key={vendor} label={vendor}>
+              {some.map(({ name, method, summary }) => (
+                <option key={name} value={name}>
+                  {`${method} ${summary[language]}`}
+                </option>
+              ))}
+            </optgroup>
+          ))}
+        </select>
+      </div>
       <nav aria-label={say('routes')}>
         {[...vendors].map(([vendor, some]) => (
           <section key={vendor}>
@@ -147,7 +166,7 @@ function Route({ operation, language, say, isLive }: RouteProps) {
 
       <section aria-live="polite" class="response">
         <h3>{say('response')}</h3>
-        <Answer {...{ received, say }} />
+        <Answer {...{ received, language, say }} />
       </section>
       <Answers {...{ operation, language, say }} />
     </article>
@@ -253,11 +272,12 @@ function Command({ text, say }: { text: string; say: Say }) {
   )
 }
 
-function Answer({ received, say }: { received: Received | undefined; say: Say }) {
+function Answer({ received, language, say }: { received: Received | undefined; language: Language; say: Say }) {
   if (received === undefined) return <p class="muted">{say('notSent')}</p>
   if (received === 'sending') return <p class="muted">{say('sending')}</p>
   if (received === 'no answer') return <p class="notice bad">{say('noAnswer')}</p>
   const { status, ms, headers, text } = received
+  const problem = status >= 400 ? parseProblem(text) : undefined
   return (
     <>
       <p>
@@ -271,32 +291,8 @@ function Answer({ received, say }: { received: Received | undefined; say: Say })
           </div>
         ))}
       </dl>
-      <Json text={text} />
+      {problem ? <Problem failure={problem} {...{ language, say }} /> : <Json text={text} />}
     </>
-  )
-}
-
-/** JSON, indented and coloured; anything else as it came. */
-function Json({ text }: { text: string }) {
-  let indented = text
-  try {
-    indented = JSON.stringify(JSON.parse(text), null, 2)
-  } catch {}
-  const parts = indented.split(/("(?:[^"\\]|\\.)*"(?:\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?)/)
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <pre tabIndex={0}>
-      {parts.map((part, index) => {
-        const kind = index % 2 === 0 ? '' : part.endsWith(':') ? 'key' : part.startsWith('"') ? 'text' : 'other'
-        return kind ? (
-          <span key={index} class={`json-${kind}`}>
-            {part}
-          </span>
-        ) : (
-          part
-        )
-      })}
-    </pre>
   )
 }
 
@@ -312,38 +308,35 @@ function Answers({ operation, language, say }: { operation: ApiOperation; langua
   return (
     <section>
       <h3>{say('answers')}</h3>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">{say('status')}</th>
-              <th scope="col">{say('meaning')}</th>
-              <th scope="col">{say('whatToDo')}</th>
+      <table class="answers">
+        <thead>
+          <tr>
+            <th scope="col">{say('status')}</th>
+            <th scope="col">{say('meaning')}</th>
+            <th scope="col">{say('whatToDo')}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map(({ status, name, value, response }) => (
+            <tr key={status + name}>
+              <td>
+                <span class={`status s${status[0]}`}>{status}</span>
+              </td>
+              <td>
+                {value.outcome ? say(value.outcome) : (value.title ?? value.message ?? textOf(response)[language])}
+                <code class="muted">{value.kind ?? value.outcome ?? (name === 'gateway' ? 'API Gateway' : '')}</code>
+              </td>
+              <td>
+                {value.hint}
+                <details>
+                  <summary>{say('example')}</summary>
+                  <Json text={JSON.stringify(value)} />
+                </details>
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {rows.map(({ status, name, value, response }) => (
-              <tr key={status + name}>
-                <td>
-                  <span class={`status s${status[0]}`}>{status}</span>
-                </td>
-                <td>
-                  {value.outcome ? say(value.outcome) : (value.title ?? value.message ?? textOf(response)[language])}
-                  <br />
-                  <code class="muted">{value.kind ?? value.outcome ?? (name === 'gateway' ? 'API Gateway' : '')}</code>
-                </td>
-                <td>
-                  {value.hint}
-                  <details>
-                    <summary>{say('example')}</summary>
-                    <Json text={JSON.stringify(value)} />
-                  </details>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </table>
     </section>
   )
 }

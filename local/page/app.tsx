@@ -3,18 +3,19 @@ import { render } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { Api } from './api.tsx'
 import { type Document, operationsOf } from './document.ts'
-import { Live } from './live.tsx'
+import { type Connectedness, Live } from './live.tsx'
 import type { Card } from './offboardings.ts'
+import type { Leaver } from './requests.ts'
 import type { Hints } from './server.ts'
 import { type Language, sayIn } from './text.ts'
 
-const TABS = ['api', 'live'] as const
+const TABS = ['live', 'api'] as const
 type Tab = (typeof TABS)[number]
 
 /** `#live`, `#api`, `#api/OPERATION`. */
 const readHash = (): { tab: Tab; operation: string } => {
   const [tab, operation = ''] = location.hash.slice(1).split('/')
-  return { tab: tab === 'live' ? 'live' : 'api', operation }
+  return { tab: tab === 'api' ? 'api' : 'live', operation }
 }
 
 const isLive = document.documentElement.hasAttribute('data-live')
@@ -24,7 +25,10 @@ function Page({ openApi }: { openApi: Document }) {
   const [language, setLanguage] = useState<Language>(navigator.language.startsWith('zh') ? 'zh' : 'en')
   const say = sayIn(language)
   const operations = useMemo(() => operationsOf(openApi), [openApi])
-  const { cards, hints, isConnected } = useOffboardings()
+  const summaries = useMemo(() => new Map(operations.map(({ name, summary }) => [name, summary])), [operations])
+  const { cards, hints, connection } = useOffboardings()
+  const [asked, setAsked] = useState<ReadonlyMap<string, Leaver>>(new Map())
+  const onAsked = (leaver: Leaver) => setAsked((old) => new Map(old).set(leaver.offboardingId, leaver))
 
   useEffect(() => {
     const move = () => setPlace(readHash())
@@ -76,9 +80,9 @@ function Page({ openApi }: { openApi: Document }) {
       <main>
         <div id={`panel-${tab}`} role="tabpanel" aria-labelledby={`tab-${tab}`}>
           {tab === 'api' ? (
-            <Api operations={operations} chosen={operation} {...{ openApi, language, say, isLive }} />
+            <Api operations={operations} chosen={operation} {...{ language, say, isLive }} />
           ) : (
-            <Live {...{ cards, hints, isConnected, language, say }} />
+            <Live {...{ cards, hints, connection, summaries, asked, onAsked, isLive, language, say }} />
           )}
         </div>
       </main>
@@ -90,7 +94,7 @@ function Page({ openApi }: { openApi: Document }) {
 function useOffboardings() {
   const [cards, setCards] = useState<ReadonlyMap<string, Card>>(new Map())
   const [hints, setHints] = useState<ReadonlyMap<string, string>>(new Map())
-  const [isConnected, setConnected] = useState(false)
+  const [connection, setConnection] = useState<Connectedness>('connecting')
   useEffect(() => {
     const source = new EventSource('/_page/offboardings')
     source.addEventListener('start', () => setCards(new Map()))
@@ -99,11 +103,11 @@ function useOffboardings() {
       if (content.message === 'hints') setHints((old) => new Map([...old, ...Object.entries(content.hints)]))
       else setCards((old) => new Map(old).set(content.id, content))
     })
-    source.addEventListener('open', () => setConnected(true))
-    source.addEventListener('error', () => setConnected(false))
+    source.addEventListener('open', () => setConnection('connected'))
+    source.addEventListener('error', () => setConnection('disconnected'))
     return () => source.close()
   }, [])
-  return { cards, hints, isConnected }
+  return { cards, hints, connection }
 }
 
 const openApi = await fetch('/_page/openapi.json').then((response): Promise<Document> => response.json())

@@ -6,19 +6,25 @@ import { useLedger } from '../../cli/stack/ledger.ts'
 import { listByState, type Records, readRecords, STATES } from '../../lib/ledger/records.ts'
 import type { Wait } from '../../lib/report/hold.ts'
 import type { Row } from '../../lib/report/rows.ts'
-import { summarize } from '../../lib/report/summary.ts'
+import { type PersonFound, summarize } from '../../lib/report/summary.ts'
 
 /** One offboarding: its targets, and what its operations wait for. */
 export type Card = {
   message: 'offboarding'
   /** The offboarding's, or the event's where a rejected event names none. */
   id: string
-  /** ISO 8601. */
+  isNamed: boolean
+  /** Times in ISO 8601. `activeAt`: when something was sent, or became of a target, last. */
   startedAt: string
+  activeAt: string
   isDryRun: boolean
   isEnded: boolean
   rows: Row[]
   waits: Record<string, Wait>
+  people: PersonFound[]
+  /** Chinese for why a person was not found, which `people` has in English. */
+  reasons: Record<string, string>
+  approvalCodes: string[]
 }
 
 const POLL_MS = 200
@@ -82,9 +88,27 @@ async function readCards(id: string | null, operations: Operations, speed: numbe
 async function toCard(id: string, records: Records, operations: Operations, speed: number): Promise<Card[]> {
   const report = summarize(id, records, { operations: [...operations.keys()] })
   if (!report) return []
-  const { rows, isDryRun, unplanned } = report
-  const [startedAt = ''] = [...records.sendings, ...records.rejections].map(({ sentAt }) => sentAt).sort()
-  const waits = Object.fromEntries(await readWaits(records, report, operations, speed))
-  const isEnded = unplanned.length === 0 && rows.every(({ outcome }) => outcome !== 'open')
-  return [{ message: 'offboarding', id, startedAt, isDryRun, isEnded, rows, waits }]
+  const { rows, isDryRun, unplanned, people, approvalCodes } = report
+  const { sendings, rejections, leavings } = records
+  const started = [...sendings, ...rejections, ...leavings].map(({ sentAt }) => sentAt).sort()
+  const active = [...started, ...rows.flatMap(({ time, history }) => [time, ...history.map((one) => one.time)])].sort()
+  const found = leavings.flatMap((one) => [
+    ...Object.values(one.found ?? {}),
+    ...(one.custodian ? [one.custodian] : []),
+  ])
+  const card: Card = {
+    message: 'offboarding',
+    id,
+    isNamed: records.rejections.every(({ offboardingId }) => offboardingId !== null),
+    startedAt: started[0] ?? '',
+    activeAt: active.at(-1) ?? '',
+    isDryRun,
+    isEnded: unplanned.length === 0 && rows.every(({ outcome }) => outcome !== 'open'),
+    rows,
+    waits: Object.fromEntries(await readWaits(records, report, operations, speed)),
+    people,
+    reasons: Object.fromEntries(found.flatMap(({ reason }) => (reason ? [[reason.en, reason.zh]] : []))),
+    approvalCodes,
+  }
+  return [card]
 }

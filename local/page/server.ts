@@ -1,19 +1,25 @@
 /** What `npm start` shows in a browser: the API, to be tried, and offboardings as they go on. */
 import { readFileSync } from 'node:fs'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { build } from 'esbuild'
 import { listCodeSections } from '../../cli/code-tables.ts'
 import type { Connection } from '../../cli/stack/connection.ts'
 import { KINDS, toOperationError } from '../../lib/error.ts'
+import { NAMES, REFUSALS } from '../../lib/handlers/resolve.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
+import { REASONS } from '../../lib/people/find-person.ts'
 import { CHECK_ID } from '../../lib/report/rows.ts'
 import { parse } from '../../lib/schema.ts'
 import type { Pages } from '../aws/http-api.ts'
 import type { BusEvent } from '../aws/put-events-entry.ts'
+import { runOperatorCommand } from './command.ts'
 import { type Card, watchOffboardings } from './offboardings.ts'
 
-/** Chinese for hints, which the ledger has in English. */
+/** Chinese for hints, which the ledger has in English, and for the parts that some are made of. */
 export type Hints = { message: 'hints'; hints: Record<string, string> }
+
+/** What came of a redrive: exit code and standard error of the operator's command. */
+export type Redriven = { exitCode: number; log: string }
 
 export type Page = {
   pages: Pages
@@ -82,6 +88,8 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
         listeners.add(response)
         response.once('close', () => listeners.delete(response))
       },
+      'GET /_page/report': saveReport,
+      'POST /_page/redrive': redrive,
     },
     onEvent({ id, 'detail-type': type, detail }) {
       if (type !== OFFBOARDING) return
@@ -102,10 +110,69 @@ export async function createPage({ isLive }: { isLive: boolean }): Promise<Page>
   }
 }
 
+const urlOf = ({ headers: { host } }: IncomingMessage): string => `http://${host}`
+
+/** By the option of `offboarding report` that asks for it. */
+const REPORT_TYPES: Record<string, string> = {
+  csv: 'text/csv',
+  json: 'application/json',
+  markdown: 'text/markdown',
+}
+
+/** `?offboarding=ID&format=csv`: what `offboarding report ID --csv` writes, as a file. */
+async function saveReport(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const query = new URL(request.url ?? '', urlOf(request)).searchParams
+  const [id = '', format = ''] = [query.get('offboarding') ?? '', query.get('format') ?? '']
+  const type = Object.hasOwn(REPORT_TYPES, format) ? REPORT_TYPES[format] : undefined
+  if (id === '' || type === undefined) return refuse(response, 400, 'offboarding and format are required')
+  const { stdout, stderr } = await runOperatorCommand(['report', `--${format}`, '--local', urlOf(request), '--', id])
+  if (stdout === '') return refuse(response, 404, stderr)
+  const name = encodeURIComponent(`${id}.${format === 'markdown' ? 'md' : format}`).replaceAll("'", '%27')
+  const disposition = `attachment; filename*=UTF-8''${name}`
+  response.writeHead(200, {
+    ...HEADERS,
+    'content-type': `${type}; charset=utf-8`,
+    'content-disposition': disposition,
+  })
+  response.end(stdout)
+}
+
+/** `{"offboardingId": …}`: does what `offboarding letters redrive --offboarding ID` does; the page has asked. */
+async function redrive(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
+  // A form of another site cannot send this type, even from a browser that sends no Origin.
+  if (request.headers['content-type'] !== 'application/json') return refuse(response, 415, 'send application/json')
+  const id = readOffboardingId(body)
+  if (id === undefined) return refuse(response, 400, 'offboardingId is required')
+  const command = ['letters', 'redrive', `--offboarding=${id}`, '--yes', '--local', urlOf(request)]
+  const { exitCode, stderr } = await runOperatorCommand(command)
+  const redriven: Redriven = { exitCode, log: stderr }
+  response.writeHead(200, { ...HEADERS, 'content-type': 'application/json' })
+  response.end(JSON.stringify(redriven))
+}
+
+function readOffboardingId(body: Buffer): string | undefined {
+  try {
+    const { offboardingId } = JSON.parse(body.toString())
+    return typeof offboardingId === 'string' && offboardingId !== '' ? offboardingId : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { ...HEADERS, 'content-type': 'text/plain; charset=utf-8' })
+  response.end(text)
+}
+
 const file = (path: string): string => readFileSync(path, 'utf8')
 
 async function hintsOfTables(): Promise<Hints> {
   const meanings = (await listCodeSections()).flatMap(({ codes }) => Object.values(codes))
-  const hints = [CHECK_ID, ...[...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? [])]
+  const parts = [
+    ...Object.values(REFUSALS).map(({ en, zh }) => ({ en: `${en} `, zh })),
+    ...Object.values(NAMES).map(({ en, zh }) => ({ en: `${en}: `, zh: `${zh}：` })),
+    ...REASONS,
+  ]
+  const hints = [CHECK_ID, ...[...Object.values(KINDS), ...meanings].flatMap(({ hint }) => hint ?? []), ...parts]
   return { message: 'hints', hints: Object.fromEntries(hints.map(({ en, zh }) => [en, zh])) }
 }

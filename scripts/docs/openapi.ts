@@ -295,7 +295,8 @@ function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): Ope
     if (error && !found.has(error.kind)) found.set(error.kind, error)
   }
   const host = new URL(VENDORS[vendor.name].host).host
-  add(() => parse(operation.input, { ...sample, colour: 'red' }))
+  const [field = ''] = Object.keys(sample)
+  add(() => parse(operation.input, { ...sample, [field]: 'not an id' }))
   add(() => {
     throw toOperationError(undefined)
   })

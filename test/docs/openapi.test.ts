@@ -106,7 +106,11 @@ describe.each(operations)('%s', (_, operation) => {
   async function produce({ kind, outcome, upstream }: Answer, language: string) {
     const query = (more: object) => ({ queryStringParameters: { ...request.queryStringParameters, ...more } })
     if (outcome === 'planned') return call(query({ dry_run: 'true' }))
-    if (kind === 'invalid_request') return call(query({ colour: 'red' }), language)
+    if (kind === 'invalid_request') {
+      const [{ name: field = '', in: place = 'query' } = {}] = operation.parameters
+      const all = place === 'path' ? 'pathParameters' : 'queryStringParameters'
+      return call({ [all]: { ...request[all], [field]: 'not an id' } }, language)
+    }
     if (kind === 'timeout') {
       harness.sandbox.answer(path, { stall: 'headers' })
       harness.clock.takeTimers()

@@ -1,64 +1,20 @@
-/** The page of `npm start` in headless Chromium, as a person uses it. SCREENSHOT=1 also writes docs/page.png. */
-import { existsSync, readFileSync } from 'node:fs'
+/** The page's two tabs in headless Chromium, as a person uses them. SCREENSHOT=1 also writes docs/page.png. */
+import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { sendEvent } from '../../cli/event/send-events.ts'
-import { processIo } from '../../cli/io.ts'
+import type { Browser, Page } from 'playwright-core'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
-import { connect } from '../../cli/stack/connection.ts'
 import { operationNames } from '../../infra/operations.ts'
-import { startProcess, stopProcesses } from '../cli/operator.ts'
+import { stopProcesses } from '../cli/operator.ts'
 import { TARGETS } from '../sample-event.ts'
+import { cardOf, sendOffboarding, usePage } from './open-page.ts'
 
-const CHROMIUM = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-]
-
+const opened = usePage({ speed: 20 })
 let url: string
 let browser: Browser
 let page: Page
-/** What the page may not do: errors in the console or uncaught, and requests to other hosts. */
-let faults: string[]
-
-beforeAll(async () => {
-  const executablePath = CHROMIUM.find((path) => path && existsSync(path))
-  if (!executablePath)
-    throw new Error('No Chromium was found: install it (Debian: apt-get install chromium) or set CHROMIUM to its path')
-  const stack = startProcess('local/start.ts', ['--no-event', '--port', '0', '--speed', '20'])
-  // Chromium's own sandbox does not work for root.
-  browser = await chromium.launch({
-    executablePath,
-    chromiumSandbox: process.getuid?.() !== 0,
-    args: ['--host-resolver-rules=MAP evil.example 127.0.0.1'],
-  })
-  url = await stack.until('stderr', /up at (http:\S+?)\. /)
-})
-afterAll(async () => {
-  await browser?.close()
-  stopProcesses()
-})
-
-beforeEach(async () => {
-  page = await browser.newPage({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' })
-  faults = []
-  page.on('pageerror', ({ message }) => faults.push(message))
-  page.on('request', (request) => new URL(request.url()).origin === url || faults.push(`request to ${request.url()}`))
-  page.on('console', (message) => {
-    // Chromium tells of every refused call by itself; that those are shown is tested.
-    const isRefusal =
-      /^Failed to load resource: .* status of 4\d\d/.test(message.text()) &&
-      /\/(feishu|dingtalk)\//.test(message.location().url)
-    if (['error', 'warning'].includes(message.type()) && !isRefusal) faults.push(message.text())
-  })
-})
-afterEach(async () => {
-  await page.close()
-  expect(faults).toEqual([])
+beforeEach(() => {
+  ;({ url, browser, page } = opened)
 })
 
 type Parameter = { name: string; schema: { type?: string }; examples?: Record<string, { value: string }> }
@@ -73,11 +29,13 @@ const send = async (name = 'Send') => {
   await page.getByRole('button', { name, exact: true }).click()
   await answered
 }
+/** The answer's JSON; that of a failure is behind a fold. */
 const answer = () => page.locator('.response pre')
+const unfold = () => page.locator('.response summary').click()
 
 describe.each(operations)('$operationId', ({ operationId, summary, 'x-summary-zh': summaryZh, parameters }) => {
   beforeEach(async () => {
-    await page.goto(url)
+    await page.goto(`${url}/#api`)
     await page.getByRole('link', { name: summary }).click()
     await page.getByRole('heading', { name: summary }).waitFor()
   })
@@ -100,7 +58,7 @@ describe.each(operations)('$operationId', ({ operationId, summary, 'x-summary-zh
         await page.getByRole('button', { name: becomes, exact: true }).click()
         expect(await page.getByLabel(name).inputValue()).toBe(value)
         await send()
-        await expect.poll(() => answer().textContent()).toMatch(new RegExp(`"(kind|outcome)": "${becomes}"`))
+        await page.locator('.response').getByText(becomes).first().waitFor()
         await page.getByRole('button', { name: 'Sample values' }).click()
       }
     }
@@ -112,7 +70,7 @@ describe.each(operations)('$operationId', ({ operationId, summary, 'x-summary-zh
     const [text] = parameters.filter(({ schema, examples }) => schema && examples)
     await page.getByLabel(text?.name ?? '').fill('a b')
     await send('发送')
-    await answer().getByText('请求无效').waitFor()
+    await page.locator('.response').getByRole('heading', { name: '请求无效' }).waitFor()
     expect(await page.locator('html').getAttribute('lang')).toBe('zh-CN')
   })
 })
@@ -127,9 +85,7 @@ test('shows a command that no value can break out of', async () => {
 
 test('is used with the keyboard alone', async () => {
   await page.goto(url)
-  await page.getByRole('tab', { name: 'API' }).focus()
-  await page.keyboard.press('ArrowRight')
-  await page.getByRole('tab', { name: 'Offboardings', selected: true }).waitFor()
+  await page.getByRole('tab', { name: 'Offboardings' }).focus()
   await page.keyboard.press('ArrowLeft')
   await page.getByRole('tab', { name: 'API', selected: true }).waitFor()
   await page.getByLabel('open_id').focus()
@@ -137,40 +93,59 @@ test('is used with the keyboard alone', async () => {
   await answer().getByText('"feishu-calendar-unsubscribe"').waitFor()
 })
 
-test.each(['#api/feishu-drive-unsubscribe', '#live'])('fits a narrow screen: %s', async (place) => {
-  await page.setViewportSize({ width: 340, height: 700 })
-  await page.goto(`${url}/${place}`)
-  await page.getByRole('tabpanel').waitFor()
-  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(340)
+test('shows a failure as text: kind, hint and request id, with the JSON behind a fold', async () => {
+  await page.goto(`${url}/#api/feishu-drive-unsubscribe`)
+  await page.getByRole('button', { name: 'forbidden', exact: true }).click()
+  await send()
+  const response = page.locator('.response')
+  await response.getByRole('heading', { name: 'Forbidden' }).waitFor()
+  await response.getByText('Make the app (or the user) a manager of the document').waitFor()
+  expect(await response.getByRole('definition').allTextContents()).toEqual(
+    expect.arrayContaining(['forbidden', '1069603', expect.stringMatching(/^[0-9a-f]{32}$/)]),
+  )
+  expect(await answer().count()).toBe(0)
+  await unfold()
+  await answer().getByText('"hint"').waitFor()
 })
 
-const card = (name: string) =>
-  page.getByRole('article').filter({ has: page.getByRole('heading', { name, exact: true }) })
+test('has a list of routes to choose from on a narrow screen', async () => {
+  await page.setViewportSize({ width: 375, height: 700 })
+  await page.goto(`${url}/#api`)
+  await page.getByRole('combobox', { name: 'Routes' }).selectOption({ label: 'GET List offboardings by state' })
+  await page.getByRole('heading', { name: 'List offboardings by state' }).waitFor()
+})
+
+const card = (name: string) => cardOf(page, name)
 
 describe('offboardings', () => {
-  const offboard = async (detail: unknown) => sendEvent(await connect(processIo(), { local: url }), detail)
+  const offboard = (detail: unknown) => sendOffboarding(opened, detail)
 
   test('go on live, from nothing to what needs an operator', async () => {
     await page.goto(`${url}/#live`)
-    await page.getByText('No offboarding has been heard of yet.').waitFor()
-    await offboard(JSON.parse(readFileSync('local/events/offboarding.json', 'utf8')))
+    await page.getByText('No offboardings yet.').waitFor()
+    const event = JSON.parse(readFileSync('local/events/offboarding.json', 'utf8'))
+    // What is parked comes early then, while others still wait.
+    event.feishu.files.reverse()
+    await offboard(event)
 
     const it = card('hr-2026-000123')
     await it.getByText('running').waitFor()
-    const drive = it.locator('details').filter({ hasText: 'feishu-drive-unsubscribe' })
+    const drive = it.locator('details.operation').filter({ hasText: 'feishu-drive-unsubscribe' })
     await drive.getByText(/waits until \d\d:\d\d:\d\d/).waitFor()
     expect(await drive.locator('td').count()).toBe(0)
     await drive.getByText('feishu-drive-unsubscribe').click()
-    await drive.getByRole('row', { name: /doxcnSandbox28 docx waiting/ }).waitFor()
-    await it.getByText('Needs an operator').waitFor()
+    await drive.getByRole('row', { name: /doxcnSandbox01 docx waiting/ }).waitFor()
+    await it.getByRole('heading', { name: 'Needs an operator' }).waitFor()
     await it.getByText('Make the app (or the user) a manager of the document').waitFor()
     if (process.env.SCREENSHOT) {
       await drive.getByText('feishu-drive-unsubscribe').click()
-      await page.screenshot({ path: 'docs/page.png', clip: { x: 0, y: 0, width: 1280, height: 720 } })
+      await drive.getByText(/waits until/).waitFor()
+      await page.evaluate('scrollTo(0, 0)')
+      await page.screenshot({ path: 'docs/page.png', fullPage: true })
       await drive.getByText('feishu-drive-unsubscribe').click()
     }
 
-    await it.getByText('finished').waitFor()
+    await it.getByText('needs an operator', { exact: true }).waitFor()
     // Some were changed already by the tests before.
     expect(await it.locator('.counts').textContent()).toMatch(
       new RegExp(`^${TARGETS}/${TARGETS} targets(?=.*1 parked)(?=.*1 gone)`),
@@ -180,7 +155,7 @@ describe('offboardings', () => {
       'feishu-approval-unsubscribe': 2,
     }))
       expect(await it.getByRole('progressbar', { name: operation }).getAttribute('value')).toBe(String(targets))
-    await drive.getByRole('row', { name: /doxcnSandbox28 docx (changed|unchanged)/ }).waitFor()
+    await drive.getByRole('row', { name: /doxcnSandbox01 docx (changed|unchanged)/ }).waitFor()
 
     await page.getByRole('button', { name: '中文' }).click()
     await it.getByText('请为应用（或该用户）授予文档管理权限').waitFor()
@@ -209,8 +184,8 @@ describe('offboardings', () => {
     await card(hostile).getByText('offboardingId may not hold').waitFor()
     await offboard({ offboardingId: '"><b>bold', feishu: { approvalCodes: ['<svg><b>x'] } })
     const it = card('"><b>bold')
-    await it.getByText('finished').waitFor()
-    await it.locator('details').getByText('feishu-approval-unsubscribe').click()
+    await it.getByText('1/1').first().waitFor()
+    await it.locator('details.operation').getByText('feishu-approval-unsubscribe').click()
     await it.getByRole('cell', { name: '<svg><b>x' }).waitFor()
     expect(await page.locator('main :is(img, svg, b)').count()).toBe(0)
     expect(await page.title()).toBe('Subscription offboarding')
@@ -248,7 +223,7 @@ test('asks for an offboarding with the body that stands there, lists it and show
     await page.getByRole('heading', { name: summary }).waitFor()
   }
   const press = () => page.getByRole('button', { name: 'Send', exact: true }).click()
-  await page.goto(url)
+  await page.goto(`${url}/#api`)
   await choose('Ask for an offboarding')
   const body = { offboardingId: 'page-1', feishu: { openId: 'ou_leaver', calendar: true } }
   await page.getByLabel('Body, as JSON').fill(JSON.stringify(body))
@@ -276,10 +251,14 @@ test('says that the stack is gone', async () => {
   await page.getByText('live', { exact: true }).waitFor()
   stopProcesses()
   await page.getByText('not connected').waitFor()
+  await page.getByText('The local stack does not answer.').waitFor()
+  await page.getByLabel("Leaver's e-mail address").fill('leaver@corp.example')
+  await page.getByRole('button', { name: 'Start dry run' }).click()
+  await page.getByText('No answer: is npm start still running?').waitFor()
   await card('hr-2026-000123').waitFor()
   await page.getByRole('tab', { name: 'API' }).click()
   await page.getByRole('button', { name: 'Send', exact: true }).click()
   await page.getByText('No answer: is npm start still running?').waitFor()
-  // Chromium tells of each attempt by itself.
-  faults = faults.filter((fault) => !/^Failed to load resource: net::ERR_/.test(fault))
+  // Chromium logs each attempt by itself.
+  opened.faults = opened.faults.filter((fault) => !/^Failed to load resource: net::ERR_/.test(fault))
 })

@@ -42,8 +42,8 @@ export default defineConfig({
     // Vitest leaves one processor idle otherwise, which is half of a small machine.
     maxWorkers: '100%',
     setupFiles: ['test/fresh-modules.ts'],
-    // The bundles are loaded as they are deployed.
-    server: { deps: { external: [/\/dist\//] } },
+    // The bundles are loaded as they are deployed. What takes long to load and has no state is loaded once by each process.
+    server: { deps: { external: [/\/dist\//, /\/infra\/service\.ts$/, /\/test\/container\.ts$/] } },
     // Without isolation, files share a process: a new one with all imports takes a second for each of them.
     projects: [
       { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },

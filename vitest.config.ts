@@ -19,11 +19,13 @@ const WHOLE = [
   'test/infra/{compile,kept,ledger,observability,roles,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs,openapi}.test.ts',
-  'test/functions/{contract,redaction,user-token-renewal}.test.ts',
+  'test/functions/{contract,offboardings,redaction,user-token-renewal}.test.ts',
+  'test/lib/handlers/queue.test.ts',
   'test/lib/tokens/user-token.test.ts',
   'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',
-  'test/local/aws/lambda.test.ts',
+  'test/local/aws/{lambda,secrets-manager}.test.ts',
+  'test/local/sandbox/limits.test.ts',
 ]
 
 declare module 'vitest' {

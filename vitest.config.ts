@@ -18,12 +18,14 @@ const WHOLE = [
   'test/cli/**/*.test.ts',
   'test/infra/{callbacks,compile,kept,ledger,observability,roles,template}.test.ts',
   'test/scripts/*.test.ts',
-  'test/docs/{deployer-policy,docs,examples,openapi}.test.ts',
-  'test/functions/{contract,redaction,user-token-renewal}.test.ts',
+  'test/docs/{deployer-policy,docs,openapi}.test.ts',
+  'test/functions/{contract,offboardings,redaction,user-token-renewal}.test.ts',
+  'test/lib/handlers/queue.test.ts',
   'test/lib/tokens/user-token.test.ts',
   'test/lib/vendor/codes.test.ts',
   'test/local/*.test.ts',
-  'test/local/aws/lambda.test.ts',
+  'test/local/aws/{lambda,secrets-manager}.test.ts',
+  'test/local/sandbox/limits.test.ts',
 ]
 
 declare module 'vitest' {
@@ -42,8 +44,8 @@ export default defineConfig({
     // Vitest leaves one processor idle otherwise, which is half of a small machine.
     maxWorkers: '100%',
     setupFiles: ['test/fresh-modules.ts'],
-    // The bundles are loaded as they are deployed.
-    server: { deps: { external: [/\/dist\//] } },
+    // The bundles are loaded as they are deployed. What takes long to load and has no state is loaded once by each process.
+    server: { deps: { external: [/\/dist\//, /\/infra\/service\.ts$/, /\/test\/container\.ts$/] } },
     // Without isolation, files share a process: a new one with all imports takes a second for each of them.
     projects: [
       { extends: true, test: { name: 'quick', isolate: false, include: [ALL], exclude: [LONG, ...WHOLE] } },

@@ -1,16 +1,11 @@
 /** The only list of operations: `custom.operations` of serverless.yml, where each has a block, and functions/NAME.ts. */
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { parse } from 'yaml'
-import type { Block } from './cloudformation.ts'
 import { assertDistinct, completeOperation, IncompleteOperation, type Operation } from './operation.ts'
+import { service } from './service.ts'
 
-const root = path.join(import.meta.dirname, '..')
-const functions = path.join(root, 'functions')
-
-// CloudFormation's own tags, as in !Ref, are not asked about here.
-const service = parse(readFileSync(path.join(root, 'serverless.yml'), 'utf8'), { logLevel: 'error' })
-const blocks: Record<string, Block> = service.custom.operations
+const functions = path.join(import.meta.dirname, '../functions')
+const blocks = service.custom.operations
 
 /** The names of all operations, in the order of serverless.yml. */
 export const operationNames: readonly string[] = Object.keys(blocks)

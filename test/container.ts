@@ -27,6 +27,12 @@ const { outputFiles } = await build({
 const code = `(module, require) => {${outputFiles[0]?.text}\n}`
 const script = new vm.Script(code, { filename: path.join(root, 'test/container.js') })
 const requireModule = createRequire(import.meta.url)
+/** By name: Node looks for a package anew whenever it is required. */
+const packages = new Map<string, unknown>()
+const load = (name: string) => {
+  if (!packages.has(name)) packages.set(name, requireModule(name))
+  return packages.get(name)
+}
 
 /**
  * Starts a container that has loaded nothing yet: module state of its own, packages and Node's modules shared, with
@@ -34,10 +40,10 @@ const requireModule = createRequire(import.meta.url)
  */
 export function startContainer(standIns: Record<string, unknown>) {
   const module = { exports: {} as Record<string, () => Promise<unknown>> }
-  script.runInThisContext()(module, (name: string) => standIns[name] ?? requireModule(name))
+  script.runInThisContext()(module, (name: string) => standIns[name] ?? load(name))
   return <Module>(file: string): Promise<Module> => {
-    const load = module.exports[file]
-    if (!load) throw new Error(`no file ${file}`)
-    return load() as Promise<Module>
+    const importFile = module.exports[file]
+    if (!importFile) throw new Error(`no file ${file}`)
+    return importFile() as Promise<Module>
   }
 }

@@ -1,6 +1,6 @@
 /** The handlers in this process, between the local AWS pieces and the vendors' sandbox. */
 import { randomUUID } from 'node:crypto'
-import { PurgeQueueCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import type { ReceiveMessageResult } from '@aws-sdk/client-sqs'
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context, SQSBatchResponse } from 'aws-lambda'
 import { vi } from 'vitest'
 import { loadOperations, operationNames } from '../infra/operations.ts'
@@ -114,14 +114,17 @@ export async function startHarness({
     },
     isServed: sdk,
   })
-  const serviceOf = (operation: string) =>
-    operation === 'PutEvents' ? bus : TABLE_OPERATIONS.includes(operation) ? dynamoDb : secrets
-  const stopAnswering = sdk ? () => {} : answerClients(serviceOf, vendor)
   let started: Queues | undefined
+  const serviceOf = (operation: string) => {
+    if (operation === 'PutEvents') return bus
+    if (TABLE_OPERATIONS.includes(operation)) return dynamoDb
+    return started && operation.includes('Message') ? started : secrets
+  }
+  const stopAnswering = sdk ? () => {} : answerClients(serviceOf, vendor)
   const created = new Set<string>()
   /** The queues, with those of the operation `name` and those that all share. */
   const startQueuesOf = async (name: string) => {
-    started ??= await startQueues()
+    started ??= await startQueues({ isServed: sdk })
     for (const queue of [`${name}.fifo`, `${name}-retry`, 'dead-letter.fifo', 'stranded.fifo', 'stranded'])
       if (!created.has(queue)) {
         created.add(queue)
@@ -211,15 +214,17 @@ export async function startHarness({
     const queues = await startQueuesOf(name)
     const queueName = `${name}${isRepeat ? '-retry' : '.fifo'}`
     const QueueUrl = queues.queueUrl(queueName)
-    await queues.client.send(new PurgeQueueCommand({ QueueUrl }))
+    await queues.call('PurgeQueue', { QueueUrl })
     for (const MessageBody of bodies) {
       const MessageGroupId = randomUUID()
       const group = isRepeat ? {} : { MessageGroupId, MessageDeduplicationId: MessageGroupId }
-      await queues.client.send(new SendMessageCommand({ QueueUrl, MessageBody, ...group }))
+      await queues.call('SendMessage', { QueueUrl, MessageBody, ...group })
     }
-    const { Messages = [] } = await queues.client.send(
-      new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, MessageSystemAttributeNames: ['All'] }),
-    )
+    const { Messages = [] }: ReceiveMessageResult = await queues.call('ReceiveMessage', {
+      QueueUrl,
+      MaxNumberOfMessages: 10,
+      MessageSystemAttributeNames: ['All'],
+    })
     const SentTimestamp = String(Date.now() - sentMsAgo)
     const now = Date.now()
     const Records = Messages.map(({ MessageId = '', ReceiptHandle, Body = '', Attributes }) => ({
@@ -321,6 +326,7 @@ const CLIENTS = {
   '@aws-sdk/client-dynamodb': dynamodb,
   '@aws-sdk/client-eventbridge': aws,
   '@aws-sdk/client-secrets-manager': aws,
+  '@aws-sdk/client-sqs': aws,
 }
 
 const httpEvent = (name: string, event: Partial<APIGatewayProxyEventV2>) => ({

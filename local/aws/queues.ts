@@ -2,9 +2,15 @@
 import { type MessageAttributeValue, SQSClient } from '@aws-sdk/client-sqs'
 import { buildApp } from 'fauxqs'
 import { consume, type EventSource, type EventSourceOptions } from './event-source.ts'
-import { isFromHere } from './json-server.ts'
+import { AwsError, isFromHere } from './json-server.ts'
 
-export type QueueOptions = { port?: number; region?: string; account?: string }
+export type QueueOptions = {
+  port?: number
+  region?: string
+  account?: string
+  /** False: without a server, so that only `call` reaches it, and no client. */
+  isServed?: boolean
+}
 
 /** Properties of `AWS::SQS::Queue`, intrinsic functions resolved. */
 export type QueueProperties = Record<string, unknown>
@@ -28,6 +34,8 @@ export type Queues = {
   queueUrl(name: string): string
   queueArn(name: string): string
   create(name: string, properties?: QueueProperties): Promise<void>
+  /** Does an operation as a request would, without HTTP; throws `AwsError`. */
+  call(operation: string, input: object): Promise<object>
   /** Every message of a queue, without consuming it or touching its visibility. */
   messages(name: string): Promise<PeekedMessage[]>
   /** How many messages are visible, delayed and in flight. */
@@ -39,12 +47,12 @@ export type Queues = {
 
 /** Starts the emulator on loopback. Consumers are stopped before it is. */
 export async function startQueues(options: QueueOptions = {}): Promise<Queues> {
-  const { region = 'ap-southeast-1', account = '000000000000' } = options
+  const { region = 'ap-southeast-1', account = '000000000000', isServed = true } = options
   const app = buildApp({ logger: false, defaultRegion: region })
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (!isFromHere(raw)) return reply.code(403).send({ message: 'Only for this machine' })
   })
-  const url = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 })
+  const url = isServed ? await app.listen({ host: '127.0.0.1', port: options.port ?? 0 }) : 'http://127.0.0.1'
   const client = new SQSClient({
     endpoint: url,
     region,
@@ -66,21 +74,29 @@ export async function startQueues(options: QueueOptions = {}): Promise<Queues> {
     ]
   }
 
+  async function call(operation: string, input: object): Promise<object> {
+    const response = await app.inject({
+      method: 'POST',
+      url: '/',
+      headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${operation}` },
+      payload: JSON.stringify(input),
+    })
+    // Some operations answer nothing.
+    const answer = response.body === '' ? {} : response.json()
+    if (response.statusCode === 200) return answer
+    const [type = ''] = String(answer.__type).split('#').slice(-1)
+    throw new AwsError(type, `${JSON.stringify(input)}: ${answer.message}`, response.statusCode)
+  }
+
   return {
     url,
     client,
     queueUrl,
     queueArn,
     messages,
-    async create(name, properties = {}) {
-      const response = await app.inject({
-        method: 'POST',
-        url: '/',
-        headers: { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': 'AmazonSQS.CreateQueue' },
-        payload: JSON.stringify({ QueueName: name, Attributes: attributesOf(properties) }),
-      })
-      if (response.statusCode !== 200) throw new Error(`queue ${name}: ${response.body}`)
-    },
+    create: async (name, properties = {}) =>
+      void (await call('CreateQueue', { QueueName: name, Attributes: attributesOf(properties) })),
+    call,
     async counts(name) {
       const counts = { visible: 0, delayed: 0, inFlight: 0, total: 0 }
       for (const { state } of await messages(name)) {

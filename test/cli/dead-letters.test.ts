@@ -4,13 +4,14 @@ import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { SendMessageBatchCommand, SendMessageCommand } from '@aws-sdk/client-sqs'
+import type { SendMessageResult } from '@aws-sdk/client-sqs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { operationNames } from '../../infra/operations.ts'
 import { marshalAll, unmarshalAll } from '../../lib/aws/attributes.ts'
 import { type EventBus, startEventBus } from '../../local/aws/event-bus.ts'
+import { AwsError } from '../../local/aws/json-server.ts'
 import { type Queues, startQueues } from '../../local/aws/queues.ts'
 import { STAGE_ARGS } from '../deployed-stage.ts'
 import { itemOf, offboardingEvent } from '../harness.ts'
@@ -51,13 +52,18 @@ async function forward(request: IncomingMessage, response: ServerResponse) {
     one.action === action && one.sent.QueueUrl === sent.QueueUrl
   calls.push({ action, sent })
   const given = await faults[action]?.(sent, calls.filter(isSame).length)
-  const headers = { 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': `AmazonSQS.${action}` }
-  const answer = given ? undefined : await fetch(queues.url, { method: 'POST', headers, body })
-  response.writeHead(answer?.status ?? ('__type' in (given as object) ? 400 : 200), {
-    'content-type': 'application/x-amz-json-1.0',
-  })
-  // Queue URLs name this server, as that is where the client sends to.
-  response.end((await answer?.text())?.replaceAll(queues.url, url) ?? JSON.stringify(given))
+  const answer: object = given ?? (await queues.call(action, sent).then(namingThisServer, errorOf))
+  response.writeHead('__type' in answer ? 400 : 200, { 'content-type': 'application/x-amz-json-1.0' })
+  response.end(JSON.stringify(answer))
+}
+
+/** An answer whose queue URL names this server, as that is where the client sends to. */
+const namingThisServer = (answer: { QueueUrl?: string }): object =>
+  answer.QueueUrl === undefined ? answer : { QueueUrl: url + new URL(answer.QueueUrl).pathname }
+
+function errorOf(error: unknown): object {
+  if (!(error instanceof AwsError)) throw error
+  return { __type: error.type, message: error.message }
 }
 
 const description = (): StackDescription => ({
@@ -84,7 +90,7 @@ beforeEach(async () => {
   faults = {}
   calls = []
   bus = await startEventBus({ buses: ['bus'] })
-  queues = await startQueues()
+  queues = await startQueues({ isServed: false })
   ledger = await startQuickLedger('ledger')
   const fifo = { FifoQueue: true, VisibilityTimeout: 180 }
   for (const name of [DEAD, ...operationNames.map((name) => `${name}.fifo`)]) await queues.create(name, fifo)
@@ -103,15 +109,13 @@ async function put(MessageBody: string, reason: Record<string, string> = {}): Pr
   const MessageGroupId = `letter-${letters++}`
   const MessageAttributes = attributesOf(reason)
   const QueueUrl = queues.queueUrl(DEAD)
-  const { MessageId = '' } = await queues.client.send(
-    new SendMessageCommand({
-      QueueUrl,
-      MessageBody,
-      MessageGroupId,
-      MessageDeduplicationId: MessageGroupId,
-      MessageAttributes,
-    }),
-  )
+  const { MessageId = '' }: SendMessageResult = await queues.call('SendMessage', {
+    QueueUrl,
+    MessageBody,
+    MessageGroupId,
+    MessageDeduplicationId: MessageGroupId,
+    MessageAttributes,
+  })
   return MessageId
 }
 /** Puts as many letters as there are indices, ten in a request. */
@@ -126,7 +130,7 @@ async function putMany(count: number, bodyOf: (index: number) => string, reason:
       MessageDeduplicationId: `many-${index}`,
       MessageAttributes: attributesOf(reason),
     }))
-    expect(await queues.client.send(new SendMessageBatchCommand({ QueueUrl, Entries }))).not.toHaveProperty('Failed.0')
+    expect(await queues.call('SendMessageBatch', { QueueUrl, Entries })).not.toHaveProperty('Failed.0')
   }
 }
 const attributesOf = (values: Record<string, string>) =>
@@ -151,7 +155,7 @@ async function putUndelivered(event: object, operation: string, by: 'eventbridge
           MessageBody: JSON.stringify(event),
           MessageAttributes: attributesOf({ TARGET_ARN: arn, ERROR_CODE: 'NO_PERMISSIONS', ERROR_MESSAGE: 'planted' }),
         }
-  const { MessageId = '' } = await queues.client.send(new SendMessageCommand({ QueueUrl, ...message }))
+  const { MessageId = '' }: SendMessageResult = await queues.call('SendMessage', { QueueUrl, ...message })
   return MessageId
 }
 
@@ -202,7 +206,7 @@ test.each([
   }
   const QueueUrl = queues.queueUrl(UNDELIVERED)
   const message = { MessageBody: JSON.stringify(detail), MessageAttributes: attributesOf(attributes) }
-  await queues.client.send(new SendMessageCommand({ QueueUrl, ...message }))
+  await queues.call('SendMessage', { QueueUrl, ...message })
   const { stdout } = await run('list')
   expect(stdout).toContain(
     'undelivered NO_PERMISSIONS: 1 letter\n  This event was scheduled and could not be put on the bus.',

@@ -13,7 +13,7 @@ import {
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
@@ -21,6 +21,7 @@ import { issuesOf } from '../../lib/schema.ts'
 import { type SecretsManager, startSecretsManager } from '../../local/aws/secrets-manager.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
 import { type Sandbox, sampleWorld, startSandbox, type World } from '../../local/sandbox/sandbox.ts'
+import { until } from '../clock.ts'
 import { discoveryPolicy, permits } from '../docs/policies.ts'
 import { type QuickLedger, startQuickLedger } from '../ledger.ts'
 import { run as call, startCommand } from './operator.ts'
@@ -472,7 +473,7 @@ describe('Feishu calendars', () => {
     const file = newFile()
     const args = ['--feishu-open-id', LEAVER, '--file', 'doxcnSandbox01:docx', '--output', file]
     const renewing = command(...args)
-    await vi.waitFor(() => expect(calls('/oauth/v3/token')).toBe(1), { timeout: 20_000 })
+    await until(() => calls('/oauth/v3/token') === 1)
     renewing.interrupt()
     expect([(await renewing.ended).code, calls('/get_subscribe'), existsSync(file)]).toEqual([130, 0, false])
     expect((await run('--feishu-open-id', LEAVER)).code).toBe(0)

@@ -599,5 +599,5 @@ describe('an event that says who leaves as HR knows them', () => {
       code: 0,
       stderr: expect.stringContaining('found      leaver at feishu: found, openId ou_1'),
     })
-  }, 120_000)
+  })
 })

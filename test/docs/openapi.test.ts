@@ -1,7 +1,7 @@
 /** The OpenAPI document is valid, and every response it describes is what the functions or the gateway answer. */
 import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { Ajv2020 } from 'ajv/dist/2020.js'
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { APIGatewayProxyEventV2 } from 'aws-lambda'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
@@ -43,9 +43,13 @@ const ajv = new Ajv2020({ strict: true })
 const local = (schema: object) =>
   JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas', 'document#/$defs'))
 ajv.addSchema({ $id: 'document', $defs: local(document.components.schemas) })
+/** By the schema's text: to compile one takes far longer than to use it. */
+const validators = new Map<string, ValidateFunction>()
 /** What of `value` the schema, which stands in the document, does not allow. */
 function faults(schema: object, value: unknown): unknown {
-  const validate = ajv.compile(local(schema))
+  const text = JSON.stringify(schema)
+  const validate = validators.get(text) ?? ajv.compile(local(schema))
+  validators.set(text, validate)
   return validate(value) ? undefined : validate.errors
 }
 

@@ -1,5 +1,4 @@
 /** The sweep, on a ledger as killed functions leave it. */
-import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
 import { type Harness, itemOf, offboardingEvent, startHarness } from '../harness.ts'
@@ -86,10 +85,10 @@ test('parks a target whose message SQS has deleted, and ends its sending', async
 
 /** Puts a message into a stranded queue, as SQS does after 1,000 deliveries. */
 async function strand(body: string, queue = 'stranded.fifo'): Promise<void> {
-  const { client, queueUrl } = await harness.startQueues(TARGET.operation)
+  const { call, queueUrl } = await harness.startQueues(TARGET.operation)
   const fifo = { MessageGroupId: 'feishu:default', MessageDeduplicationId: body.slice(0, 100) }
   const QueueUrl = queueUrl(queue)
-  await client.send(new SendMessageCommand({ QueueUrl, MessageBody: body, ...(queue.endsWith('.fifo') && fifo) }))
+  await call('SendMessage', { QueueUrl, MessageBody: body, ...(queue.endsWith('.fifo') && fifo) })
 }
 const stranded = async () => {
   const { messages } = await harness.startQueues(TARGET.operation)

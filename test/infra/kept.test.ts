@@ -12,7 +12,7 @@ describe('onRemoval', () => {
   let kept: [string, Retained][]
   beforeAll(async () => {
     kept = (await compile('keep')).filter(([, { DeletionPolicy }]) => DeletionPolicy === 'RetainExceptOnCreate')
-  }, 120_000)
+  })
 
   it('keeps ledger, audit log and its key, bus, archive and the queues that wait for an operator', () => {
     const known = kept.filter(([, { Type }]) => Type !== 'AWS::Logs::LogGroup')
@@ -57,7 +57,7 @@ describe('the deployment bucket', () => {
   let template: Template
   beforeAll(async () => {
     template = await compileTemplate({ stage: 'local' })
-  }, 120_000)
+  })
 
   it('is encrypted, closed to the public, and keeps what was deployed for a month after it was deleted', () => {
     const enabled = { Status: 'Enabled' }

@@ -1,11 +1,8 @@
 /** The parameter check of serverless.yml, called without osls around it. */
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import { parse } from 'yaml'
 import { checked } from '../../infra/parameters.ts'
+import { service } from '../../infra/service.ts'
 
-const root = path.join(import.meta.dirname, '../..')
-const { params } = parse(readFileSync(path.join(root, 'serverless.yml'), 'utf8'), { logLevel: 'error' })
+const { params } = service
 
 /** What the check makes of a stage and of `--param` options (`name=value`). Rejects with what it refuses. */
 export function checkParameters({ stage = 'dev', given = [] as string[] } = {}): Promise<Record<string, unknown>> {

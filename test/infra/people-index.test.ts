@@ -10,7 +10,7 @@ let on: Template
 beforeAll(async () => {
   off = await compileTemplate({ stage: 'local' })
   on = await compileTemplate({ stage: 'local', params: { dingtalkPeopleIndex: 'on' } })
-}, 240_000)
+})
 
 const KEY = 'subscription-offboarding/local/people-key'
 const idsOf = (template: Template) => Object.keys(template.Resources).filter((id) => /People/.test(id))

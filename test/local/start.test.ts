@@ -1,13 +1,12 @@
-/** `npm start`, as a newcomer runs it: once as a process, else called. The bundles are those that `npm test` has built. */
+/** `npm start`, called. The bundles are those that `npm test` has built. */
 import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { STACK_PATH } from '../../cli/stack/connection.ts'
 import { start as startIn } from '../../local/start.ts'
-import { startHere, startLocalStack, startProcess, stopProcesses } from '../cli/operator.ts'
-import { TARGETS } from '../sample-event.ts'
+import { startHere, startLocalStack } from '../cli/operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
 
@@ -17,22 +16,7 @@ function write(name: string, content: unknown): string {
   return file
 }
 
-afterAll(stopProcesses)
-
 const start = (...args: string[]) => startHere((io) => startIn(args, io)).ended
-
-test('the sample event finishes, reports every target and says that one was parked', async () => {
-  const { code, stdout, stderr } = await startProcess('local/start.ts', ['--once', '--speed', '1000']).ended
-  expect([code, stdout], stderr).toEqual([
-    1,
-    expect.stringContaining(
-      `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked. 1 gone: unknown to the vendor, check the id`,
-    ),
-  ])
-  expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
-  expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)
-  expect(stderr).toMatch(/^queued {5}feishu-drive-unsubscribe: 31 items$/m)
-})
 
 test('exits 0 when every item finished; a dry run changes nothing; a taken port is no obstacle', async () => {
   const taken = createServer().listen(0, '127.0.0.1')

@@ -1,17 +1,12 @@
 /** How an operator's command reaches a stack: the local one, told by `npm start`, and a deployed stage. */
 
 import { createServer } from 'node:http'
-import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
-import { GetQueueAttributesCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { processIo } from '../../../cli/io.ts'
 import { close, listen } from '../../../cli/loopback.ts'
 import { connect } from '../../../cli/stack/connection.ts'
-import { useLedger } from '../../../cli/stack/ledger.ts'
-import { operationNames } from '../../../infra/operations.ts'
-import { readRecords } from '../../../lib/ledger/records.ts'
 import { PARAM, STAGE } from '../../deployed-stage.ts'
-import { run, startLocalStack } from '../operator.ts'
+import { run } from '../operator.ts'
 
 const io = processIo()
 
@@ -24,41 +19,6 @@ const NAMES = (stage: string) => ({
 const DRIVE = (stage: string) => ({
   functionName: `${stage}-feishu-drive-unsubscribe`,
   queue: `${stage}-feishu-drive-unsubscribe.fifo`,
-})
-
-test('the stack of "npm start --no-event" is reached with the ordinary clients', async () => {
-  const { local, stop } = await startLocalStack('--no-event')
-  onTestFinished(stop)
-  const connection = await connect(io, { local })
-  const { names, settings, isLocal, speed, variables } = connection
-  expect(names).toMatchObject(NAMES('local'))
-  expect(Object.keys(names.operations)).toHaveLength(operationNames.length)
-  expect(names.operations['feishu-drive-unsubscribe']).toEqual(DRIVE('local'))
-  expect([isLocal, speed, variables.FEISHU_BASE_URL]).toEqual([
-    true,
-    1_000,
-    expect.stringContaining('http://127.0.0.1:'),
-  ])
-
-  const sqs = new SQSClient(settings('sqs'))
-  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: names.deadLetterQueue }))
-  await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] }))
-  const Detail = JSON.stringify({
-    offboardingId: 'o-1',
-    feishu: { approvalCodes: ['7C468A54-8745-2245-9675-08B7C63E7A85'] },
-  })
-  const entry = { EventBusName: names.bus, Source: names.source, DetailType: 'User Offboarding', Detail }
-  await new EventBridgeClient(settings('eventbridge')).send(new PutEventsCommand({ Entries: [entry] }))
-
-  useLedger(connection)
-  await vi.waitFor(
-    async () => {
-      const { sendings, history } = await readRecords('o-1')
-      expect(history).toMatchObject([{ operation: 'feishu-approval-unsubscribe', outcome: { outcome: 'changed' } }])
-      expect(sendings).toMatchObject([{ source: 'hr.offboarding', completedAt: expect.any(String) }])
-    },
-    { timeout: 30_000 },
-  )
 })
 
 test('a stage is what serverless.yml names, with the parameters it was deployed with', async () => {

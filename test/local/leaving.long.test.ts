@@ -9,7 +9,7 @@ import { run, startLocalStack } from '../cli/operator.ts'
 let stack: Awaited<ReturnType<typeof startLocalStack>>
 beforeAll(async () => {
   stack = await startLocalStack('--no-event')
-}, 240_000)
+})
 afterAll(() => stack.stop())
 
 type Person = Record<string, unknown>
@@ -87,7 +87,7 @@ test('what a leaver has at both vendors ends, by their address and mobile alone;
     hints: rehearsed.hints,
   })
   await untilRegistered('feishu-approval-unsubscribe')
-}, 240_000)
+})
 
 test.each([
   [
@@ -122,7 +122,7 @@ test('someone of Feishu alone', async () => {
     found: ['leaver feishu ou_feishu_only', 'leaver dingtalk not_found'],
     outcomes: { 'feishu-calendar-unsubscribe parked': 1 },
   })
-}, 240_000)
+})
 
 test('someone of DingTalk alone, who has nothing: done at once', async () => {
   expect(await offboard({ email: corp('dingtalk-only'), mobile: '+8613800000007' })).toMatchObject({
@@ -130,4 +130,4 @@ test('someone of DingTalk alone, who has nothing: done at once', async () => {
     found: ['leaver feishu not_found', 'leaver dingtalk sandboxUnionId07iE'],
     outcomes: {},
   })
-}, 240_000)
+})

@@ -58,6 +58,17 @@ test('of two with one number neither is taken; who is unknown, is not found', as
   expect(await find({ email: 'outside@corp.example' })).toMatch(/found nowhere\. DingTalk: unknown/)
 })
 
+test('a number of somebody else contradicts an address; of somebody who has left, or shared, it does not', async () => {
+  await refresh()
+  expect(await find({ email: 'leaver@corp.example', employeeNumber: '10023' })).toBe('sandboxUnionId01iE')
+  expect(await find({ email: 'twin@corp.example', employeeNumber: '10030' })).toBe('sandboxUnionId05iE')
+  expect(await find({ email: 'leaver@corp.example', employeeNumber: '10024' })).toMatch(/It is not clear who leaves/)
+  expect(await find({ mobile: '+8613800000000', employeeNumber: '10024' })).toMatch(/It is not clear who leaves/)
+  Object.assign(harness.sandbox.state.world.dingtalk.users[1] ?? {}, { hasLeft: true })
+  harness.clock.pass(61_000)
+  expect(await find({ email: 'leaver@corp.example', employeeNumber: '10024' })).toBe('sandboxUnionId01iE')
+})
+
 test('who has left since is not found, though the index still has them', async () => {
   await refresh()
   Object.assign(harness.sandbox.state.world.dingtalk.users[0] ?? {}, { hasLeft: true })

@@ -102,7 +102,7 @@ export const docs: OperationDocs<v.InferOutput<typeof input>> = {
   fields: { calendar_id: { en: 'The calendar to watch.', zh: '要关注的日历。' } },
   samples: {
     changed: { calendar_id: 'feishu.cn_team@group.calendar.feishu.cn', open_id: 'ou_custodian' },
-    forbidden: { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
+    forbidden: { calendar_id: 'feishu.cn_closed@group.calendar.feishu.cn' },
     not_found: { calendar_id: 'feishu.cn_deleted@group.calendar.feishu.cn' },
   },
   event: {

@@ -1,4 +1,4 @@
-/** `npm start`: the whole flow on one machine, from an offboarding event to the report. */
+/** `npm start`: the whole flow on one machine, from an event of the HR system to the report. */
 import { parseArgs } from 'node:util'
 import { CommandError, isUsageError, readObject, UsageError } from '../cli/command.ts'
 import { sendEvent } from '../cli/event/send-events.ts'
@@ -10,22 +10,26 @@ import { LOCAL_URL, localConnection, STACK_PATH } from '../cli/stack/connection.
 import { keepSessionToken } from '../cli/stack/session.ts'
 import { compileTemplate } from '../infra/compile.ts'
 import { readTemplate } from '../infra/wiring.ts'
+import { LEAVING } from '../lib/leaving-event.ts'
+import { OFFBOARDING } from '../lib/offboarding-event.ts'
 import { createPage } from './page/server.ts'
+import { fillRegister } from './sample-register.ts'
 import { sampleSecrets } from './sample-secrets.ts'
 import { type Sandbox, sampleWorld, soldWorld, startSandbox } from './sandbox/sandbox.ts'
 import { startStack } from './stack.ts'
 import { describeStack } from './stack-description.ts'
 
 const HELP = `Runs the functions of dist/ on this machine: queues, event bus and HTTP API as serverless.yml describes
-them, against a sandbox of both vendors. Sends an offboarding event, shows what becomes of every target, and
-keeps the HTTP API up.
+them, against a sandbox of both vendors. Sends an event that names a leaver, shows who is found and what becomes of
+every target, and keeps the HTTP API up.
 
   npm start -- [options]
 
   --once             exit after the report: 0 when every item finished, 1 when something was parked or rejected,
                      3 when nothing was, but a vendor does not know an id
-  --event FILE       the event's detail as JSON (default local/events/offboarding.json)
-  --no-event         send none; "npx offboarding offboard" in another terminal does
+  --event FILE       the event's detail as JSON: of User Leaving, or of User Offboarding as in local/events/offboarding.json
+                     (default local/events/leaving.json)
+  --no-event         send none, and leave the register empty; "npx offboarding offboard" in another terminal sends one
   --dry-run          plan and check everything, change nothing
   --speed N          how much faster the sandbox's limit windows run (default 60; 1 is real time)
   --port N           wanted port of the HTTP API (default 8787; another one when it is taken)
@@ -100,7 +104,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
     throw new UsageError('--live needs --event FILE or --no-event: the sample names nobody real')
   const isSold = options['store-apps']
   if (isSold && options.live) throw new UsageError('--store-apps is of the sandbox, and goes without --live')
-  const detail = readObject(options.event ?? 'local/events/offboarding.json')
+  const detail = readObject(options.event ?? 'local/events/leaving.json')
   if (options['dry-run']) detail.dryRun = true
   if (isSold) nameTenant(detail)
   const liveSecrets = options.live ? readObject(options.secrets) : undefined
@@ -176,8 +180,11 @@ async function startWith(options: Options, io: Io): Promise<number> {
     if (sandbox) await stack.runSchedule(PEOPLE_INDEX_SCHEDULE)
     if (!options.once) say(`Watch it, and try the API, at ${stack.apiUrl}`)
     if (sendsEvent) {
-      eventId = await sendEvent(connection, detail)
-      say(`Sent event ${eventId} to ${Object.keys(connection.names.operations).length} functions.`)
+      if (sandbox) await fillRegister(connection, isSold ? TENANT : undefined)
+      const isNamed = 'leaver' in detail
+      eventId = await sendEvent(connection, detail, isNamed ? LEAVING : OFFBOARDING)
+      const count = Object.keys(connection.names.operations).length
+      say(`Sent event ${eventId} to ${isNamed ? 'the function that finds the leaver' : `${count} functions`}.`)
       const offboardingId = typeof detail.offboardingId === 'string' ? detail.offboardingId : null
       const report = await follow(io, connection, { offboardingId, eventId, signal: stopping.signal })
       io.stdout.write(`\n${FORMATS.table(report, report.rows)}\n`)
@@ -190,7 +197,9 @@ async function startWith(options: Options, io: Io): Promise<number> {
       if (sandbox)
         say(`  curl ${sandbox.url}/_sandbox/push -d '{"event":"contact.user.deleted_v3","user":"ou_leaver"}'`)
       const elsewhere = stack.apiUrl === LOCAL_URL ? '' : ` --local ${stack.apiUrl}`
-      say(`In another terminal: npx offboarding offboard local/events/offboarding.json${elsewhere}`)
+      say(
+        `In another terminal: npx offboarding offboard leaver@corp.example --custodian custodian@corp.example${elsewhere}`,
+      )
       const signal = io.catchInterrupt()
       say('Ctrl-C ends it.')
       if (sandbox) {
@@ -209,10 +218,15 @@ async function startWith(options: Options, io: Io): Promise<number> {
   }
 }
 
+const TENANT = 'sandbox-tenant'
+
 /** A store app is asked in the name of a tenant. */
 function nameTenant(detail: Record<string, unknown>): void {
-  const { feishu } = detail
-  if (typeof feishu === 'object' && feishu !== null) detail.feishu = { tenantKey: 'sandbox-tenant', ...feishu }
+  const { leaver, feishu } = detail
+  if (isObject(leaver)) detail.leaver = { ...leaver, feishu: { tenantKey: TENANT, ...(leaver.feishu ?? {}) } }
+  if (isObject(feishu)) detail.feishu = { tenantKey: TENANT, ...feishu }
 }
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 if (import.meta.main) process.exitCode = await start(process.argv.slice(2), processIo())

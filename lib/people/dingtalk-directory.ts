@@ -3,11 +3,11 @@
  * are the app's.
  */
 import * as v from 'valibot'
-import { dingtalkOapi } from '../dingtalk/oapi.ts'
 import { OperationError } from '../error.ts'
 import type { Input } from '../schema.ts'
 import type { CodeTable } from '../vendor/vendor.ts'
-import { type Ask, answerOf, type Question } from './ask.ts'
+import { type Ask, answerOf } from './ask.ts'
+import { dingtalkQuestion } from './dingtalk-question.ts'
 
 /** A person as the list has them; what the app may not see is left out. */
 export type Listed = { userId: string; unionId: string; emails: string[]; employeeNumber: string | undefined }
@@ -48,40 +48,29 @@ const page = v.object({
   }),
 })
 
-const question = <I extends Input>(
-  name: string,
-  path: string,
-  needs: string,
-  wanted: v.GenericSchema,
-): Question<I> => ({
-  name,
-  needs,
-  vendor: dingtalkOapi,
-  method: 'POST',
-  path,
-  query: [],
-  body: (input) => Object.fromEntries(Object.entries(input).map(([field, value]) => [field, Number(value)])),
-  pace: { perSecond: 20 },
-  identity: () => ({ as: 'tenant' }),
-  codes: dingtalkDirectoryCodes,
-  succeeded: (json) => v.is(wanted, json),
-})
+/** Numbers, which an input holds as text. */
+const asNumbers = (input: Input) =>
+  Object.fromEntries(Object.entries(input).map(([field, value]) => [field, Number(value)]))
 
 /** The next level alone. https://open.dingtalk.com/document/development/user-management-acquires-the-list-departments */
-export const dingtalkDepartments: Question<{ dept_id: string }> = question(
-  'dingtalk-departments',
-  '/topapi/v2/department/listsub',
-  'qyapi_get_department_list',
-  departments,
-)
+export const dingtalkDepartments = dingtalkQuestion<{ dept_id: string }>({
+  name: 'dingtalk-departments',
+  path: '/topapi/v2/department/listsub',
+  needs: 'qyapi_get_department_list',
+  codes: dingtalkDirectoryCodes,
+  body: asNumbers,
+  wanted: departments,
+})
 
 /** Of one department alone. https://open.dingtalk.com/document/development/queries-the-complete-information-of-a-department-user */
-export const dingtalkDepartmentPeople: Question<{ dept_id: string; cursor: string; size: string }> = question(
-  'dingtalk-department-people',
-  '/topapi/v2/user/list',
-  'qyapi_get_department_member',
-  page,
-)
+export const dingtalkDepartmentPeople = dingtalkQuestion<{ dept_id: string; cursor: string; size: string }>({
+  name: 'dingtalk-department-people',
+  path: '/topapi/v2/user/list',
+  needs: 'qyapi_get_department_member',
+  codes: dingtalkDirectoryCodes,
+  body: asNumbers,
+  wanted: page,
+})
 
 /** The root department. */
 export const ROOT = '1'

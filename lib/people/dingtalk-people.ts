@@ -3,13 +3,13 @@
  * address or employee number. All calls are the app's.
  */
 import * as v from 'valibot'
-import { dingtalkOapi } from '../dingtalk/oapi.ts'
 import { OperationError } from '../error.ts'
 import { shortenMobile } from '../leaving-event.ts'
 import { holdsSecret } from '../redact.ts'
-import { type Input, nameId } from '../schema.ts'
+import { nameId } from '../schema.ts'
 import type { CodeTable } from '../vendor/vendor.ts'
-import { type Ask, answerOf, type Question } from './ask.ts'
+import { type Ask, answerOf } from './ask.ts'
+import { dingtalkQuestion } from './dingtalk-question.ts'
 
 const unknown = { kind: 'not_found', means: { en: 'no such user', zh: '找不到该用户' } } as const
 /** Of all these lookups. */
@@ -23,25 +23,6 @@ export const dingtalkPeopleCodes: CodeTable = {
   60121: unknown,
   40104: { kind: 'not_found', means: { en: 'no mobile of this organization', zh: '企业中无此手机号' } },
 }
-
-const question = <I extends Input, Wanted>(
-  name: string,
-  path: string,
-  needs: string,
-  wanted: v.GenericSchema<unknown, Wanted>,
-): Question<I> => ({
-  name,
-  needs,
-  vendor: dingtalkOapi,
-  method: 'POST',
-  path,
-  query: [],
-  body: (input) => input,
-  pace: { perSecond: 20 },
-  identity: () => ({ as: 'tenant' }),
-  codes: dingtalkPeopleCodes,
-  succeeded: (json) => v.is(wanted, json),
-})
 
 const text = v.pipe(
   v.string(),
@@ -57,28 +38,31 @@ const unionId = v.pipe(
 const ids = v.object({ result: v.object({ userid: text, unionid: unionId }) })
 
 /** Someone who has left is not found. https://open.dingtalk.com/document/development/query-users-by-phone-number */
-export const dingtalkUserByMobile: Question<{ mobile: string }> = question(
-  'dingtalk-user-by-mobile',
-  '/topapi/v2/user/getbymobile',
-  'qyapi_get_member_by_mobile',
-  userOnly,
-)
+export const dingtalkUserByMobile = dingtalkQuestion<{ mobile: string }>({
+  name: 'dingtalk-user-by-mobile',
+  path: '/topapi/v2/user/getbymobile',
+  needs: 'qyapi_get_member_by_mobile',
+  codes: dingtalkPeopleCodes,
+  wanted: userOnly,
+})
 
 /** https://open.dingtalk.com/document/development/query-user-details */
-export const dingtalkUser: Question<{ userid: string }> = question(
-  'dingtalk-user',
-  '/topapi/v2/user/get',
-  'qyapi_get_member',
-  ids,
-)
+export const dingtalkUser = dingtalkQuestion<{ userid: string }>({
+  name: 'dingtalk-user',
+  path: '/topapi/v2/user/get',
+  needs: 'qyapi_get_member',
+  codes: dingtalkPeopleCodes,
+  wanted: ids,
+})
 
 /** https://open.dingtalk.com/document/development/query-a-user-by-the-union-id */
-export const dingtalkUserByUnionId: Question<{ unionid: string }> = question(
-  'dingtalk-user-by-union-id',
-  '/topapi/user/getbyunionid',
-  'qyapi_get_member',
-  userOnly,
-)
+export const dingtalkUserByUnionId = dingtalkQuestion<{ unionid: string }>({
+  name: 'dingtalk-user-by-union-id',
+  path: '/topapi/user/getbyunionid',
+  needs: 'qyapi_get_member',
+  codes: dingtalkPeopleCodes,
+  wanted: userOnly,
+})
 
 /** The userid of who has this mobile; undefined when nobody is found. */
 export const dingtalkUserIdOfMobile = async (mobile: string, ask: Ask): Promise<string | undefined> =>

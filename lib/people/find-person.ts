@@ -19,7 +19,8 @@ export type FindIndexed = (way: 'email' | 'number', text: string) => Promise<str
 
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
- * decides; where two ways are one call, they must agree, as must ids of one vendor. At DingTalk an address and a number are looked up in the index, if there is one.
+ * decides; address and mobile at Feishu must agree, and with an address or mobile so must an employee number of which the vendor says whose
+ * it is, as must ids of one vendor. At DingTalk an address and a number are looked up in the index, if there is one.
  * Throws the `OperationError` with which a lookup failed.
  */
 export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findIndexed?: FindIndexed): Promise<Found> =>
@@ -36,18 +37,31 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
     const [only, ...others] = new Set(ids)
     return others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
   }
-  const byName = hasName ? await feishuIdsOf(names, ask) : []
-  if (hasName && byName.length >= nameCount) return describeOne(byName)
-  // What finds nobody may be that of someone else, who has resigned. Asked for only now: it costs one more call.
-  const withResigned = hasName ? await feishuIdsOf({ ...names, isResigned: true }, ask) : []
-  if (byName.length > 0) return describeOne([...byName, ...withResigned])
-  const { present, resigned } =
+  const byNumber = async () =>
     employeeNumber === undefined
       ? { present: [], resigned: [] }
       : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
+  const describeNamed = async (ids: string[]): Promise<Found> => {
+    const { present, resigned } = await byNumber().catch(unlessRefused)
+    const numbered = [...present, ...resigned]
+    const agrees = numbered.length === 0 || ids.some((id) => numbered.includes(id))
+    return agrees ? describeOne(ids) : AMBIGUOUS.feishu
+  }
+  const byName = hasName ? await feishuIdsOf(names, ask) : []
+  if (hasName && byName.length >= nameCount) return describeNamed(byName)
+  // What finds nobody may be that of someone else, who has resigned. Asked for only now: it costs one more call.
+  const withResigned = hasName ? await feishuIdsOf({ ...names, isResigned: true }, ask) : []
+  if (byName.length > 0) return describeNamed([...byName, ...withResigned])
+  const { present, resigned } = await byNumber()
   if (present.length > 0) return describeOne([...present, ...withResigned])
   // Without a scope of its own Feishu does not say who of the found has resigned.
   return withResigned.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
+}
+
+/** An app that may not list employees finds people by address and mobile all the same. */
+function unlessRefused(error: unknown): { present: string[]; resigned: string[] } {
+  if (!(error instanceof OperationError) || error.retryable) throw error
+  return { present: [], resigned: [] }
 }
 
 /** The ids of a person of whom one is known. What the app may not see of a known open_id is left out. */
@@ -86,18 +100,23 @@ async function findInDingtalk(
   const { unionId, userId } = dingtalk
   if (unionId) return describeUnionId(unionId, userId, ask)
   if (userId) return foundAs(userId, ask)
+  const byNumber = findIndexed && employeeNumber !== undefined && (() => findIndexed('number', employeeNumber))
   const ways = [
     findIndexed && email !== undefined && (() => findIndexed('email', email)),
     mobile !== undefined && (async () => [await dingtalkUserIdOfMobile(mobile, ask)]),
-    findIndexed && employeeNumber !== undefined && (() => findIndexed('number', employeeNumber)),
+    byNumber,
   ].filter((way) => way !== undefined && way !== false)
   if (ways.length === 0) return { state: 'not_asked', reason: NO_WAY.dingtalk }
   for (const way of ways) {
-    const [id, ...others] = await way()
-    if (others.length > 0) return AMBIGUOUS.dingtalk
-    // Who has left is in the index for some days.
+    const [id, ...more] = await way()
+    if (more.length > 0) return AMBIGUOUS.dingtalk
     const found = id === undefined ? undefined : await foundAs(id, ask)
-    if (found?.state === 'found') return found
+    if (id === undefined || found?.state !== 'found') continue
+    const numbered = byNumber ? await byNumber() : []
+    if (numbered.includes(id)) return found
+    // Who has left is in the index for some days.
+    const others = await Promise.all(numbered.map((other) => foundAs(other, ask)))
+    return others.some(({ state }) => state === 'found') ? AMBIGUOUS.dingtalk : found
   }
   return { state: 'not_found', reason: UNKNOWN.dingtalk }
 }

@@ -73,6 +73,11 @@ const GATEWAY: Record<number, { message: string; means: Text }> = {
     message: 'Forbidden',
     means: { en: 'Not signed by who may call it (auth=iam)', zh: '签名缺失或无调用权限（auth=iam）' },
   },
+  // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
+  429: {
+    message: 'Too Many Requests',
+    means: { en: 'More requests than the stage takes', zh: '请求超过该环境的上限' },
+  },
   500: {
     message: 'Internal Server Error',
     means: { en: 'The gateway could not call the function', zh: '网关无法调用函数' },

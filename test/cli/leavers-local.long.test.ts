@@ -12,6 +12,7 @@ function write(name: string, content: string | object): string {
   return file
 }
 
+const PERSON = ['--open-id', 'ou_leaver']
 const LEAVER = ['leaver@corp.example', '--mobile', '+8613800000000', '--custodian', 'custodian@corp.example']
 
 let local = ''
@@ -19,6 +20,9 @@ let sandbox = ''
 beforeAll(async () => {
   const stack = await startLocalStack('--no-event')
   ;({ local, sandbox } = stack)
+  const input = ['file_token=doxcnSandboxForbidden', 'file_type=docx'].flatMap((field) => ['--input', field])
+  await call(['register', 'add', 'feishu-drive-unsubscribe', ...PERSON, ...input, '--local', local])
+  while (!(await call(['register', 'list', ...PERSON, '--local', local])).stdout.includes('doxcnSandboxForbidden'));
   return stack.stop
 })
 
@@ -31,15 +35,15 @@ test('a name is enough: it shows what would happen, and does nothing until it is
   const before = await subscriptions()
   const no = await offboard([...LEAVER, '--id', 'asked'], 'n\n')
   expect(no.code).toBe(1)
-  expect(no.stdout).toMatch(/^7 targets of a dry run: 5 would change, 2 would be parked$/m)
+  expect(no.stdout).toMatch(/^8 targets of a dry run: 7 would change, 1 would be parked$/m)
   expect(no.stdout).toMatch(/^leaver at dingtalk: found, unionId sandboxUnionId01iE/m)
-  expect(no.stdout).toMatch(/^would be parked: feishu-calendar-acl-subscribe feishu\.cn_private@/m)
+  expect(no.stdout).toMatch(/^would be parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx$/m)
   expect(no.stderr).toMatch(/Go on\? \[y\/N\] Nothing was done\.\n$/)
   expect(await subscriptions()).toEqual(before)
 
   const yes = await offboard([...LEAVER, '--id', 'asked'], 'y\n')
-  expect([yes.code, yes.stdout]).toEqual([1, expect.stringMatching(/^7 targets: 5 changed, 2 parked$/m)])
-  expect(yes.stdout).toMatch(/^7 targets of a dry run: /m)
+  expect([yes.code, yes.stdout]).toEqual([1, expect.stringMatching(/^8 targets: 7 changed, 1 parked$/m)])
+  expect(yes.stdout).toMatch(/^8 targets of a dry run: /m)
   expect(await subscriptions()).not.toEqual(before)
   expect(yes.stdout + yes.stderr).not.toMatch(/corp\.example|8613800000000/)
 })

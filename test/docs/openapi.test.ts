@@ -73,10 +73,16 @@ test.each(operations)('%s documents whatever its codes mean', async (_, { operat
   expect(documented).toEqual(expect.arrayContaining([...kinds]))
 })
 
+test.each(routes)('%s is throttled by the gateway, which names no time to wait', (_, { responses }) => {
+  const { content, headers = {} } = responses['429'] ?? {}
+  expect(content?.['application/json']?.examples).toEqual({ gateway: { value: { message: 'Too Many Requests' } } })
+  expect(headers['Retry-After']?.required ?? false).toBe(false)
+})
+
 let harness: Harness
 const produced = new Set<string>()
-/** API Gateway's refusals need a gateway that asks who calls: test/e2e has one. */
-const AUTHORIZERS = ['401', '403']
+/** API Gateway's refusals need a gateway that asks who calls, as test/e2e has one, and that counts calls. */
+const REFUSALS = ['401', '403', '429']
 
 const documented = operations.flatMap(([route, { operationId, responses }]) =>
   Object.entries(responses).flatMap(([status, { content }]) =>
@@ -212,7 +218,7 @@ describe.each(operations)('%s', (_, operation) => {
   })
 
   const gateways = documented.filter(
-    (it) => it.name === name && it.example === 'gateway' && !AUTHORIZERS.includes(it.status),
+    (it) => it.name === name && it.example === 'gateway' && !REFUSALS.includes(it.status),
   )
   test.each(gateways)('$status $type of the gateway is answered', async ({ route, status, type }) => {
     const { schema = {}, examples = {} } = responses[status]?.content[type] ?? {}
@@ -307,7 +313,7 @@ describe('for HR systems', () => {
 
 afterAll(() => {
   const missing = documented
-    .filter(({ status, example }) => !(example === 'gateway' && AUTHORIZERS.includes(status)))
+    .filter(({ status, example }) => !(example === 'gateway' && REFUSALS.includes(status)))
     .map(({ route, status, type, example }) => [route, status, type, example].join(' '))
     .filter((key) => !produced.has(key))
   expect(missing).toEqual([])

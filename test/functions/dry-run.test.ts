@@ -61,7 +61,7 @@ const cases: Case[] = [
     'of one that is not shared',
     'parked',
     { kind: 'forbidden', hint: 'Share the calendar with the custodian, then repeat.' },
-    { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' },
+    { calendar_id: 'feishu.cn_closed@group.calendar.feishu.cn' },
     none,
   ],
   [
@@ -191,7 +191,7 @@ test.each(operationNames)('%s asks nothing in a real run', async (name) => {
 })
 
 test('the reason is told in the language of the caller', async () => {
-  const { body } = await byHttp(acl, { calendar_id: 'feishu.cn_private@group.calendar.feishu.cn' }, 'zh')
+  const { body } = await byHttp(acl, { calendar_id: 'feishu.cn_closed@group.calendar.feishu.cn' }, 'zh')
   expect(body.hint).toBe('请先将该日历共享给接管人，然后重试。')
 })
 

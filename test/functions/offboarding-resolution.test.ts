@@ -124,6 +124,28 @@ describe('a leaver is found', () => {
     expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
   })
 
+  test.each([
+    ['is also theirs', { code: 0, data: { employees: [{ base_info: { employee_id: 'ou_leaver' } }] } }],
+    ['is nobody’s', { code: 0, data: { employees: [] } }],
+    ['the app may not look up', { code: 99991672, msg: 'Access denied' }],
+    ['Feishu refuses', { code: 2220001, msg: 'invalid' }],
+  ])('at Feishu by address, with an employee number that %s', async (_, body) => {
+    feishuFinds('ou_leaver')
+    feishuKnows('ou_leaver')
+    answers(EMPLOYEES, body)
+    await resolve({ leaver: { email: EMAIL, employeeNumber: NUMBER } })
+    expect(asked(EMPLOYEES)).toHaveLength(1)
+    expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
+  })
+
+  test('at Feishu by address, once it can be said whose the employee number is', async () => {
+    feishuFinds('ou_leaver')
+    feishuKnows('ou_leaver')
+    answers(EMPLOYEES, { code: 5000, msg: 'down' })
+    const { failed } = await resolve({ leaver: { email: EMAIL, employeeNumber: NUMBER } })
+    expect([failed.length, sent()]).toEqual([1, []])
+  })
+
   test('by an id, which wins over everything else', async () => {
     feishuKnows('ou_leaver')
     await resolve({ leaver: { email: 'another@corp.example', feishu: { openId: 'ou_leaver' } } })
@@ -419,6 +441,18 @@ describe('is rejected whole, with the reason of each vendor and a letter that ca
   ])('the address of someone who has resigned with the %s of someone who has not', async (_, other) => {
     await resolve({ leaver: { email: 'resigned@corp.example', ...other } })
     await expectRejected(/Feishu: two different people/, 'invalid_request')
+  })
+
+  test.each([
+    ['somebody who is there', false],
+    ['somebody who has resigned', true],
+  ])('the address of one person with the employee number of %s', async (_, is_resigned) => {
+    feishuFinds('ou_leaver')
+    feishuKnows('ou_leaver')
+    answers(EMPLOYEES, { code: 0, data: { employees: [{ base_info: { employee_id: 'ou_other', is_resigned } }] } })
+    await resolve({ leaver: { email: EMAIL, employeeNumber: NUMBER } })
+    expect(reasons()).toEqual([expect.stringMatching(/It is not clear who leaves.+Feishu: two different people/)])
+    expect(sent()).toEqual([])
   })
 
   test('two people with one employee number', async () => {

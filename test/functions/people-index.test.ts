@@ -58,6 +58,17 @@ test('of two with one number neither is taken; who is unknown, is not found', as
   expect(await find({ email: 'outside@corp.example' })).toMatch(/found nowhere\. DingTalk: unknown/)
 })
 
+test('a number of somebody else contradicts an address; of somebody who has left, or shared, it does not', async () => {
+  await refresh()
+  expect(await find({ email: 'leaver@corp.example', employeeNumber: '10023' })).toBe('sandboxUnionId01iE')
+  expect(await find({ email: 'twin@corp.example', employeeNumber: '10030' })).toBe('sandboxUnionId05iE')
+  expect(await find({ email: 'leaver@corp.example', employeeNumber: '10024' })).toMatch(/It is not clear who leaves/)
+  expect(await find({ mobile: '+8613800000000', employeeNumber: '10024' })).toMatch(/It is not clear who leaves/)
+  Object.assign(harness.sandbox.state.world.dingtalk.users[1] ?? {}, { hasLeft: true })
+  harness.clock.pass(61_000)
+  expect(await find({ email: 'leaver@corp.example', employeeNumber: '10024' })).toBe('sandboxUnionId01iE')
+})
+
 test('who has left since is not found, though the index still has them', async () => {
   await refresh()
   Object.assign(harness.sandbox.state.world.dingtalk.users[0] ?? {}, { hasLeft: true })
@@ -72,10 +83,28 @@ test('forgets in three days who is listed no more', async () => {
   expect(asked('/topapi/v2/user/get?')).toHaveLength(calls)
 })
 
-test('goes on where a run was cut off, and then begins again', async () => {
-  harness.sandbox.answer({ path: DEPARTMENTS }, { status: 200, body: { errcode: 0, result: [{ dept_id: 2 }] } }, 1)
-  harness.sandbox.answer({ path: DEPARTMENTS }, { status: 200, body: { errcode: 400002 } }, 1)
-  await expect(refresh()).rejects.toThrow()
+const REFUSED = { status: 200, body: { errcode: 400002 } }
+
+test('passes over a department that fails, and fails at the end', async () => {
+  harness.sandbox.answer({ path: USERS }, { change: {} }, 1)
+  harness.sandbox.answer({ path: USERS }, REFUSED, 1)
+  await expect(refresh()).rejects.toThrow('400002')
+  expect([...new Set(indexed())].sort()).toEqual(['01', '02', '06', '07'].map((n) => `sandboxUser${n}`))
+  expect(harness.log.filter(({ message }) => message === 'failed')).toMatchObject([
+    { operation: 'people-index', input: { dept_id: '2' }, kind: 'invalid_request', code: '400002' },
+  ])
+  await harness.startCold()
+  await refresh()
+  expect(new Set(indexed()).size).toBe(5)
+})
+
+test('goes on where a run was cut off because too much failed, and then begins again', async () => {
+  const result = [2, 101, 102, 103, 104, 105].map((dept_id) => ({ dept_id }))
+  harness.sandbox.answer({ path: DEPARTMENTS }, { status: 200, body: { errcode: 0, result } }, 1)
+  harness.sandbox.answer({ path: DEPARTMENTS }, REFUSED, 5)
+  harness.sandbox.answer({ path: USERS }, { change: {} }, 1)
+  harness.sandbox.answer({ path: USERS }, REFUSED, 5)
+  await expect(refresh()).rejects.toThrow('400002')
   expect(new Set(indexed()).size).toBeGreaterThan(0)
   await harness.startCold()
   const before = asked(USERS).length

@@ -1,19 +1,45 @@
-/** `npm start`, as a newcomer runs it: a process. */
-import { afterAll, expect, test } from 'vitest'
-import { startProcess, stopProcesses } from '../cli/operator.ts'
-import { TARGETS } from '../sample-event.ts'
+/** `npm start`, as a newcomer runs it. */
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { start as startIn } from '../../local/start.ts'
+import { run, startHere, startLocalStack, startProcess, stopProcesses } from '../cli/operator.ts'
+import { LEAVER_SUM, TARGETS } from '../sample-event.ts'
 
 afterAll(stopProcesses)
 
-test('the sample event finishes, reports every target and says that one was parked', async () => {
+const start = (...args: string[]) => startHere((io) => startIn(args, io)).ended
+const drive = (stdout: string) => stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))
+const PARKED = /^parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx.*\n {2}\S/m
+
+test('a leaver by name is found and finishes, with every target reported and the one that was parked', async () => {
   const { code, stdout, stderr } = await startProcess('local/start.ts', ['--once', '--speed', '1000']).ended
-  expect([code, stdout], stderr).toEqual([
-    1,
-    expect.stringContaining(
-      `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked. 1 gone: unknown to the vendor, check the id`,
-    ),
-  ])
-  expect(stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))).toHaveLength(31)
-  expect(stdout).toMatch(/parked: feishu-drive-unsubscribe doxcnSandboxForbidden docx\n {2}\S/)
+  expect([code, stdout], stderr).toEqual([1, expect.stringContaining(LEAVER_SUM)])
+  expect(drive(stdout)).toHaveLength(31)
+  expect(stdout).toMatch(PARKED)
+  expect(stdout).toMatch(/^leaver at dingtalk: found, unionId sandboxUnionId01iE/m)
+  expect(stdout.match(/7C468A54-8745-2245-9675-08B7C63E7A8[56]/g)).toHaveLength(2)
   expect(stderr).toMatch(/^queued {5}feishu-drive-unsubscribe: 31 items$/m)
+  expect(stdout + stderr).not.toMatch(/corp\.example/)
+})
+
+test('so does the leaver of apps that are sold, whom DingTalk lists without an address', async () => {
+  const { code, stdout, stderr } = await start('--once', '--speed', '1000', '--port', '0', '--store-apps')
+  expect([code, stdout], stderr).toEqual([1, expect.stringContaining(LEAVER_SUM)])
+  expect(stdout).toMatch(PARKED)
+})
+
+test('an event may name targets by ids', async () => {
+  const event = 'local/events/offboarding.json'
+  const { code, stdout, stderr } = await start('--once', '--speed', '1000', '--port', '0', '--event', event)
+  const sum = `${TARGETS} targets: ${TARGETS - 6} changed, 4 unchanged, 1 parked. 1 gone: unknown to the vendor, check the id`
+  expect([code, stdout], stderr).toEqual([1, expect.stringContaining(sum)])
+  expect(drive(stdout)).toHaveLength(31)
+})
+
+test('then the same leaver from another terminal leaves an operator nothing but the document', async () => {
+  const { local, stop } = await startLocalStack()
+  onTestFinished(stop)
+  const args = ['leaver@corp.example', '--custodian', 'custodian@corp.example', '--id', 'again', '--yes']
+  const { code, stdout } = await run(['offboard', ...args, '--local', local])
+  expect([code, stdout]).toEqual([1, expect.stringMatching(/^6 targets: 5 changed, 1 parked$/m)])
+  expect(stdout).toMatch(PARKED)
 })

@@ -45,7 +45,7 @@ describe('the operations', () => {
     [195100, 'the custodian has resigned', 'POST', acl(sharedCalendar), custodian, resign],
     [191000, 'an unknown calendar', 'POST', acl('feishu.cn_x@group.calendar.feishu.cn'), custodian],
     [191001, 'no calendar id', 'POST', acl('nonsense'), custodian],
-    [191002, 'a calendar without access', 'POST', acl('feishu.cn_private@group.calendar.feishu.cn'), custodian],
+    [191002, 'a calendar without access', 'POST', acl('feishu.cn_closed@group.calendar.feishu.cn'), custodian],
     [191003, 'a deleted calendar', 'POST', acl('feishu.cn_deleted@group.calendar.feishu.cn'), custodian],
     [191004, 'a meeting room', 'POST', acl('feishu.cn_room@group.calendar.feishu.cn'), custodian],
     [1390001, 'a malformed approval code', 'POST', approval('a%20b'), 'tenant'],

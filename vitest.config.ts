@@ -16,7 +16,7 @@ const SIZED = ['test/functions/user-token-renewal.test.ts']
 /** What starts a process, a container or the local stack, or takes many seconds: not for the inner loop. */
 const WHOLE = [
   'test/cli/**/*.test.ts',
-  'test/infra/{callbacks,compile,kept,ledger,observability,roles,template}.test.ts',
+  'test/infra/{callbacks,compile,kept,ledger,notifications,observability,people-index,roles,template}.test.ts',
   'test/scripts/*.test.ts',
   'test/docs/{deployer-policy,docs,openapi}.test.ts',
   'test/functions/{contract,offboardings,redaction,user-token-renewal}.test.ts',

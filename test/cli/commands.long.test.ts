@@ -12,6 +12,14 @@ const ROWS = path.join(mkdtempSync(path.join(tmpdir(), 'commands-')), 'rows.csv'
 writeFileSync(ROWS, 'vendor,person,operation,approval_code\nfeishu,ou_1,feishu-approval-unsubscribe,A\n')
 const REGISTRATION = ['feishu-approval-unsubscribe', '--open-id', 'ou_1', '--input', 'approval_code=A']
 
+/** A port that nothing listens at. */
+async function findPort(): Promise<string> {
+  const server = createServer()
+  const { port } = new URL(await listen(server))
+  await close(server)
+  return port
+}
+
 /** By its words, what each command needs at least; all that there are. */
 const COMMANDS: Record<string, string[]> = {
   discover: ['--feishu-open-id', 'ou_1'],
@@ -31,7 +39,7 @@ const COMMANDS: Record<string, string[]> = {
   'letters discard': ['--all', '--yes'],
   'users list': [],
   'users forget': ['--gone'],
-  'users authorize': ['--vendor', 'feishu', '--open-id', 'ou_1'],
+  'users authorize': ['--vendor', 'feishu', '--open-id', 'ou_1', '--port', await findPort()],
   smoke: [],
 }
 const ALL = Object.keys(COMMANDS)
@@ -208,7 +216,8 @@ describe('beside the local stack', () => {
   afterAll(() => stack.stop())
 
   test('each command that reads prints JSON and nothing else with --json', async () => {
-    const letters = JSON.parse((await here('letters', 'list', '--json')).stdout) as { id: string }[]
+    let letters: { id: string }[] = []
+    while (letters.length === 0) letters = JSON.parse((await here('letters', 'list', '--json')).stdout)
     const reading = [
       [['discover', '--feishu-open-id', 'ou_leaver'], 0],
       [['list'], 0],
@@ -279,16 +288,13 @@ describe('beside the local stack', () => {
   })
 
   test('users and their consent are those of the local stack', async () => {
-    const server = createServer()
     expect((await here('users', 'forget', '--id', 'ou_custodian', '--yes')).stderr).toContain(
       'Scheduled for deletion: 1.',
     )
     expect((await here('users', 'list')).stdout).toMatch(/^feishu +ou_custodian .+ scheduled$/m)
     expect((await here('users', 'forget', '--restore', '--id', 'ou_custodian')).code).toBe(0)
 
-    const port = new URL(await listen(server)).port
-    await close(server)
-    const words = ['users', 'authorize', '--vendor', 'feishu', '--open-id', 'ou_leaver', '--port', port]
+    const words = ['users', 'authorize', '--vendor', 'feishu', '--open-id', 'ou_leaver', '--port', await findPort()]
     const { ended, until } = startCommand([...words, '--local', stack.local])
     const { headers } = await fetch(await until('stdout', /^(.*)\n/), { redirect: 'manual' })
     await fetch(headers.get('location') ?? '')

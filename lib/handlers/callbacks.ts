@@ -75,7 +75,9 @@ const answerDingtalk = (push: Push): Promise<object> =>
     const sent = openDingtalkPush(push, secret)
     checkAge(push.query.timestamp)
     const { readDingtalkEvents } = await import('../callbacks/dingtalk-events.ts')
-    await takeAll('dingtalk', readDingtalkEvents(sent, secret.ownerKey, awsNowMs()), false)
+    const { news, refusal } = readDingtalkEvents(sent, secret.ownerKey, awsNowMs())
+    await takeAll('dingtalk', news, false)
+    if (refusal) throw refusal
     return sealDingtalkAnswer('success', secret, { timestamp: awsNowMs() })
   })
 

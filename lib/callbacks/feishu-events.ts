@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { secretText } from '../aws/secrets-manager.ts'
 import { nameId, openId } from '../schema.ts'
 import type { News, Person } from './news.ts'
-import { isSame, Refusal, read } from './push.ts'
+import { isSame, Refusal, read, readTime } from './push.ts'
 
 const text = v.nullish(v.string())
 /** Which numbers a page calls strings, and which strings numbers, differs. */
@@ -32,23 +32,21 @@ type Event = { id: string; atMs: number; type: string; app: string; tenant: stri
  * and for one that is not as documented.
  */
 export function readFeishuEvent(sent: Record<string, unknown>, appId: string, nowMs: number): News[] {
-  const { id, atMs, type, app, tenant, content } = readEnvelope(sent)
+  const { id, atMs, type, app, tenant, content } = readEnvelope(sent, nowMs)
   if (!isSame(appId, app)) throw new Refusal(401, 'app')
   const readContent = Object.hasOwn(EVENTS, type) ? EVENTS[type] : undefined
-  // A time that cannot be read must not make a ticket older than it is.
-  const about = { id, atMs: Number.isFinite(atMs) ? atMs : nowMs }
   const news = readContent?.(content)
-  return news ? [{ ...about, ...(tenant !== undefined && { tenant }), ...news } as News] : []
+  return news ? [{ id, atMs, ...(tenant !== undefined && { tenant }), ...news } as News] : []
 }
 
-function readEnvelope(sent: Record<string, unknown>): Event {
+function readEnvelope(sent: Record<string, unknown>, nowMs: number): Event {
   if ('header' in sent) {
     const { header, event } = read(newer, sent)
     const { event_id, event_type, create_time, app_id, tenant_key } = header
     const tenant = tenant_key ?? undefined
     return {
       id: event_id,
-      atMs: Number(create_time ?? Number.NaN),
+      atMs: readTime(create_time, 1, nowMs),
       type: event_type,
       app: app_id,
       tenant,
@@ -56,14 +54,16 @@ function readEnvelope(sent: Record<string, unknown>): Event {
     }
   }
   const { uuid, ts, event } = read(older, sent)
-  const atMs = Number(ts ?? Number.NaN) * 1_000
+  const atMs = readTime(ts, 1_000, nowMs)
   return { id: uuid, atMs, type: event.type, app: event.app_id, tenant: undefined, content: event }
 }
 
 const ticket = v.object({ app_ticket: v.pipe(secretText, v.maxLength(4_096)) })
 
 const status = v.nullish(v.object({ is_frozen: v.nullish(v.boolean()), is_resigned: v.nullish(v.boolean()) }))
-const ids = { open_id: openId, union_id: v.nullish(nameId), user_id: v.nullish(nameId) }
+/** No page says how an id is left out that the app may not see: none, null or empty. */
+const otherId = v.nullish(v.union([v.literal(''), nameId]))
+const ids = { open_id: openId, union_id: otherId, user_id: otherId }
 const contact = v.object({ object: v.object({ ...ids, status }), old_object: v.nullish(v.looseObject({ status })) })
 /** The types of token, between blanks. */
 const revoked = v.object({ ...ids, revoke_token_type: text })

@@ -33,6 +33,15 @@ export const isSame = (wanted: string, given: unknown): boolean =>
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
+/** A vendor's time in epoch milliseconds; `nowMs` where it cannot be read, so that it makes nothing older than it is. */
+export function readTime(time: string | number | null | undefined, unitMs: number, nowMs: number): number {
+  const atMs = Number(time) * unitMs
+  return atMs > 0 && atMs <= LAST_MS ? atMs : nowMs
+}
+
+/** The last that `Date` knows. */
+const LAST_MS = 8.64e15
+
 /** The text as a JSON object. Throws `Refusal` for anything else. */
 export function parseObject(text: Buffer | string): Record<string, unknown> {
   try {

@@ -75,7 +75,9 @@ const answerDingtalk = (push: Push): Promise<object> =>
     const sent = openDingtalkPush(push, secret)
     checkAge(push.query.timestamp)
     const { readDingtalkEvents } = await import('../callbacks/dingtalk-events.ts')
-    await takeAll('dingtalk', readDingtalkEvents(sent, secret.ownerKey, awsNowMs()), false)
+    const { news, refusal } = readDingtalkEvents(sent, secret.ownerKey, awsNowMs())
+    await takeAll('dingtalk', news, false)
+    if (refusal) throw refusal
     return sealDingtalkAnswer('success', secret, { timestamp: awsNowMs() })
   })
 
@@ -86,9 +88,12 @@ function checkAge(timestamp: string | undefined): void {
   if (!(Math.abs(ageMs) <= MOST_AGE_MS)) throw new Refusal(401, 'age')
 }
 
-/** Their modules are loaded by what they are for: a verification, which has a second, needs none. */
-const takeAll = (vendor: Vendor['name'], news: News[], isStore: boolean) =>
-  Promise.all(
+/**
+ * Ends when all has been tried, for a container stops at its answer; throws what failed. The modules are loaded by what they are for: a
+ * verification, which has a second, needs none.
+ */
+async function takeAll(vendor: Vendor['name'], news: News[], isStore: boolean): Promise<void> {
+  const ended = await Promise.allSettled(
     news.map(async (one) => {
       // A ticket of tomorrow would keep out those of today.
       const dated = { ...one, atMs: Math.min(one.atMs, awsNowMs()) }
@@ -98,3 +103,5 @@ const takeAll = (vendor: Vendor['name'], news: News[], isStore: boolean) =>
       audit({ message: 'ticket', operation: CALLBACKS, vendor, outcome })
     }),
   )
+  for (const one of ended) if (one.status === 'rejected') throw one.reason
+}

@@ -14,8 +14,8 @@ export type Message = { digest?: Digest | undefined; notices?: Notices | undefin
 
 export const SHOWN_IDS = 10
 
-/** Ids are the customer's: what could be an address or markup is counted and not shown. */
-const WORD = /^[\w.:-]{1,64}$/
+/** Ids are the customer's: what could be an address, a host, the number of a phone or a person, or markup is counted and not shown. */
+const WORD = /^(?!.*\.[A-Za-z])(?!\d{11,}[Xx]?$)[\w.:-]{1,64}$/
 const words = (texts: Iterable<string>) => [...texts].filter((text) => WORD.test(text)).slice(0, SHOWN_IDS)
 
 const TEXTS = {

@@ -68,12 +68,18 @@ test('shows no id that could be an address or markup, and counts it', async () =
     '<at user_id="all">all</at>',
     '离职',
     'hr-1\nOpen: 0',
+    'www.corp.example',
+    'https:corp.example',
+    'san.zhang',
+    '13800138000',
+    '+8613800138000',
+    '2026.11.28-7',
     'hr-2',
   ].entries())
     robots.tell('Parked', parked(index, id))
   robots.tell('Held', { operation: '<at user_id="all"></at>', bucket: 'b', kind: 'misconfigured' })
   await robots.run()
-  expect(texts(robots)[0]).toContain('Offboardings: 5 (hr-2, and 4 more)')
+  expect(texts(robots)[0]).toContain('Offboardings: 11 (2026.11.28-7, hr-2, and 9 more)')
   expect(texts(robots)[0]).not.toMatch(/[<@]|离职|Open/)
 })
 

@@ -181,6 +181,18 @@ describe('a ticket', () => {
     expect(audited('refused')).toMatchObject([{ vendor: 'feishu', reason: 'shape' }])
   })
 
+  test('is stored and a leaver is announced, whatever else DingTalk pushes with them', async () => {
+    const aesKey = 'sandboxSandboxSandboxSandboxSandboxSandbox2'
+    const key = { token: 'sandbox-suite-callback-token', aesKey, ownerKey: 'sandbox-suite-key' }
+    const ticket = { id: 1, biz_data: { syncAction: 'suite_ticket', suiteTicket: 'ticket-1' } }
+    const leaver = { id: 2, biz_id: 'leaver01', biz_data: { syncAction: 'user_leave_org' } }
+    const sent = { EventType: 'SYNC_HTTP_PUSH_HIGH', bizData: [{ id: 3, biz_data: '[' }, ticket, leaver] }
+    expect((await receive(dingtalk(sent, { key }))).status).toBe(400)
+    expect(stored(SUITE_TICKET).suiteTicket).toBe('ticket-1')
+    expect(events('User Departed')).toHaveLength(1)
+    expect(audited('refused')).toMatchObject([{ vendor: 'dingtalk', reason: 'shape' }])
+  })
+
   test('pushed many times at once is stored once', async () => {
     const sent = make({ event: 'app_ticket' })
     const answers = await Promise.all(Array.from({ length: 10 }, () => receive(sent)))
@@ -308,6 +320,16 @@ describe('when AWS fails, the vendor is to send the push again', () => {
     await harness.close()
     await start()
     expect((await receive(sent)).status).toBe(200)
+    expect(events('User Departed')).toHaveLength(1)
+  })
+
+  test('Secrets Manager, and a leaver who was pushed with a ticket is announced before the answer', async () => {
+    harness.secrets.fail('PutSecretValue', { type: 'AccessDeniedException' }, 20)
+    harness.bus.fail('error', 2)
+    const ticket = { id: 1, biz_data: { syncAction: 'suite_ticket', suiteTicket: 'ticket-1' } }
+    const leaver = { id: 2, biz_id: 'leaver01', biz_data: { syncAction: 'user_leave_org' } }
+    const sent = dingtalk({ EventType: 'SYNC_HTTP_PUSH_HIGH', bizData: [ticket, leaver] })
+    await expect(receive(sent)).rejects.toThrow()
     expect(events('User Departed')).toHaveLength(1)
   })
 

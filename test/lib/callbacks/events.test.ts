@@ -38,6 +38,8 @@ describe('a Feishu event', () => {
   test('without a time that can be read is of now', () => {
     expect(readEvent({ ...ticket(), ts: 'soon' })).toMatchObject([{ atMs: NOW_MS }])
     expect(readEvent({ ...ticket(), ts: undefined })).toMatchObject([{ atMs: NOW_MS }])
+    for (const ts of ['', 0, '-1e300', '1e300'])
+      expect(readEvent({ ...ticket(), ts })).toMatchObject([{ atMs: NOW_MS }])
   })
 
   test.each([
@@ -58,6 +60,11 @@ describe('a Feishu event', () => {
     expect(readEvent(newer('contact.user.deleted_v3', { object: user }))).toEqual([
       { id: 'e-1', atMs: 1_608_725_989_000, type: 'departure', departure: 'left', tenant: 'tenant', person },
     ])
+  })
+
+  test('of an app that may not see every id has those that it may', () => {
+    const object = { ...user, union_id: '', user_id: '' }
+    expect(readEvent(newer('contact.user.deleted_v3', { object }))).toMatchObject([{ person: { openId: 'ou_leaver' } }])
   })
 
   test.each([
@@ -92,7 +99,12 @@ describe('a Feishu event', () => {
 })
 
 describe('a DingTalk push', () => {
-  const readPush = (sent: object) => readDingtalkEvents(sent as Record<string, unknown>, 'suite1', NOW_MS)
+  const readAll = (sent: object) => readDingtalkEvents(sent as Record<string, unknown>, 'suite1', NOW_MS)
+  const readPush = (sent: object) => {
+    const { news, refusal } = readAll(sent)
+    if (refusal) throw refusal
+    return news
+  }
   const synced = (biz_data: unknown, around: object = {}) => ({
     EventType: 'SYNC_HTTP_PUSH_MEDIUM',
     bizData: [
@@ -174,6 +186,40 @@ describe('a DingTalk push', () => {
       expect(readPush(synced({ syncAction: type }))).toEqual([])
     },
   )
+
+  test.each([{ userId: '' }, { userid: ['张三'] }, { unionid: {} }, { eventId: [] }, { CorpId: 7 }])(
+    'of another type says nothing, whatever its fields, as %j',
+    (odd) => {
+      expect(readPush({ EventType: 'bpms_task_change', ...odd })).toEqual([])
+      expect(readPush(synced({ syncAction: 'org_update', ...odd }))).toEqual([])
+    },
+  )
+
+  test.each([
+    { biz_data: '[' },
+    { biz_data: 7 },
+    { corp_id: 7, biz_data: {} },
+    { biz_data: { SuiteKey: 'suite2' } },
+    { biz_data: { syncAction: 'user_leave_org', userId: 'a/b' } },
+  ])('of several keeps the others where one is %j', (odd) => {
+    const ticket = { id: 1, biz_data: { syncAction: 'suite_ticket', suiteTicket: 'ticket-1' } }
+    const leaver = { id: 2, biz_id: 'user1', biz_data: { syncAction: 'user_leave_org' } }
+    const { news, refusal } = readAll({ EventType: 'SYNC_HTTP_PUSH_HIGH', bizData: [odd, ticket, odd, leaver] })
+    expect(news).toMatchObject([{ ticket: 'ticket-1' }, { person: { userId: 'user1' } }])
+    expect(refusal).toMatchObject({
+      reason: odd.biz_data instanceof Object && 'SuiteKey' in odd.biz_data ? 'app' : 'shape',
+    })
+  })
+
+  test.each(['', ' ', '0', -1, '1e300', '-1e300', 'soon'])('with the time %j is of now', (timeStamp) => {
+    const sent = { EventType: 'suite_ticket', SuiteTicket: 'ticket-1', timeStamp }
+    expect(readPush(sent)).toMatchObject([{ atMs: NOW_MS }])
+  })
+
+  test('with a unionId that is empty has none', () => {
+    const sent = { EventType: 'user_leave_org', userId: 'user1', unionid: '' }
+    expect(readPush(sent)).toMatchObject([{ person: { userId: 'user1' } }])
+  })
 
   test.each([{ bizData: {} }, { EventType: 'x', bizData: [{ biz_data: 7 }] }, synced('[')])(
     'that is %j is refused',

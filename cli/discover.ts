@@ -153,7 +153,7 @@ async function discover(io: Io, options: Options): Promise<number> {
     })
     if (leaver && asked.length < files.length) log(io, 'Not found at Feishu, so no --user-file is checked.')
     const findings = leaver ? await findAll(terminal, leaver, asked, connection, signal) : []
-    const isComplete = isSure && !findings.some(({ isUntold }) => isUntold)
+    const isComplete = isSure && !findings.some(({ isUnknown }) => isUnknown)
     const targets = findings.flatMap(({ target }) => (target ? [target] : []))
     const perEvent = Number(connection.variables.MAX_TARGETS_PER_EVENT)
     const isFeishu = (part: EventPart) => 'feishu' in part
@@ -213,7 +213,7 @@ type Listed = Finding & { list: string }
 
 const toJson = (leaver: Leaver | undefined, findings: Listed[]) => ({
   leaver: leaver ? { feishuOpenId: leaver.openId ?? null, dingtalkUnionId: leaver.unionId ?? null } : null,
-  findings: findings.map(({ list, told: text, target, isUntold: isUnknown = false, approvalCode = null }) => {
+  findings: findings.map(({ list, text, target, isUnknown = false, approvalCode = null }) => {
     return { list, text, isInEvent: target !== undefined, isUnknown, approvalCode }
   }),
 })
@@ -283,7 +283,7 @@ async function findAll(
     io.stdout.write(`${title}\n`)
     const before = all.length
     for await (const finding of findings) {
-      io.stdout.write(`  ${finding.isUntold ? '?' : finding.target ? '+' : '-'} ${finding.told}\n`)
+      io.stdout.write(`  ${finding.isUnknown ? '?' : finding.target ? '+' : '-'} ${finding.text}\n`)
       all.push({ ...finding, list: title })
     }
     if (all.length === before) io.stdout.write('  none\n')

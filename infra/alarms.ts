@@ -46,7 +46,7 @@ const LINE_METRICS = {
   CallMs: { FilterPattern: '{ ($.attempts = 1) && ($.ms > 0) }', MetricValue: '$.ms', Unit: 'Milliseconds' },
 }
 
-/** Of what the vendors push, or somebody else. */
+/** Of pushes, from the vendors or from anyone else. */
 const REFUSED = { FilterPattern: '{ $.message = "refused" }', MetricValue: '1', Unit: 'Count' }
 /** In five minutes: scanners come across the routes, and one push that fails now and then is the vendor's next try. */
 const MANY_REFUSED = 50

@@ -7,7 +7,7 @@ import { fitTable, formatCount, formatTable } from '../table.ts'
 import { getExitCode } from './exit-code.ts'
 import { formatReason, formatSubject } from './report-formats.ts'
 
-/** By exit code, how soon somebody must look at a report. */
+/** By exit code, how soon a report needs a look. */
 const URGENCY = [1, 3, 0]
 
 /** A row for each offboarding, what needs an operator first; the sums; then each target that needs an operator or is gone, and why. */

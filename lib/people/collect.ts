@@ -18,9 +18,9 @@ export type EventFile = NonNullable<ReturnType<typeof readFile>> & { openId?: st
  * not be determined says so, and why if a vendor refused it. `approvalCode`: it is left to an operator.
  */
 export type Finding = {
-  told: string
+  text: string
   target?: EventPart
-  isUntold?: boolean
+  isUnknown?: boolean
   error?: OperationError
   approvalCode?: string
 }
@@ -51,8 +51,8 @@ export function* collect(
   if (openId !== undefined) {
     const findings = feishuFindings(openId, custodianId, ask, tenantKey)
     yield { vendor: 'feishu', title: `Feishu calendars of ${openId}`, findings }
-    const told = 'Feishu has no API to check this subscription, so the event always ends it'
-    const events = eachOf([{ told, target: { feishu: { openId, calendar: true } } }])
+    const text = 'Feishu has no API to check this subscription, so the event always ends it'
+    const events = eachOf([{ text, target: { feishu: { openId, calendar: true } } }])
     yield { vendor: 'feishu', title: `Feishu calendar change events of ${openId}`, findings: events }
   }
   for (const subscriber of subscribersOf(leaver)) {
@@ -71,7 +71,7 @@ async function* eachOf(findings: Finding[]): AsyncGenerator<Finding> {
   yield* findings
 }
 
-/** What an operator is told of a registered approval. */
+/** What an operator reads about a registered approval. */
 export const describeApproval = (code: string): string =>
   `approval ${printable(code)} is registered; it belongs to the app: add it with --approval-code to end it for everyone`
 
@@ -83,8 +83,8 @@ async function* registeredFindings(
   try {
     for await (const entry of entries) yield registeredFinding(entry, tenantKey)
   } catch (error) {
-    const { told, error: refusal } = refusalOf(error)
-    yield { told: `the register was not read: ${told}`, isUntold: true, error: refusal }
+    const { text, error: refusal } = refusalOf(error)
+    yield { text: `the register was not read: ${text}`, isUnknown: true, error: refusal }
   }
 }
 
@@ -92,13 +92,13 @@ async function* registeredFindings(
 function registeredFinding({ operation, input }: Registered, tenantKey: string | undefined): Finding {
   const { approval_code: approvalCode, file_token: fileToken, file_type: fileType, event_type: eventType } = input
   const { open_id: openId, tenant_key: ofTenant } = input
-  if (approvalCode !== undefined) return { told: describeApproval(approvalCode), approvalCode }
-  const told = printable(`${operation} ${Object.values(input).filter(Boolean).join(' ')}`, 1_000)
-  if (fileToken === undefined) return { told }
+  if (approvalCode !== undefined) return { text: describeApproval(approvalCode), approvalCode }
+  const text = printable(`${operation} ${Object.values(input).filter(Boolean).join(' ')}`, 1_000)
+  if (fileToken === undefined) return { text }
   if (ofTenant !== undefined && ofTenant !== tenantKey)
-    return { told: `${told}  (of another tenant: name it to end this)`, isUntold: true }
+    return { text: `${text}  (of another tenant: name it to end this)`, isUnknown: true }
   const file = { fileToken, fileType, ...(eventType && { eventType }), ...(openId && { openId }) }
-  return { told, target: { feishu: { files: [file] } } }
+  return { text, target: { feishu: { files: [file] } } }
 }
 
 type Judgement = Pick<Finding, 'target'> & { note?: string }
@@ -151,19 +151,19 @@ async function* calendarFindings(
         const { target, note } = judge(calendar)
         const isId = v.is(id, calendar.id) && !holdsSecret(calendar.id)
         const why = target && !isId ? 'no event can hold this id' : note
-        const told = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
-        const texts = told.map((text) => quote(text, 256)).filter(Boolean)
+        const parts = [calendar.id, calendar.type, calendar.role, calendar.isDeleted ? 'deleted' : '', calendar.title]
+        const texts = parts.map((part) => quote(part, 256)).filter(Boolean)
         yield {
-          told: [...texts, ...(why ? [`(${why})`] : [])].join('  '),
-          ...(target && (isId ? { target } : { isUntold: true })),
+          text: [...texts, ...(why ? [`(${why})`] : [])].join('  '),
+          ...(target && (isId ? { target } : { isUnknown: true })),
         }
       }
   } catch (error) {
-    const { told, error: refusal } = refusalOf(error)
-    yield { told, isUntold: true, error: refusal }
+    const { text, error: refusal } = refusalOf(error)
+    yield { text, isUnknown: true, error: refusal }
     return
   }
-  if (seen.size === 0) yield { told: 'none' }
+  if (seen.size === 0) yield { text: 'none' }
 }
 
 /** Refusals that the next document would meet as well. */
@@ -179,7 +179,7 @@ export async function* documentFindings(
   for (const file of files) {
     const who = `${file.fileToken} ${file.fileType}, ${file.openId ?? 'the app'}`
     if (refused.has(file.openId)) {
-      yield { told: `${who}: not asked`, isUntold: true }
+      yield { text: `${who}: not asked`, isUnknown: true }
       continue
     }
     const document = {
@@ -192,20 +192,20 @@ export async function* documentFindings(
     try {
       const subscribed = await isSubscribed(document, ask)
       yield subscribed
-        ? { told: `${who}: subscribed`, target: { feishu: { files: [file] } } }
-        : { told: `${who}: not subscribed` }
+        ? { text: `${who}: subscribed`, target: { feishu: { files: [file] } } }
+        : { text: `${who}: not subscribed` }
     } catch (error) {
-      const { kind, told } = refusalOf(error)
+      const { kind, text } = refusalOf(error)
       if (GENERAL.includes(kind)) refused.add(file.openId)
-      yield { told: `${who}: ${told}`, isUntold: kind !== 'not_found' }
+      yield { text: `${who}: ${text}`, isUnknown: kind !== 'not_found' }
     }
   }
 }
 
 /** What was refused, in one line. Whatever else went wrong is thrown again. */
-function refusalOf(error: unknown): { kind: Kind; told: string; error: OperationError } {
+function refusalOf(error: unknown): { kind: Kind; text: string; error: OperationError } {
   if (!(error instanceof OperationError)) throw error
   const { kind, upstream, detail, hint } = error
   const request = upstream?.requestId ? ` (request ${upstream.requestId})` : ''
-  return { kind, error, told: printable(`${kind}: ${detail.en} ${hint.en}${request}`, 1_000) }
+  return { kind, error, text: printable(`${kind}: ${detail.en} ${hint.en}${request}`, 1_000) }
 }

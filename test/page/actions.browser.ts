@@ -32,6 +32,12 @@ async function startDryRun(leaver: string, custodian: string, id: string): Promi
 }
 
 test('starts an offboarding by name: the dry run first, then, when it is confirmed, the real one', async () => {
+  const here = (...args: string[]) => run([...args, '--open-id', 'ou_leaver', '--local', url])
+  const input = ['file_token=doxcnSandboxForbidden', 'file_type=docx'].flatMap((field) => ['--input', field])
+  await here('register', 'add', 'feishu-drive-unsubscribe', ...input)
+  await expect
+    .poll(async () => (await here('register', 'list')).stdout, { timeout: 30_000 })
+    .toContain('doxcnSandboxForbidden')
   await startDryRun('leaver@corp.example', 'custodian@corp.example', 'hr-1')
   await card('hr-1').getByText('dry run', { exact: true }).waitFor()
   await card('hr-1').getByText('would be parked').first().waitFor()

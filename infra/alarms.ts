@@ -16,6 +16,7 @@ import {
   OFFBOARDINGS,
   type Osls,
   oslsId,
+  PEOPLE_INDEX,
   policy,
   REGISTER,
   RENEWAL,
@@ -412,6 +413,7 @@ const STRANDED_ALARMS = { StrandedWorkQueue: 'stranded-work', StrandedRetriesQue
  */
 const NOT_RUN_ALARMS = {
   [RENEWAL]: { since: 'two days', Period: 24 * 60 * 60, EvaluationPeriods: 2 },
+  [PEOPLE_INDEX]: { since: 'two days', Period: 24 * 60 * 60, EvaluationPeriods: 2 },
   [SWEEP]: { since: 'an hour', Period: 60 * 60, EvaluationPeriods: 1 },
   [NOTIFICATIONS]: { since: 'an hour', Period: 60 * 60, EvaluationPeriods: 1 },
 }

@@ -27,6 +27,7 @@ const lines = new Map<string, Turn[]>()
 /** An answer serves this long: the custodian of many leavers is looked for once. */
 const FRESH_MS = 60_000
 const MOST_ANSWERS = 200
+/** By question; what was used last comes last, and what was not used for longest makes room. */
 const answers = new Map<string, { answer: Awaited<ReturnType<Ask>>; atMs: number }>()
 
 /**
@@ -39,12 +40,18 @@ export function pacedAsk(remainingMs: () => number): Ask {
   return async (question, input) => {
     const key = `${question.name} ${JSON.stringify(input)}`
     const known = answers.get(key)
-    if (known && Date.now() - known.atMs < FRESH_MS) return known.answer
+    if (known && Date.now() - known.atMs < FRESH_MS) {
+      answers.delete(key)
+      answers.set(key, known)
+      return known.answer
+    }
     const asking = asked.get(key) ?? ask(question, input)
     asked.set(key, asking)
     const answer = await asking
-    if (answers.size === MOST_ANSWERS) answers.clear()
+    answers.delete(key)
     answers.set(key, { answer, atMs: Date.now() })
+    const [unused] = answers.keys()
+    if (answers.size > MOST_ANSWERS && unused !== undefined) answers.delete(unused)
     return answer
   }
 }

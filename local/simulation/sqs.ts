@@ -12,7 +12,7 @@ export const retryQueueUrl = (operation: string) => `${operation}-retry`
 
 const BATCH = 10
 /** Invocations at once with messages of a standard queue. */
-const CONCURRENCY = 5
+export const CONCURRENCY = 5
 
 export type SqsOptions = {
   operations: readonly string[]

@@ -51,6 +51,15 @@ test('has a function that runs daily, a key that the stack makes, and an alarm',
     Dimensions: [{ Name: 'FunctionName', Value: 'local-people-index' }],
     AlarmActions: [{ Ref: 'AlarmTopic' }],
   })
+  expect(on.Resources.PeopleIndexNotRunAlarm?.Properties).toMatchObject({
+    MetricName: 'Invocations',
+    Dimensions: [{ Name: 'FunctionName', Value: { Ref: 'PeopleDashindexLambdaFunction' } }],
+    Period: 86_400,
+    EvaluationPeriods: 2,
+    TreatMissingData: 'breaching',
+    AlarmDescription: expect.stringContaining('#not-run'),
+    AlarmActions: [{ Ref: 'AlarmTopic' }],
+  })
 })
 
 test('has a role for the index, its lists and its key alone', () => {

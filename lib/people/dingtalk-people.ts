@@ -35,7 +35,10 @@ const unionId = v.pipe(
   text,
   v.check((id) => v.is(nameId, id)),
 )
-const ids = v.object({ result: v.object({ userid: text, unionid: unionId }) })
+const seen = v.optional(v.unknown())
+const ids = v.object({
+  result: v.object({ userid: text, unionid: unionId, email: seen, org_email: seen, job_number: seen }),
+})
 
 /** Someone who has left is not found. https://open.dingtalk.com/document/development/query-users-by-phone-number */
 export const dingtalkUserByMobile = dingtalkQuestion<{ mobile: string }>({
@@ -70,15 +73,34 @@ export const dingtalkUserIdOfMobile = async (mobile: string, ask: Ask): Promise<
     return (await answerOf(dingtalkUserByMobile, userOnly, { mobile: shortenMobile(mobile) }, ask)).result.userid
   })
 
-/** The unionId of a userid; undefined when it is unknown. */
-export const dingtalkUnionIdOf = async (userId: string, ask: Ask): Promise<string | undefined> =>
-  found(async () => (await answerOf(dingtalkUser, ids, { userid: userId }, ask)).result.unionid)
+/** A person's unionId, and the addresses and number that DingTalk says they have; none where the app may not see them. */
+export type DingtalkPerson = { unionId: string; email: string[]; number: string[] }
+
+/** The person of a userid; undefined when it is unknown. */
+export const dingtalkPersonOf = async (userId: string, ask: Ask): Promise<DingtalkPerson | undefined> =>
+  found(async () => {
+    const { unionid, email, org_email, job_number } = (await answerOf(dingtalkUser, ids, { userid: userId }, ask))
+      .result
+    return { unionId: unionid, email: texts(email, org_email), number: texts(job_number) }
+  })
+
+const texts = (...values: unknown[]): string[] =>
+  values.flatMap((value) => (typeof value === 'string' || typeof value === 'number' ? String(value).trim() : []))
+
+/** Of the userids that an index has under an address or number, those of whom DingTalk does not say that they have another by now. */
+export async function keepOwners(ids: string[], way: 'email' | 'number', text: string, ask: Ask): Promise<string[]> {
+  const people = await Promise.all(ids.map((id) => dingtalkPersonOf(id, ask)))
+  return ids.filter((_, index) => {
+    const said = people[index]?.[way] ?? []
+    return said.length === 0 || said.some((one) => one.toLowerCase() === text.toLowerCase())
+  })
+}
 
 /** The userid of a unionId; undefined when it is unknown. */
 export const dingtalkUserIdOf = async (unionId: string, ask: Ask): Promise<string | undefined> =>
   found(async () => (await answerOf(dingtalkUserByUnionId, userOnly, { unionid: unionId }, ask)).result.userid)
 
-async function found(answer: () => Promise<string>): Promise<string | undefined> {
+async function found<Answer>(answer: () => Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await answer()
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Person } from '../leaving-event.ts'
 import type { PersonIds } from '../ledger/people.ts'
 import type { Vendor } from '../vendor/vendor.ts'
 import type { Ask } from './ask.ts'
-import { dingtalkUnionIdOf, dingtalkUserIdOf, dingtalkUserIdOfMobile } from './dingtalk-people.ts'
+import { dingtalkPersonOf, dingtalkUserIdOf, dingtalkUserIdOfMobile, keepOwners } from './dingtalk-people.ts'
 import { feishuIdsOf, feishuIdsOfNumber, feishuPersonOf } from './feishu-people.ts'
 
 export type VendorName = Vendor['name']
@@ -19,9 +19,9 @@ export type FindIndexed = (way: 'email' | 'number', text: string) => Promise<str
 
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds
- * decides; address and mobile at Feishu must agree, and with an address or mobile so must an employee number of which the vendor says whose
- * it is, as must ids of one vendor. At DingTalk an address and a number are looked up in the index, if there is one.
- * Throws the `OperationError` with which a lookup failed.
+ * decides; address and mobile must agree, and with an address or mobile so must an employee number of which the vendor says whose
+ * it is, as must ids of one vendor. At DingTalk an address and a number are looked up in the index, if there is one, which may be older
+ * than what DingTalk says of those it names. Throws the `OperationError` with which a lookup failed.
  */
 export const findPerson = (vendor: VendorName, person: Person, ask: Ask, findIndexed?: FindIndexed): Promise<Found> =>
   vendor === 'feishu' ? findInFeishu(person, ask) : findInDingtalk(person, ask, findIndexed)
@@ -38,11 +38,9 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
     return others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
   }
   const byNumber = async () =>
-    employeeNumber === undefined
-      ? { present: [], resigned: [] }
-      : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
+    employeeNumber === undefined ? NOBODY : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
   const describeNamed = async (ids: string[]): Promise<Found> => {
-    const { present, resigned } = await byNumber().catch(unlessRefused)
+    const { present, resigned } = await byNumber().catch(unlessRefused(NOBODY))
     const numbered = [...present, ...resigned]
     const agrees = numbered.length === 0 || ids.some((id) => numbered.includes(id))
     return agrees ? describeOne(ids) : AMBIGUOUS.feishu
@@ -58,11 +56,15 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
   return withResigned.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
 }
 
-/** An app that may not list employees finds people by address and mobile all the same. */
-function unlessRefused(error: unknown): { present: string[]; resigned: string[] } {
-  if (!(error instanceof OperationError) || error.retryable) throw error
-  return { present: [], resigned: [] }
-}
+const NOBODY: Awaited<ReturnType<typeof feishuIdsOfNumber>> = { present: [], resigned: [] }
+
+/** An app that may not ask for what would only confirm who was found finds people all the same. */
+const unlessRefused =
+  <Nobody>(nobody: Nobody) =>
+  (error: unknown): Nobody => {
+    if (!(error instanceof OperationError) || error.retryable) throw error
+    return nobody
+  }
 
 /** The ids of a person of whom one is known. What the app may not see of a known open_id is left out. */
 async function describe(known: PersonIds, ask: Ask): Promise<Found> {
@@ -100,29 +102,32 @@ async function findInDingtalk(
   const { unionId, userId } = dingtalk
   if (unionId) return describeUnionId(unionId, userId, ask)
   if (userId) return foundAs(userId, ask)
-  const byNumber = findIndexed && employeeNumber !== undefined && (() => findIndexed('number', employeeNumber))
+  const indexed = (way: 'email' | 'number', text: string | undefined) =>
+    findIndexed && text !== undefined && (() => findIndexed(way, text).then((ids) => keepOwners(ids, way, text, ask)))
   const ways = [
-    findIndexed && email !== undefined && (() => findIndexed('email', email)),
-    mobile !== undefined && (async () => [await dingtalkUserIdOfMobile(mobile, ask)]),
-    byNumber,
+    indexed('email', email),
+    mobile !== undefined && (async () => [await dingtalkUserIdOfMobile(mobile, ask)].filter((id) => id !== undefined)),
+    indexed('number', employeeNumber),
   ].filter((way) => way !== undefined && way !== false)
   if (ways.length === 0) return { state: 'not_asked', reason: NO_WAY.dingtalk }
-  for (const way of ways) {
+  for (const [at, way] of ways.entries()) {
     const [id, ...more] = await way()
     if (more.length > 0) return AMBIGUOUS.dingtalk
     const found = id === undefined ? undefined : await foundAs(id, ask)
     if (id === undefined || found?.state !== 'found') continue
-    const numbered = byNumber ? await byNumber() : []
-    if (numbered.includes(id)) return found
-    // Who has left is in the index for some days.
-    const others = await Promise.all(numbered.map((other) => foundAs(other, ask)))
-    return others.some(({ state }) => state === 'found') ? AMBIGUOUS.dingtalk : found
+    for (const other of ways.slice(at + 1)) {
+      const ids = await other().catch(unlessRefused<string[]>([]))
+      // Who has left is in the index for some days.
+      const others = ids.includes(id) ? [] : await Promise.all(ids.map((one) => foundAs(one, ask)))
+      if (others.some(({ state }) => state === 'found')) return AMBIGUOUS.dingtalk
+    }
+    return found
   }
   return { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 
 async function foundAs(userId: string, ask: Ask): Promise<Found> {
-  const unionId = await dingtalkUnionIdOf(userId, ask)
+  const { unionId } = (await dingtalkPersonOf(userId, ask)) ?? {}
   return unionId ? { state: 'found', ids: { unionId, userId } } : { state: 'not_found', reason: UNKNOWN.dingtalk }
 }
 

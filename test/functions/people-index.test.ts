@@ -1,5 +1,5 @@
 /** The index of DingTalk's people: what it holds, how a run goes on, and who is found by it. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sampleWorld } from '../../local/sandbox/sandbox.ts'
 import { type Harness, offboardingEvent, startHarness } from '../harness.ts'
 
@@ -73,6 +73,56 @@ test('who has left since is not found, though the index still has them', async (
   await refresh()
   Object.assign(harness.sandbox.state.world.dingtalk.users[0] ?? {}, { hasLeft: true })
   expect(await find({ email: 'leaver@corp.example' })).toMatch(/found nowhere/)
+})
+
+describe('an address or number that has gone to another person since', () => {
+  type Named = { email?: string; employeeNumber?: string }
+  const change = (index: number, named: Named) =>
+    Object.assign(harness.sandbox.state.world.dingtalk.users[index] ?? {}, named)
+
+  test.each<[string, Named]>([
+    ['address', { email: 'leaver@corp.example' }],
+    ['number', { employeeNumber: '10023' }],
+  ])('does not lead to the person who had the %s before', async (_, named) => {
+    await refresh()
+    change(0, { email: 'renamed@corp.example', employeeNumber: '20023' })
+    change(1, named)
+    expect(await find({ ...named } as Record<string, string>)).toMatch(/found nowhere/)
+    harness.clock.pass(61_000)
+    await refresh()
+    expect(await find({ ...named } as Record<string, string>)).toBe('sandboxUnionId02iE')
+  })
+
+  test('leads to nobody while it may be of one who has left as well', async () => {
+    await refresh()
+    change(0, { employeeNumber: '20023' })
+    Object.assign(harness.sandbox.state.world.dingtalk.users[1] ?? {}, { hasLeft: true })
+    expect(await find({ employeeNumber: '10024' })).toMatch(/found nowhere/)
+    change(0, { employeeNumber: '10024' })
+    harness.clock.pass(61_000)
+    await refresh()
+    expect(await find({ employeeNumber: '10024' })).toMatch(/It is not clear who leaves/)
+  })
+
+  test('is taken on the word of the index where the app may not see it', async () => {
+    await refresh()
+    const { userId: userid, unionId: unionid } = harness.sandbox.state.world.dingtalk.users[0] ?? {}
+    harness.sandbox.answer(
+      { path: '/topapi/v2/user/get' },
+      { status: 200, body: { errcode: 0, result: { userid, unionid } } },
+    )
+    expect(await find({ email: 'leaver@corp.example' })).toBe(unionid)
+  })
+})
+
+test('a mobile of somebody else contradicts an address; one that is unknown, or that the app may not look up, does not', async () => {
+  await refresh()
+  const email = 'leaver@corp.example'
+  expect(await find({ email, mobile: '+8613800000001' })).toMatch(/It is not clear who leaves/)
+  expect(await find({ email, mobile: '+8613999999999' })).toBe('sandboxUnionId01iE')
+  harness.clock.pass(61_000)
+  harness.sandbox.answer({ path: '/topapi/v2/user/getbymobile' }, { status: 200, body: { errcode: 60011 } }, 5)
+  expect(await find({ email, mobile: '+8613800000001' })).toBe('sandboxUnionId01iE')
 })
 
 test('forgets in three days who is listed no more', async () => {

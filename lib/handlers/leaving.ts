@@ -16,7 +16,7 @@ import { OFFBOARDING } from '../offboarding-event.ts'
 import type { Ask } from '../people/ask.ts'
 import { parse } from '../schema.ts'
 import { finishSendings } from './completed.ts'
-import { awsError, DAY_MS } from './queue-waits.ts'
+import { awsError, awsWaitMs, DAY_MS } from './queue-waits.ts'
 import { type BusEvent, originOf, reject } from './reject.ts'
 import { detailsOf, recordOf, resolveLeaving } from './resolve.ts'
 
@@ -63,7 +63,7 @@ export async function resolveBatch({ Records }: SQSEvent, ask: Ask): Promise<SQS
   const left: { record: SQSRecord; waitMs: number }[] = []
   await Promise.all(
     Records.map(async (record) => {
-      const waitMs = await resolveOne(record, ask)
+      const waitMs = await resolveOne(record, ask).catch((thrown) => waitForAws(record, thrown))
       if (waitMs !== undefined) left.push({ record, waitMs })
     }),
   )
@@ -73,9 +73,25 @@ export async function resolveBatch({ Records }: SQSEvent, ask: Ask): Promise<SQS
   return { batchItemFailures: left.map(({ record }) => ({ itemIdentifier: record.messageId })) }
 }
 
+/** What could not even be rejected keeps none of the others from ending. */
+function waitForAws(record: SQSRecord, thrown: unknown): number {
+  const error = awsError(thrown)
+  audit({ message: 'failed', operation: RESOLUTION, ...errorFields(error), stack: framesOf(thrown) })
+  return awsWaitMs('queue', record, error)
+}
+
+/** The event in the record's body; of a body that is none, one that is rejected and keeps the text in its letter. */
+function eventOf({ body, messageId }: SQSRecord): BusEvent {
+  try {
+    const event: unknown = JSON.parse(body)
+    if (typeof event === 'object' && event !== null) return event as BusEvent
+  } catch {}
+  return { id: messageId, detail: body } as unknown as BusEvent
+}
+
 /** Returns how long to wait before the next try; undefined when the event has ended. */
 async function resolveOne(record: SQSRecord, ask: Ask): Promise<number | undefined> {
-  const event = JSON.parse(record.body) as BusEvent
+  const event = eventOf(record)
   const detail = await readDetail(event)
   if (!detail) return undefined
   const name = nameOf(event, detail)

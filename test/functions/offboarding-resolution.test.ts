@@ -696,6 +696,28 @@ describe('delivered again', () => {
   })
 })
 
+describe('in one batch with', () => {
+  const good = () => JSON.stringify(leaving({ leaver: { feishu: { openId: 'ou_leaver' } } }))
+  const batch = (body: string) => harness.queue(name, [body, good()], { isRepeat: true, remainingMs: 300_000 })
+  beforeEach(() => feishuKnows('ou_leaver'))
+
+  test.each(['not JSON', 'null', '5', 'undefined', '[]', '{}', '{"id":5,"detail":null}'])(
+    'a message that says %s, an event is resolved, and that becomes a letter',
+    async (body) => {
+      expect(await batch(body)).toEqual({ failed: [] })
+      expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
+      expect(await harness.deadLetters()).toMatchObject([{ body: expect.stringContaining(body) }])
+    },
+  )
+
+  test('one that is invalid and that no queue takes as a letter, an event is resolved, and that waits', async () => {
+    const nowhere = { deadLetterQueue: 'no-such-queue.fifo', isRepeat: true, remainingMs: 300_000 }
+    expect(await harness.queue(name, ['{}', good()], nowhere)).toEqual({ failed: [0] })
+    expect(details()).toMatchObject([{ feishu: { openId: 'ou_leaver' } }])
+    expect(harness.log).toContainEqual(expect.objectContaining({ message: 'failed', scope: 'us' }))
+  })
+})
+
 test("no address, mobile or number is in the ledger, the log, an outcome event or a letter's reason", async () => {
   const names = { email: EMAIL, mobile: MOBILE, employeeNumber: NUMBER }
   const echo = `nothing for ${EMAIL} ${MOBILE} 13800000000 ${NUMBER}`

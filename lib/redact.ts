@@ -141,6 +141,13 @@ function* decode({ text, originOf }: View): Generator<View> {
     const decoded = parts.map((part) => (part.length > 1 ? String.fromCharCode(read(part)) : part)).join('')
     yield { text: decoded, originOf: (at, round) => originOf(starts[at] ?? text.length, round) }
   }
+  for (const { 0: run, index: start } of text.matchAll(HEX))
+    for (let shift = 0; shift < 2; shift++) {
+      const pairs = [...run.slice(shift).matchAll(HEX_PAIR)]
+      const placeOf = (at: number) => start + shift + (pairs[at]?.index ?? run.length - shift)
+      const decoded = Buffer.from(pairs.join(''), 'hex').toString('latin1')
+      if (HAS_GRAM.test(decoded)) yield { text: decoded, originOf: (at, round) => originOf(placeOf(at), round) }
+    }
   for (const { 0: run, index: start } of text.matchAll(BASE64))
     for (let shift = 0; shift < 4; shift++) {
       const decoded = Buffer.from(run.slice(shift), 'base64').toString('latin1')
@@ -149,6 +156,9 @@ function* decode({ text, originOf }: View): Generator<View> {
     }
 }
 
+/** Two digits for each character, at once or with something between. */
+const HEX = /[0-9a-f]{2}(?:[ :-]?[0-9a-f]{2}){5,}[0-9a-f]?/gi
+const HEX_PAIR = /[0-9a-f]{2}/gi
 /** Of either alphabet, and no shorter than six characters become. */
 const BASE64 = /[\w+/-]{8,}/g
 const HAS_GRAM = /[!-~]{6}/
@@ -171,12 +181,14 @@ const NAMES: Record<string, string> = Object.fromEntries(
     .map((pair) => [pair.slice(0, -1), pair.slice(-1)]),
 )
 const ESCAPES = [
-  // Percent-encoding.
-  escaping('%[0-9a-f]{2}', (part) => Number.parseInt(part.slice(1), 16)),
+  // Percent-encoding, also that of JavaScript's escape().
+  escaping('%(?:u[0-9a-f]{4}|[0-9a-f]{2})', (part) => Number.parseInt(part.replace(/%u?/i, ''), 16)),
   // JSON and JavaScript.
-  escaping('\\\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[^a-z0-9])', (part) =>
-    part.length > 2 ? Number.parseInt(part.slice(2), 16) : part.charCodeAt(1),
+  escaping('\\\\(?:u[0-9a-f]{4}|u\\{[0-9a-f]{1,6}\\}|x[0-9a-f]{2}|[^a-z0-9])', (part) =>
+    part.length > 2 ? Number.parseInt(part.replace(/[^0-9a-f]/gi, ''), 16) : part.charCodeAt(1),
   ),
+  // Quoted-printable.
+  escaping('=[0-9a-f]{2}', (part) => Number.parseInt(part.slice(1), 16)),
   // HTML, in which a number may stand without its semicolon.
   escaping('&(?:#\\d{1,16};?|#x[0-9a-f]{1,16};?|[a-z]{2,16};)', (part) => {
     const name = part.slice(1).replace(';', '').toLowerCase()

@@ -13,11 +13,21 @@ const hex = (char: string, length: number) => char.charCodeAt(0).toString(16).pa
 const each = (write: (char: string) => string) => (text: string) => [...text].map(write).join('')
 const unhex = (_: string, digits: string) => String.fromCharCode(Number.parseInt(digits, 16))
 
-const percent = { decode: (text: string) => text.replace(/%([0-9a-f]{2})/gi, unhex) }
+const percent = {
+  decode: (text: string) =>
+    text.replace(/%(?:u([0-9a-f]{4})|([0-9a-f]{2}))/gi, (_, four, two) => unhex(_, four ?? two)),
+}
 const json = {
   decode: (text: string) =>
-    text.replace(/\\u([0-9a-f]{4})|\\([^u])/gi, (_, digits, char) => (digits ? unhex(_, digits) : char)),
+    text.replace(/\\u(?:([0-9a-f]{4})|\{([0-9a-f]+)\})|\\([^u])/gi, (_, four, some, char) =>
+      (four ?? some) ? unhex(_, four ?? some) : char,
+    ),
 }
+const quoted = { decode: (text: string) => text.replace(/=([0-9a-f]{2})/gi, unhex) }
+const pairs = (separator: string): Encoding => ({
+  encode: (text) => [...text].map((char) => hex(char, 2)).join(separator),
+  decode: (text) => text.replace(new RegExp(`([0-9a-f]{2})(?:${separator})?`, 'gi'), unhex),
+})
 const NAMES = { '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": 'apos', '/': 'sol', '+': 'plus', '=': 'equals' }
 const html = {
   decode: (text: string) =>
@@ -52,6 +62,11 @@ const ENCODINGS: Record<string, Encoding> = {
   'HTML, without semicolons': { ...html, encode: each((char) => `&#${char.charCodeAt(0)}`) },
   'HTML, zeros before': { ...html, encode: each((char) => `&#${String(char.charCodeAt(0)).padStart(10, '0')};`) },
   'HTML, upper case': { ...html, encode: each((char) => `&#X${hex(char, 4).toUpperCase()};`) },
+  'percent, of JavaScript': { ...percent, encode: each((char) => `%u${hex(char, 4)}`) },
+  'JavaScript, in braces': { ...json, encode: each((char) => `\\u{${hex(char, 2)}}`) },
+  'quoted-printable': { ...quoted, encode: each((char) => `=${hex(char, 2).toUpperCase()}`) },
+  hexadecimal: pairs(''),
+  'hexadecimal, with colons': pairs(':'),
   base64: base64('base64', '', ''),
   'base64, second offset': base64('base64', 'x', 'yz'),
   'base64, third offset': base64('base64', 'xy', '&z'),

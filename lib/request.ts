@@ -12,7 +12,8 @@ export type VendorRequest = {
   body?: unknown
 }
 
-export type VendorResponse = { status: number; headers: Record<string, string | string[] | undefined>; text: string }
+/** Of a header that came more than once, the first. */
+export type VendorResponse = { status: number; headers: Record<string, string | undefined>; text: string }
 
 /** Filled in by `scripts/build.ts`; a program run from the sources has none. */
 declare const PACKAGE_VERSION: string | undefined
@@ -56,10 +57,11 @@ export async function send(
     headersTimeout: timeoutMs,
   }
   try {
-    const { bytes, ...answer } = await exchange(options, timeoutMs)
-    const codings = answer.headers['content-encoding']
+    const { status, headers, bytes } = await exchange(options, timeoutMs)
+    const codings = headers['content-encoding']
     const plain = codings === undefined || bytes.length === 0 ? bytes : await decode(bytes, String(codings))
-    return { ...answer, text: plain.toString().replace(/^\ufeff/, '') }
+    const firsts = Object.entries(headers).map(([name, values]) => [name, [values].flat()[0]])
+    return { status, headers: Object.fromEntries(firsts), text: plain.toString().replace(/^\ufeff/, '') }
   } catch (error) {
     throw transportError(error, new URL(url).host)
   }
@@ -88,12 +90,13 @@ async function decode(bytes: Buffer, codings: string): Promise<Buffer> {
   }
 }
 
-type Exchanged = Omit<VendorResponse, 'text'> & { bytes: Buffer }
+type Started = { status: number; headers: Record<string, string | string[] | undefined> }
+type Exchanged = Started & { bytes: Buffer }
 
 /** What undici's request() does, without its stream of the body and its abort signal, which take a tenth of its time. */
 function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promise<Exchanged> {
   return new Promise((resolve, reject) => {
-    const response: Omit<VendorResponse, 'text'> = { status: 0, headers: {} }
+    const response: Started = { status: 0, headers: {} }
     const chunks: Buffer[] = []
     let controller: Dispatcher.DispatchController | undefined
     let late: Error | undefined
@@ -144,4 +147,11 @@ function transportError(error: unknown, host: string): OperationError {
     en: `The connection to ${host} failed${code ? ` (${code})` : ''}.`,
     zh: `与 ${host} 的连接失败${code ? `（${code}）` : ''}。`,
   })
+}
+
+/** The wait that a header asks for: in seconds, or until a date, by the clock of who answered. Milliseconds; undefined for none. */
+export function waitMsOf(wait = '', date = ''): number | undefined {
+  const isDate = wait.endsWith('GMT')
+  const ms = isDate ? Date.parse(wait) - (Date.parse(date) || Date.now()) : Math.ceil(Number(wait) * 1_000)
+  return ms > 0 ? ms : undefined
 }

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { KINDS, type Kind, OperationError, type Text } from '../error.ts'
 import { holdsSecret, quote, quoteId, registerSecrets } from '../redact.ts'
-import { send, type VendorRequest, type VendorResponse } from '../request.ts'
+import { send, type VendorRequest, type VendorResponse, waitMsOf } from '../request.ts'
 import { grantAgain } from '../tokens/user-secret.ts'
 import type { Answer, CodeTable, Credential, Meaning, ResponseParser } from './vendor.ts'
 
@@ -179,10 +179,14 @@ function waits(
   meaning: Meaning,
   throttleMs: number,
 ): { retryAfterMs: number | undefined; askedMs?: number } {
-  if (kind !== 'rate_limited') return { retryAfterMs: meaning.waitMs }
   const within = (ms: number) => Math.min(Math.max(1_000, ms), MAX_WAIT_MS)
-  const seconds = Number(headers['x-ogw-ratelimit-reset'] ?? headers['retry-after'])
-  const askedMs = seconds > 0 ? Math.ceil(seconds * 1_000) : answer.waitMs
+  const laterMs = waitMsOf(headers['retry-after'], headers.date)
+  if (kind !== 'rate_limited') {
+    const { waitMs } = meaning
+    const isAsked = KINDS[kind].retryable && laterMs !== undefined
+    return { retryAfterMs: isAsked ? within(Math.max(laterMs, waitMs ?? 0)) : waitMs }
+  }
+  const askedMs = waitMsOf(headers['x-ogw-ratelimit-reset']) ?? laterMs ?? answer.waitMs
   return askedMs === undefined
     ? { retryAfterMs: within(Math.max(meaning.waitMs ?? 0, throttleMs)) }
     : { retryAfterMs: within(askedMs), askedMs: within(askedMs) }

@@ -98,6 +98,13 @@ test('a redirect is an answer, and is not followed', async () => {
   expect(response).toBe(first)
 })
 
+test('of a header that comes twice the first counts', async () => {
+  const answer = ask(5_000)
+  await until(() => response !== undefined)
+  response?.writeHead(429, { 'x-ogw-ratelimit-reset': ['58', '57'], 'x-tt-logid': ['L1', 'L2'] }).end()
+  expect((await answer).headers).toMatchObject({ 'x-ogw-ratelimit-reset': '58', 'x-tt-logid': 'L1' })
+})
+
 describe('an encoded answer that was not asked for', () => {
   const text = '{"code":0,"msg":"好"}'
   const codings: [string | undefined, Buffer][] = [

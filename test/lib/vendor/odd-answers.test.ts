@@ -75,6 +75,36 @@ test.each([0, -1, 0.5, '', '7200.0', ' 7200', 'abc', true, null, {}])(
   },
 )
 
+describe('how long to wait', () => {
+  const at = 'Sat, 28 Nov 2026 09:00:00 GMT'
+  const inTwoMinutes = 'Sat, 28 Nov 2026 09:02:00 GMT'
+
+  test.each<[number, Record<string, string>, number]>([
+    // Its clock is another than ours.
+    [429, { 'Retry-After': inTwoMinutes, Date: at }, 120],
+    [429, { 'Retry-After': at, Date: inTwoMinutes }, 60],
+    [429, { 'x-ogw-ratelimit-reset': '0', 'Retry-After': '30' }, 30],
+    [429, { 'x-ogw-ratelimit-reset': '58, 57' }, 60],
+    [429, { 'Retry-After': '-120' }, 60],
+    [429, { 'Retry-After': '1e300' }, 900],
+    [503, { 'Retry-After': '120' }, 120],
+    [503, { 'Retry-After': inTwoMinutes, Date: at }, 120],
+    [503, { 'Retry-After': '86400' }, 900],
+    [503, { 'x-ogw-ratelimit-reset': '120' }, 5],
+    [503, { 'Retry-After': 'soon' }, 5],
+  ])('after HTTP %i, a vendor says by %o: %i s', async (status, headers, seconds) => {
+    harness.sandbox.answer({ path: sampleOf(approval).route }, { status, headers, body: '' }, 3)
+    expect((await harness.http(approval)).headers['retry-after']).toBe(String(seconds))
+  })
+
+  test('is not made shorter than the code is known to take', async () => {
+    const drive = 'feishu-drive-unsubscribe'
+    const locked = { status: 400, headers: { 'Retry-After': '5' }, body: { code: 1064230, msg: 'locked' } }
+    harness.sandbox.answer({ path: sampleOf(drive).route }, locked)
+    expect((await harness.http(drive)).headers['retry-after']).toBe('600')
+  })
+})
+
 test('an error beside a code that nobody knows is what counts', async () => {
   harness.secrets.seed(leaver, expired('ur-sandbox-leaver'))
   harness.sandbox.answer({ path: TOKEN }, { status: 401, body: { code: 29_999, error: 'invalid_client' } })

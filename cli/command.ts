@@ -43,14 +43,24 @@ export function describeError(error: unknown): string {
 
 export const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
-/** The object in a JSON file. */
-export function readObject(file: string): Record<string, unknown> {
-  let text: string
+/** The text of the file, which may be a pipe: reading it again gives nothing. Throws `UsageError`. */
+export function readText(file: string): string {
+  let bytes: Buffer
   try {
-    text = readFileSync(file, 'utf8').replace(/^\ufeff/, '')
+    bytes = readFileSync(file)
   } catch (error) {
     throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
   }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new UsageError(`${file} is not in UTF-8: save it in that encoding. Nothing was sent.`)
+  }
+}
+
+/** The object in a JSON file. */
+export function readObject(file: string): Record<string, unknown> {
+  const text = readText(file)
   let json: unknown
   let place = ''
   try {

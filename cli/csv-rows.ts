@@ -1,5 +1,4 @@
 /** Reading CSV files, whose problems are named by line. No text here repeats a cell: it may be a person's address. */
-import { readFileSync } from 'node:fs'
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
 import { printable } from '../lib/schema.ts'
@@ -13,15 +12,6 @@ const SHOWN = 20
 
 /** A row, with the line on which it ends. */
 export type CsvRow = { line: number; cells: string[] }
-
-/** The text of the file, which may be a pipe: reading it again gives nothing. Throws `UsageError`. */
-export function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
-  }
-}
 
 /** The rows of the file's text, the first of which names the columns. Throws `UsageError`. */
 export function readRows(file: string, text: string): CsvRow[] {

@@ -1,8 +1,8 @@
 /** `offboarding register import`: many subscriptions out of a CSV file. */
 import { Command } from 'commander'
 import { type Ending, REGISTERED, type Registration } from '../../lib/register-event.ts'
-import { withOptions } from '../command.ts'
-import { assertColumns, assertCount, MOST_ROWS, readRows, readText, refuseWrong } from '../csv-rows.ts'
+import { readText, withOptions } from '../command.ts'
+import { assertColumns, assertCount, MOST_ROWS, readRows, refuseWrong } from '../csv-rows.ts'
 import { sendEvents } from '../event/send-events.ts'
 import { type Io, log } from '../io.ts'
 import { type ConnectionOptions, connect, connectionOptions } from '../stack/connection.ts'

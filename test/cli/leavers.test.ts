@@ -11,9 +11,10 @@ import { type LedgerStack, startLedgerStack } from './ledger-stack.ts'
 import { run as call, startCommand, startProcess } from './operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'leavers-'))
-function write(name: string, content: string | object): string {
+function write(name: string, content: string | Buffer | object): string {
   const file = path.join(folder, name)
-  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+  const isWhole = typeof content === 'string' || Buffer.isBuffer(content)
+  writeFileSync(file, isWhole ? content : JSON.stringify(content))
   return file
 }
 
@@ -135,11 +136,14 @@ a@corp.example,007,t,,,ou_c,hr-1
   })
 
   let files = 0
-  const csv = (text: string) => ['--csv', write(`wrong-${files++}.csv`, text), '--yes']
+  const csv = (text: string | Buffer) => ['--csv', write(`wrong-${files++}.csv`, text), '--yes']
 
   test.each<[string[], string]>([
     [csv('mail\na@corp.example\n'), 'line 1: "mail" is not a known column. Known are offboardingId, email, mobile,'],
     [csv('email,email\na@b,c@d\n'), 'line 1: the column email is there twice'],
+    // As a spreadsheet saves a Chinese number in GBK, and a table in UTF-16.
+    [csv(Buffer.from('employeeNumber\n\xb9\xa4\xba\xc51\n', 'latin1')), 'is not in UTF-8: save it in that encoding.'],
+    [csv(Buffer.from('\ufeffemail\na@b\n', 'utf16le')), 'is not in UTF-8'],
     [csv('email\n'), 'has no rows below its columns'],
     [
       csv(`mobile\n${'13800000000\n'.repeat(5_001)}`),

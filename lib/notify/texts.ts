@@ -14,8 +14,17 @@ export type Message = { digest?: Digest | undefined; notices?: Notices | undefin
 
 export const SHOWN_IDS = 10
 
-/** Ids are the customer's: what could be an address, a host, the number of a phone or a person, or markup is counted and not shown. */
-const WORD = /^(?!.*\.[A-Za-z])(?!\d{11,}[Xx]?$)[\w.:-]{1,64}$/
+/**
+ * Ids are the customer's: what could be an address, a host, a number by which a person is called or known, or markup is counted and not
+ * shown. Phone numbers are known alone, and those of mainland China also within an id.
+ */
+const WORD = new RegExp(
+  [
+    '^(?!.*\\.[A-Za-z])(?!.*\\d(?:\\.\\d+){3})',
+    '(?!\\d{11,}[Xx]?$)(?!.*\\d{15})(?!.*(?<!\\d)(?:86-?)?1[3-9]\\d(?:-?\\d{4}){2}(?!\\d))',
+    '[\\w.:-]{1,64}$',
+  ].join(''),
+)
 const words = (texts: Iterable<string>) => [...texts].filter((text) => WORD.test(text)).slice(0, SHOWN_IDS)
 
 const TEXTS = {

@@ -73,13 +73,18 @@ test('shows no id that could be an address or markup, and counts it', async () =
     'san.zhang',
     '13800138000',
     '+8613800138000',
+    'leaver-13800138000',
+    '86-138-0013-8000_2',
+    'leave.11010119900307123X',
+    '10.0.0.1:8080',
+    'offboard-20261128090000',
     '2026.11.28-7',
     'hr-2',
   ].entries())
     robots.tell('Parked', parked(index, id))
   robots.tell('Held', { operation: '<at user_id="all"></at>', bucket: 'b', kind: 'misconfigured' })
   await robots.run()
-  expect(texts(robots)[0]).toContain('Offboardings: 11 (2026.11.28-7, hr-2, and 9 more)')
+  expect(texts(robots)[0]).toContain('Offboardings: 16 (offboard-20261128090000, 2026.11.28-7, hr-2, and 13 more)')
   expect(texts(robots)[0]).not.toMatch(/[<@]|离职|Open/)
 })
 

@@ -9,7 +9,7 @@ import { isSame, parseObject, Refusal, read, readTime } from './push.ts'
 const text = v.nullish(v.string())
 const time = v.nullish(v.union([v.string(), v.number()]))
 /** What a push calls a person: one id, or a list. */
-const ids = v.nullish(v.union([nameId, v.array(nameId)]))
+const ids = v.nullish(v.union([v.literal(''), nameId, v.array(nameId)]))
 
 /** What an event is. Those of other types may have anything else. */
 const kind = v.looseObject({ EventType: text, syncAction: text, SuiteKey: text })
@@ -90,7 +90,8 @@ function readOne(content: object, around: Around, ownerKey: string, nowMs: numbe
     }
     case 'user_leave_org': {
       const tenant = one.CorpId ?? around.tenant
-      const userIds = [one.userId ?? one.userid ?? read(nameId, around.userId)].flat()
+      const named = [one.userId || one.userid || []].flat()
+      const userIds = named.length > 0 ? named : [read(nameId, around.userId)]
       return userIds.map((userId): News => {
         const person: Person = { userId, ...(one.unionid && userIds.length === 1 && { unionId: one.unionid }) }
         return {

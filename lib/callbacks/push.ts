@@ -33,9 +33,13 @@ export const isSame = (wanted: string, given: unknown): boolean =>
 
 const digest = (text: string) => createHash('sha256').update(text).digest()
 
-/** A vendor's time in epoch milliseconds; `nowMs` where it cannot be read, so that it makes nothing older than it is. */
+/**
+ * A vendor's time in epoch milliseconds, whichever unit it comes in: pages and examples differ. `nowMs` where it cannot be read, so that
+ * it makes nothing older than it is.
+ */
 export function readTime(time: string | number | null | undefined, unitMs: number, nowMs: number): number {
-  const atMs = Number(time) * unitMs
+  const given = Number(time) * unitMs
+  const atMs = given < 1e11 ? given * 1_000 : given > 1e14 && given < 1e17 ? given / 1_000 : given
   return atMs > 0 && atMs <= LAST_MS ? atMs : nowMs
 }
 

@@ -125,7 +125,7 @@ describe('a DingTalk push', () => {
   test('brings a ticket in the older shape', () => {
     expect(
       readPush({ SuiteKey: 'suite1', EventType: 'suite_ticket', TimeStamp: '1234456', SuiteTicket: 'ticket-1' }),
-    ).toMatchObject([{ atMs: 1_234_456, ticket: 'ticket-1' }])
+    ).toMatchObject([{ atMs: 1_234_456_000, ticket: 'ticket-1' }])
   })
 
   test.each([{ SuiteTicket: undefined }, { SuiteTicket: {} }, { SuiteTicket: 'two words' }])(
@@ -214,6 +214,18 @@ describe('a DingTalk push', () => {
   test.each(['', ' ', '0', -1, '1e300', '-1e300', 'soon'])('with the time %j is of now', (timeStamp) => {
     const sent = { EventType: 'suite_ticket', SuiteTicket: 'ticket-1', timeStamp }
     expect(readPush(sent)).toMatchObject([{ atMs: NOW_MS }])
+  })
+
+  test.each(['1608725989', 1_608_725_989_000, '1608725989000000'])('with the time %j is of then', (timeStamp) => {
+    const sent = { EventType: 'suite_ticket', SuiteTicket: 'ticket-1', timeStamp }
+    expect(readPush(sent)).toMatchObject([{ atMs: 1_608_725_989_000 }])
+  })
+
+  test.each([[''], [[]]])('whose userId is %j is about the one whom the envelope names, or refused', (userId) => {
+    const data = { syncAction: 'user_leave_org', userId }
+    const bizData = [{ id: 7, biz_id: 'user1', biz_data: data }]
+    expect(readPush({ EventType: 'SYNC_HTTP_PUSH_MEDIUM', bizData })).toMatchObject([{ person: { userId: 'user1' } }])
+    expect(() => readPush({ EventType: 'user_leave_org', userId })).toThrow(refused(400, 'shape'))
   })
 
   test('with a unionId that is empty has none', () => {

@@ -1,5 +1,13 @@
 /** What a push says that matters here, whichever vendor sent it. */
+import * as v from 'valibot'
+import { nameId } from '../schema.ts'
 import type { TicketField } from '../tokens/ticket.ts'
+
+/** How a vendor names an event. It goes into the log and into events of ours: the vendors' own are far shorter. */
+export const eventId = v.pipe(v.string(), v.maxLength(256))
+
+/** The id of a person or an organization that may be left out. No page says how: none, null or empty. */
+export const optionalId = v.nullish(v.union([v.literal(''), nameId]))
 
 /** A person at a vendor, as far as the push names them. */
 export type Person = { openId?: string; unionId?: string; userId?: string }

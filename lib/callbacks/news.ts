@@ -19,7 +19,7 @@ export type Departure = 'left' | 'frozen'
  * `id` names the event, the same when it is sent again. `atMs`: when it happened, by the vendor's clock.
  *
  * - `ticket`: a new one.
- * - `departure`: somebody has left, or is frozen. `tenant`: the tenant_key or corpId.
+ * - `departure`: a person has left, or is frozen. `tenant`: the tenant_key or corpId.
  * - `revoked`: a user's tokens have ended.
  */
 export type News = { id: string; atMs: number } & (

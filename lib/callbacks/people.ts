@@ -80,7 +80,7 @@ async function announce(
 }
 
 const NO_UNION_ID =
-  'The ledger does not know the unionId of this userId, and DingTalk may no longer tell it. End what is left by its unionId.'
+  'The ledger does not know the unionId of this userId, and DingTalk may no longer return it. Look it up and send an event that names it.'
 
 /** Events of an internal app name a userId alone. */
 async function withUnionId(person: Person): Promise<Person> {

@@ -181,6 +181,7 @@ function callbacks() {
         },
         400: refused('Not as the vendor documents it, or more than 256 KB.', '不符合厂商文档，或超过 256 KB。', 400),
         401: refused('The signature, the key, the app or the time does not fit.', '签名、密钥、应用或时间不符。', 401),
+        404: refused('This stage has no callback secret of the vendor.', '本环境没有该厂商的回调密钥。', 404),
         500: { description: 'Failed here: push it again.', 'x-description-zh': '本方故障，请重新推送。' },
       },
     },

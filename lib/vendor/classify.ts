@@ -46,13 +46,15 @@ export function judge(
   response: VendorResponse,
 ): { outcome: 'changed' | 'unchanged'; answer: Answer } {
   const answer = parseAnswer(vendor, response, grantsTokens)
-  const { code, message, requestId } = answer
-  const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
   const isFinal = response.status < 300 || (grantsTokens && response.status >= 400)
   if (!answer.failed && isFinal && succeeded(answer.json)) return { outcome: 'changed', answer }
 
+  const { code } = answer
   const meaning = (answer.failed && code !== null && lookUp(codes, vendor, code)) || byStatus(response.status)
   if ('outcome' in meaning) return { outcome: meaning.outcome, answer }
+  const { requestId } = answer
+  const message = quote(answer.message, 300)
+  const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
   const kind = 'kind' in meaning ? meaning.kind : actsAs === 'user' ? 'reauthorization_required' : 'misconfigured'
   const text = code === null ? `HTTP ${response.status}` : `${code} (${message || `HTTP ${response.status}`})`
   throw new OperationError(
@@ -100,13 +102,12 @@ function parseAnswer(vendor: ResponseParser, response: VendorResponse, grantsTok
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
   if (isObject && grantsTokens) registerSecrets(tokensIn(json as object))
   const answer = vendor.parse(isObject ? (json as Record<string, unknown>) : {}, response)
-  const { code, message, requestId } = answer
+  const { code, requestId } = answer
   return {
     ...answer,
     // Both travel in log lines, events and message attributes: what does not look like one is none.
     code: code && quoteId(code),
     requestId: requestId && quoteId(requestId),
-    message: quote(message, 300),
   }
 }
 

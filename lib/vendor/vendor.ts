@@ -45,6 +45,7 @@ export type Answer = {
   json: Record<string, unknown>
   failed: boolean
   code: string | null
+  /** As the vendor sent it. */
   message: string
   requestId: string | null
   /** Scopes that are missing, the one that allows least first where any one of them is enough. */

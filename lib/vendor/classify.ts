@@ -15,7 +15,7 @@ type Call = {
   succeeded: (json: Record<string, unknown>) => boolean
   actsAs?: Credential['actsAs']
   /** What has the acting user grant access again. */
-  authorizeCommand?: string | undefined
+  authorizeCommand?: Credential['authorizeCommand'] | undefined
   /** What to wait when the vendor throttles without saying how long. */
   throttleMs?: number
   /**
@@ -83,7 +83,7 @@ export async function ask<Wanted>(
   request: Pick<VendorRequest, 'url' | 'headers'>,
   wanted: v.GenericSchema<unknown, Wanted>,
   remainingMs: number,
-  authorizeCommand?: string,
+  authorizeCommand?: Credential['authorizeCommand'],
 ): Promise<Wanted> {
   const succeeded = (json: Record<string, unknown>) => v.is(wanted, json)
   const { answer } = await call(
@@ -136,7 +136,7 @@ export function byStatus(status: number): Meaning {
 }
 
 /** What to do: the row's own words or the kind's, the user's command, and the scopes or fields that the answer names. */
-function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand: string | undefined): Text {
+function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand: Call['authorizeCommand']): Text {
   const { oneIsEnough = false } = answer.missingScopes ?? {}
   const scopes = names(answer.missingScopes?.scopes)
   const fields = names(answer.invalidFields)
@@ -152,7 +152,7 @@ function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand:
   const hint = !isApi && kind === 'protocol' ? NOT_THE_API : (meaning.hint ?? KINDS[kind].hint)
   const texts =
     kind === 'reauthorization_required' && authorizeCommand
-      ? [scopesText, grantAgain(authorizeCommand)]
+      ? [scopesText, grantAgain(authorizeCommand())]
       : [hint, scopesText, fieldsText]
   const said = texts.filter((text) => text !== false)
   return { en: said.map(({ en }) => en).join(' '), zh: said.map(({ zh }) => zh).join('') }

@@ -50,7 +50,7 @@ const handlerOnly: Plugin = {
 }
 
 /**
- * 0.2: what the start needs in one file, instead of one for each set of late imports that share it. So what is imported late
+ * 0.1: what the start needs in one file, instead of one for each set of late imports that share it. So what is imported late
  * imports the function too.
  */
 const oneStart: Plugin = {

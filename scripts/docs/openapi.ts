@@ -316,7 +316,7 @@ function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): Ope
             ...operation,
             codes,
             actsAs,
-            authorizeCommand: actsAs === 'user' && userId ? AUTHORIZE[vendor.name](userId) : undefined,
+            authorizeCommand: actsAs === 'user' && userId ? () => AUTHORIZE[vendor.name](userId) : undefined,
             throttleMs: throttleMs(operation),
           },
           response(operation, failureOf(operation, code)),

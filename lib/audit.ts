@@ -34,6 +34,7 @@ export type AuditLine = {
     | 'unregistered'
     | 'refused'
     | 'repeated'
+    | 'unused'
     | 'ticket'
     | 'departed'
     | 'revoked'
@@ -91,6 +92,7 @@ const WARNINGS: AuditLine['message'][] = [
   'unrecorded',
   'unrenewable',
   'unstored',
+  'unused',
   'refused',
 ]
 

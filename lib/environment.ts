@@ -14,8 +14,8 @@ export function environment(name: string): string {
  */
 export function vendorUrl(name: string): string {
   const value = environment(name)
-  const known = vendorUrls.get(`${name} ${value}`)
-  if (known !== undefined) return known
+  const known = vendorUrls.get(name)
+  if (known?.value === value) return known.url
   const url = URL.parse(value)
   const loopback = url && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)
   if (!url || url.username || url.password || !(url.protocol === 'https:' || (url.protocol === 'http:' && loopback)))
@@ -32,12 +32,12 @@ export function vendorUrl(name: string): string {
   if (!isBase && !hasPath)
     throw misconfigured(name, 'must have the path of the token endpoint', '必须包含令牌接口的路径')
   const trimmed = url.href.replace(/\/+$/, '')
-  vendorUrls.set(`${name} ${value}`, trimmed)
+  vendorUrls.set(name, { value, url: trimmed })
   return trimmed
 }
 
-/** Those found good, by the variable and what it holds: each call asks several times. */
-const vendorUrls = new Map<string, string>()
+/** Those found good, by the variable, with what it held: each call asks several times. */
+const vendorUrls = new Map<string, { value: string; url: string }>()
 
 /** A whole number from the environment, 1 at least. */
 export function environmentNumber(name: string): number {

@@ -157,6 +157,8 @@ type Details = {
   final?: boolean
   /** Where it is not that of the kind. */
   scope?: Scope | undefined
+  /** Where it is not that of the kind and the scope. */
+  queue?: QueuePolicy | undefined
   /** How long the queue tries again, where it is not the usual time. Milliseconds. */
   patienceMs?: number | undefined
   /** What else to check where the register has never seen what the call was about. */
@@ -183,13 +185,14 @@ export class OperationError extends Error {
   readonly patienceMs: number | undefined
   readonly unregistered: Text | undefined
   readonly status: number
+  readonly #queue: QueuePolicy | undefined
   scope: Scope
   /** Vendor calls made before this was given up; set by `execute`. */
   attempts = 0
 
   constructor(kind: Kind, detail: Text, details: Details = {}) {
-    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, patienceMs, unregistered, status } =
-      details
+    const { hint, retryAfterMs, askedMs, upstream, tokenRejected, final, scope, queue } = details
+    const { patienceMs, unregistered, status } = details
     super(detail.en)
     this.kind = kind
     this.detail = detail
@@ -202,6 +205,7 @@ export class OperationError extends Error {
     this.patienceMs = patienceMs
     this.unregistered = unregistered
     this.status = status ?? KINDS[kind].status
+    this.#queue = queue
     // Without a code it was not the vendor's API that answered, so that it says nothing about the item.
     const isForeign = kind === 'protocol' && !upstream?.code
     this.scope = scope ?? (isForeign ? 'bucket' : KINDS[kind].scope)
@@ -209,6 +213,7 @@ export class OperationError extends Error {
 
   /** What the queue does: by the kind, and the scope where that is not the kind's own. */
   get queue(): QueuePolicy {
+    if (this.#queue) return this.#queue
     const { queue } = KINDS[this.kind]
     const isCommon = this.scope === 'bucket' || this.scope === 'us'
     if (this.kind === 'protocol' && isCommon) return 'wait'

@@ -25,7 +25,8 @@ const MAX_RESPONSE_BYTES = 1024 * 1024
 const agent = new Agent({
   connect: { timeout: CONNECT_TIMEOUT_MS },
   allowH2: false,
-  // An answer may take all the time that the caller has.
+  // The timer of `exchange` is the only one: an answer may take all the time that the caller has.
+  headersTimeout: 0,
   bodyTimeout: 0,
   maxResponseSize: MAX_RESPONSE_BYTES,
   // Below what load balancers keep, so that a thawed container seldom meets a socket closed at the other end.
@@ -54,14 +55,14 @@ export async function send(
       ...headers,
     },
     body: body === undefined ? null : JSON.stringify(body),
-    headersTimeout: timeoutMs,
   }
   try {
     const { status, headers, bytes } = await exchange(options, timeoutMs)
     const codings = headers['content-encoding']
     const plain = codings === undefined || bytes.length === 0 ? bytes : await decode(bytes, String(codings))
-    const firsts = Object.entries(headers).map(([name, values]) => [name, [values].flat()[0]])
-    return { status, headers: Object.fromEntries(firsts), text: plain.toString().replace(/^\ufeff/, '') }
+    const firsts: VendorResponse['headers'] = {}
+    for (const name in headers) firsts[name] = Array.isArray(headers[name]) ? headers[name][0] : headers[name]
+    return { status, headers: firsts, text: plain.toString().replace(/^\ufeff/, '') }
   } catch (error) {
     throw transportError(error, new URL(url).host)
   }
@@ -128,7 +129,7 @@ function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promi
   })
 }
 
-const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_ABORTED']
+const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_ABORTED']
 const NOT_UNDERSTOOD = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLOW|HPE_\w+|CONTENT_ENCODING)$/
 
 function transportError(error: unknown, host: string): OperationError {

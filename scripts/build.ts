@@ -32,6 +32,9 @@ const MODULES: Record<string, string> = {
 /** 0.2: files that the agent names and never reaches: HTTP/2, which lib/request.ts turns off; fetch; the parser without SIMD. */
 const UNREACHED = /\/undici\/lib\/(dispatcher\/client-h2|web\/.+|llhttp\/llhttp-wasm)\.js$/
 
+/** 9 KB: of what its package.json says a client of AWS reads the version. */
+const CLIENT_PACKAGE = /\/@aws-sdk\/client-[\w-]+\/package\.json$/
+
 /** Of a function its handler alone: what documents and commands read of it is not deployed. */
 const handlerOnly: Plugin = {
   name: 'handler-only',
@@ -46,6 +49,27 @@ const handlerOnly: Plugin = {
   },
 }
 
+/**
+ * 0.1: what the start needs in one file, instead of one for each set of late imports that share it. So what is imported late
+ * imports the function too.
+ */
+const oneStart: Plugin = {
+  name: 'one-start',
+  setup({ onResolve, onLoad, initialOptions }) {
+    const [entry] = initialOptions.entryPoints as { in: string }[]
+    onResolve({ filter: /^\.\.?\// }, ({ kind, resolveDir, path: file }) =>
+      kind === 'dynamic-import' ? { path: path.join(resolveDir, file), namespace: 'late' } : undefined,
+    )
+    onLoad({ filter: /./, namespace: 'late' }, ({ path: file }) => ({
+      contents: [
+        `import ${JSON.stringify(path.resolve(root, entry?.in ?? ''))}`,
+        `export * from ${JSON.stringify(file)}`,
+      ].join('\n'),
+      resolveDir: root,
+    }))
+  },
+}
+
 const slim: Plugin = {
   name: 'slim',
   setup({ onResolve, onLoad }) {
@@ -54,6 +78,10 @@ const slim: Plugin = {
     )
     onLoad({ filter: /./, namespace: 'module' }, ({ path }) => ({ contents: MODULES[path] ?? '', resolveDir: root }))
     onLoad({ filter: UNREACHED }, () => ({ contents: '' }))
+    onLoad({ filter: CLIENT_PACKAGE }, ({ path }) => {
+      const { version } = JSON.parse(readFileSync(path, 'utf8'))
+      return { contents: JSON.stringify({ version }), loader: 'json' }
+    })
   },
 }
 
@@ -79,7 +107,7 @@ export const bundle: BuildOptions = {
     // Of the User-Agent.
     PACKAGE_VERSION: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
   },
-  plugins: [handlerOnly, slim],
+  plugins: [handlerOnly, oneStart, slim],
   sourcemap: true,
   // Frames need names and lines, not the text of the sources.
   sourcesContent: false,

@@ -8,7 +8,7 @@ export function awsError(id: string, error: unknown): OperationError {
   if ((error as Error).name === 'LimitExceededException') return full(id)
   if (isPermanent(error)) {
     const { name } = error as Error
-    return misconfigured(id, `could not be read (${name})`, `无法读取（${name}）`)
+    return new UnreadableSecret(id, `could not be read (${name})`, `无法读取（${name}）`)
   }
   return unavailable(id)
 }
@@ -38,15 +38,19 @@ const full = (id: string) =>
     },
   )
 
-/** The secret is missing, unreadable or of another shape; `en` and `zh` say which. */
-export const misconfigured = (id: string, en: string, zh: string) => {
-  const hint: Text = {
-    en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
-    zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
+/** What an operator has to do about the secret; `en` and `zh` say why. */
+class SecretError extends OperationError {
+  constructor(id: string, en: string, zh: string) {
+    const hint: Text = {
+      en: `Store the documented JSON in the secret "${id}" and allow this function to read it.`,
+      zh: `请将文档所述的 JSON 写入密钥 "${id}"，并允许本函数读取。`,
+    }
+    super('misconfigured', { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` }, { scope: 'us', hint })
   }
-  return new OperationError(
-    'misconfigured',
-    { en: `Secret "${id}" ${en}.`, zh: `密钥 "${id}" ${zh}。` },
-    { scope: 'us', hint },
-  )
 }
+
+/** The secret does not exist, or may not be read: IAM can answer either for one that does not exist. */
+export class UnreadableSecret extends SecretError {}
+
+/** The secret is of another shape. */
+export const misconfigured = (id: string, en: string, zh: string): OperationError => new SecretError(id, en, zh)

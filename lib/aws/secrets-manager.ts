@@ -13,7 +13,7 @@ import { OperationError } from '../error.ts'
 import { registerSecrets } from '../redact.ts'
 import { learnTimeFrom } from './clock.ts'
 import { callOptions, clientSettings } from './sdk.ts'
-import { awsError, misconfigured, unavailable } from './secret-errors.ts'
+import { awsError, misconfigured, UnreadableSecret, unavailable } from './secret-errors.ts'
 
 const CACHE_MS = 5 * 60_000
 const PAGE_SECRETS = 100
@@ -33,8 +33,8 @@ export const secretText = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
 /**
  * Reads the app's secret `id` and hands its value to `use`. The value is cached for five minutes. When `use` ends as
  * `misconfigured` on a cached secret, the secret is read again, once: a rotated credential takes effect without a deploy.
- * With `isFresh` it is read in any case. A secret that is missing, unreadable, not JSON or of another shape is `misconfigured`, naming the id and the field,
- * never a value.
+ * With `isFresh` it is read in any case. A secret that is missing or may not be read is an `UnreadableSecret`; one that is not JSON or of
+ * another shape is `misconfigured`, naming the id and the field, never a value.
  */
 export async function withSecret<Secret, Result>(
   id: string,
@@ -62,7 +62,7 @@ function read<Secret>(id: string, schema: v.GenericSchema<unknown, Secret>): Pro
 }
 
 async function fetchSecret(id: string): Promise<string> {
-  return (await readVersion(id))?.text ?? fail(misconfigured(id, 'does not exist', '不存在'))
+  return (await readVersion(id))?.text ?? fail(new UnreadableSecret(id, 'does not exist', '不存在'))
 }
 
 /** One version of a secret. */

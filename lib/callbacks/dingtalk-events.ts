@@ -3,11 +3,12 @@ import * as v from 'valibot'
 import { secretText } from '../aws/secrets-manager.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { nameId } from '../schema.ts'
-import type { News, Person } from './news.ts'
+import { eventId, type News, optionalId, type Person } from './news.ts'
 import { isSame, parseObject, Refusal, read, readTime } from './push.ts'
 
 const text = v.nullish(v.string())
 const time = v.nullish(v.union([v.string(), v.number()]))
+const id = v.nullish(v.union([eventId, v.number()]))
 /** What a push calls a person: one id, or a list. */
 const ids = v.nullish(v.union([v.literal(''), nameId, v.array(nameId)]))
 
@@ -16,14 +17,14 @@ const kind = v.looseObject({ EventType: text, syncAction: text, SuiteKey: text }
 
 /** The names that the pages have for one thing. https://open.dingtalk.com/document/development/user-leave-org */
 const fields = v.looseObject({
-  eventId: v.nullish(v.union([v.string(), v.number()])),
+  eventId: id,
   timeStamp: time,
   TimeStamp: time,
   EventTime: time,
-  CorpId: text,
+  CorpId: optionalId,
   userId: ids,
   userid: ids,
-  unionid: v.nullish(v.union([v.literal(''), nameId])),
+  unionid: optionalId,
   suiteTicket: v.optional(v.unknown()),
   SuiteTicket: v.optional(v.unknown()),
 })
@@ -31,9 +32,9 @@ const fields = v.looseObject({
 /** https://open.dingtalk.com/document/development/synchttp-push */
 const pushed = v.object({ EventType: v.string(), bizData: v.array(v.unknown()) })
 const item = v.object({
-  id: v.nullish(v.union([v.string(), v.number()])),
+  id,
   biz_id: text,
-  corp_id: text,
+  corp_id: optionalId,
   gmt_modified: time,
   biz_data: v.nullish(v.union([v.string(), v.looseObject({})])),
 })
@@ -81,7 +82,7 @@ function readOne(content: object, around: Around, ownerKey: string, nowMs: numbe
   const type = syncAction ?? EventType
   if (type !== 'suite_ticket' && type !== 'user_leave_org') return []
   const one = read(fields, content)
-  const id = String(one.eventId ?? around.id ?? fingerprint(content, around))
+  const id = String(one.eventId || around.id || fingerprint(content, around))
   const about = { id, atMs: readTime(one.timeStamp ?? one.TimeStamp ?? one.EventTime ?? around.atMs, 1, nowMs) }
   switch (type) {
     case 'suite_ticket': {
@@ -89,7 +90,7 @@ function readOne(content: object, around: Around, ownerKey: string, nowMs: numbe
       return [{ ...about, type: 'ticket', field: 'suiteTicket', ticket }]
     }
     case 'user_leave_org': {
-      const tenant = one.CorpId ?? around.tenant
+      const tenant = one.CorpId || around.tenant
       const named = [one.userId || one.userid || []].flat()
       const userIds = named.length > 0 ? named : [read(nameId, around.userId)]
       return userIds.map((userId): News => {

@@ -1,26 +1,27 @@
 /** What Feishu's events say that matters here. */
 import * as v from 'valibot'
 import { secretText } from '../aws/secrets-manager.ts'
-import { nameId, openId } from '../schema.ts'
-import type { News, Person } from './news.ts'
+import { openId } from '../schema.ts'
+import { eventId, type News, optionalId, type Person } from './news.ts'
 import { isSame, Refusal, read, readTime } from './push.ts'
 
 const text = v.nullish(v.string())
 /** Which numbers a page calls strings, and which strings numbers, differs. */
 const time = v.nullish(v.union([v.string(), v.number()]))
+const id = v.pipe(eventId, v.nonEmpty())
 
 /**
  * The older envelope, in which tickets come, and the newer one.
  * https://open.feishu.cn/document/ukTMukTMukTM/uUTNz4SN1MjL1UzM
  */
-const older = v.object({ uuid: v.string(), ts: time, event: v.looseObject({ type: v.string(), app_id: v.string() }) })
+const older = v.object({ uuid: id, ts: time, event: v.looseObject({ type: v.string(), app_id: v.string() }) })
 const newer = v.object({
   header: v.object({
-    event_id: v.string(),
+    event_id: id,
     event_type: v.string(),
     create_time: time,
     app_id: v.string(),
-    tenant_key: text,
+    tenant_key: optionalId,
   }),
   event: v.looseObject({}),
 })
@@ -43,7 +44,7 @@ function readEnvelope(sent: Record<string, unknown>, nowMs: number): Event {
   if ('header' in sent) {
     const { header, event } = read(newer, sent)
     const { event_id, event_type, create_time, app_id, tenant_key } = header
-    const tenant = tenant_key ?? undefined
+    const tenant = tenant_key || undefined
     return {
       id: event_id,
       atMs: readTime(create_time, 1, nowMs),
@@ -61,9 +62,8 @@ function readEnvelope(sent: Record<string, unknown>, nowMs: number): Event {
 const ticket = v.object({ app_ticket: v.pipe(secretText, v.maxLength(4_096)) })
 
 const status = v.nullish(v.object({ is_frozen: v.nullish(v.boolean()), is_resigned: v.nullish(v.boolean()) }))
-/** No page says how an id is left out that the app may not see: none, null or empty. */
-const otherId = v.nullish(v.union([v.literal(''), nameId]))
-const ids = { open_id: openId, union_id: otherId, user_id: otherId }
+/** An app may not be allowed to see the others. */
+const ids = { open_id: openId, union_id: optionalId, user_id: optionalId }
 const contact = v.object({ object: v.object({ ...ids, status }), old_object: v.nullish(v.looseObject({ status })) })
 /** The types of token, between blanks. */
 const revoked = v.object({ ...ids, revoke_token_type: text })

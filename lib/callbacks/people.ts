@@ -11,14 +11,15 @@ import { findIds } from '../ledger/people.ts'
 import { TAGS, type TokenState } from '../tokens/user-secret.ts'
 import type { Vendor } from '../vendor/vendor.ts'
 import type { News, Person } from './news.ts'
-import { CALLBACKS } from './push.ts'
+import { CALLBACKS, Refusal } from './push.ts'
 
 type PersonNews = Exclude<News, { type: 'ticket' }>
 type DepartureNews = Extract<News, { type: 'departure' }>
 
 /**
  * Does what `ON_DEPARTURE` says about a departure, and marks the user of revoked tokens. An event that was taken before changes
- * nothing. What has been done is kept when all of it is: after a failure the vendor's next try does it again.
+ * nothing. What has been done is kept when all of it is: after a failure the vendor's next try does it again. Throws `Refusal` for a
+ * departure of which it is not known whether it concerns the organization that is served.
  */
 export async function takePerson(vendor: Vendor['name'], news: PersonNews, isStore: boolean): Promise<void> {
   const mode = environment('ON_DEPARTURE')
@@ -32,14 +33,17 @@ export async function takePerson(vendor: Vendor['name'], news: PersonNews, isSto
 
 const suite = v.object({ authCorpId: v.optional(secretText) })
 
-/** DingTalk pushes to a suite what happens in every organization that has it; the secret names the one that is served. */
+/**
+ * DingTalk pushes to a suite what happens in every organization that has it; the secret names the one that is served. Throws `Refusal`
+ * where the event names none: its userId may be that of another person there. An internal app has one organization, and its secret names none.
+ */
 async function isOwn(vendor: Vendor['name'], { tenant }: DepartureNews): Promise<boolean> {
-  if (vendor === 'feishu' || tenant === undefined) return true
-  return withSecret(
-    environment('DINGTALK_APP_SECRET_ID'),
-    suite,
-    async ({ authCorpId = tenant }) => authCorpId === tenant,
-  )
+  if (vendor === 'feishu') return true
+  return withSecret(environment('DINGTALK_APP_SECRET_ID'), suite, async ({ authCorpId }) => {
+    if (authCorpId === undefined) return true
+    if (tenant === undefined) throw new Refusal(400, 'shape')
+    return authCorpId === tenant
+  })
 }
 
 type About = { operation: string; vendor: string; eventId: string }
@@ -76,7 +80,7 @@ async function announce(
 }
 
 const NO_UNION_ID =
-  'The ledger does not know the unionId of this userId, and DingTalk may no longer tell it. End what is left by its unionId.'
+  'The ledger does not know the unionId of this userId, and DingTalk may no longer return it. Look it up and send an event that names it.'
 
 /** Events of an internal app name a userId alone. */
 async function withUnionId(person: Person): Promise<Person> {

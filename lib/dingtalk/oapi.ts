@@ -8,7 +8,10 @@ import { dingtalkResponseParser } from './answers.ts'
 import { dingtalkCodes } from './codes.ts'
 import { dingtalk } from './dingtalk.ts'
 
-/** Of a server, a company, an app or a suite, of one API or of all: 90001 to 90014, and 90018. */
+/**
+ * Short bans after too many calls, of a server, a company, an app or a suite, from one API or from all: 90001 to 90014 in DingTalk's
+ * table of global return codes (全局返回码), and 90018.
+ */
 const throttled = Object.fromEntries(
   [...Array.from({ length: 14 }, (_, index) => 90_001 + index), 90_018].map((code) => [
     code,

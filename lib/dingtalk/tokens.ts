@@ -85,7 +85,7 @@ export const dingtalkUser = (unionId: string): User => ({
     const grant = { grantType: 'refresh_token', refreshToken: secret.refreshToken ?? '' }
     return withPersonalApp((app) => requestUserToken(app, grant, secret, budget))
   },
-  authorizeCommand: authorizeDingtalkUser(unionId),
+  authorizeCommand: () => authorizeDingtalkUser(unionId),
   renewalNeeds: {
     en: 'Cannot be renewed: DingTalk gave no refresh token.',
     zh: '无法刷新：钉钉未返回 refreshToken。',

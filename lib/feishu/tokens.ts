@@ -72,7 +72,7 @@ export const feishuUser = (openId: string): User => ({
     const grant = { grant_type: 'refresh_token', refresh_token: secret.refreshToken ?? '' }
     return withApp((app) => requestUserToken(app, grant, secret, budget))
   },
-  authorizeCommand: authorizeFeishuUser(openId),
+  authorizeCommand: () => authorizeFeishuUser(openId),
   renewalNeeds: {
     en: 'Cannot be renewed, offline_access missing: enable the scope offline_access for the app and publish a version.',
     zh: '无法刷新（缺少 offline_access）：请为应用开通 offline_access 权限并发布版本。',

@@ -3,6 +3,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import * as v from 'valibot'
 import { audit, errorFields, framesOf } from '../audit.ts'
 import { awsNowMs } from '../aws/clock.ts'
+import { UnreadableSecret } from '../aws/secret-errors.ts'
 import { secretText, withSecret } from '../aws/secrets-manager.ts'
 import { dingtalkCallbackSecret, openDingtalkPush, sealDingtalkAnswer } from '../callbacks/dingtalk.ts'
 import { feishuCallbackSecret, openFeishuPush } from '../callbacks/feishu.ts'
@@ -29,7 +30,8 @@ const MOST_AGE_MS = 8 * 60 * 60_000
 
 /**
  * Answers a push as its vendor wants it. What is refused gets 401 or 400 without content, and one audit line that holds nothing of
- * the push. Throws an `OperationError` where we failed, which API Gateway answers with 500: the vendor then sends the push again.
+ * the push. A vendor without a callback secret gets 404. Throws an `OperationError` where we failed, which API Gateway answers with 500:
+ * the vendor then sends the push again.
  */
 export async function answerPush(event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
   const vendor = ROUTES[event.routeKey] ?? 'feishu'
@@ -40,6 +42,7 @@ export async function answerPush(event: APIGatewayProxyEventV2): Promise<APIGate
       audit({ message: 'refused', operation: CALLBACKS, vendor, reason: thrown.reason })
       return json(thrown.status, { status: thrown.status })
     }
+    if (thrown instanceof Unused) return json(404, { status: 404 })
     const error = toOperationError(thrown)
     const stack = error === thrown ? {} : { stack: framesOf(thrown) }
     audit({ message: 'failed', operation: CALLBACKS, vendor, ...errorFields(error), ...stack })
@@ -53,33 +56,60 @@ function readPush({ headers, queryStringParameters = {}, body = '', isBase64Enco
   return { headers, query: queryStringParameters, body: Buffer.from(body, encoding) }
 }
 
+/** The vendor has no callback secret: a stage may serve one vendor alone. */
+class Unused extends Error {}
+
+/** Vendors without a callback secret, and until when it is not looked for again. */
+const unusedUntilMs = new Map<Vendor['name'], number>()
+const UNUSED_MS = 60_000
+
+/**
+ * The vendor's callback secret. Throws `Unused` where it cannot be read. As anyone can call the routes, it is then looked for, and a line
+ * written, once a minute.
+ */
+async function readCallbackSecret<Secret>(
+  vendor: Vendor['name'],
+  schema: v.GenericSchema<unknown, Secret>,
+): Promise<Secret> {
+  if (Date.now() < (unusedUntilMs.get(vendor) ?? 0)) throw new Unused()
+  const id = environment(`${vendor.toUpperCase()}_CALLBACK_SECRET_ID`)
+  try {
+    return await withSecret(id, schema, async (secret) => secret)
+  } catch (error) {
+    if (!(error instanceof UnreadableSecret)) throw error
+    unusedUntilMs.set(vendor, Date.now() + UNUSED_MS)
+    audit({ message: 'unused', operation: CALLBACKS, vendor, ...errorFields(error) })
+    throw new Unused()
+  }
+}
+
 const feishuApp = v.object({ type: v.string(), appId: secretText })
 
-const answerFeishu = (push: Push): Promise<object> =>
-  withSecret(environment('FEISHU_CALLBACK_SECRET_ID'), feishuCallbackSecret, async (secret) => {
-    const opened = openFeishuPush(push, secret)
-    if ('challenge' in opened) return opened
-    if (secret.encryptKey !== undefined) checkAge(push.headers['x-lark-request-timestamp'])
-    const { readFeishuEvent } = await import('../callbacks/feishu-events.ts')
-    const { news, isStore } = await withSecret(environment('FEISHU_APP_SECRET_ID'), feishuApp, async (app) => ({
-      news: readFeishuEvent(opened.event, app.appId, awsNowMs()),
-      isStore: app.type === 'store',
-    }))
-    // Only a store app may name a tenant in its calls.
-    await takeAll('feishu', news, isStore)
-    return {}
-  })
+async function answerFeishu(push: Push): Promise<object> {
+  const secret = await readCallbackSecret('feishu', feishuCallbackSecret)
+  const opened = openFeishuPush(push, secret)
+  if ('challenge' in opened) return opened
+  if (secret.encryptKey !== undefined) checkAge(push.headers['x-lark-request-timestamp'])
+  const { readFeishuEvent } = await import('../callbacks/feishu-events.ts')
+  const { news, isStore } = await withSecret(environment('FEISHU_APP_SECRET_ID'), feishuApp, async (app) => ({
+    news: readFeishuEvent(opened.event, app.appId, awsNowMs()),
+    isStore: app.type === 'store',
+  }))
+  // Only a store app may name a tenant in its calls.
+  await takeAll('feishu', news, isStore)
+  return {}
+}
 
-const answerDingtalk = (push: Push): Promise<object> =>
-  withSecret(environment('DINGTALK_CALLBACK_SECRET_ID'), dingtalkCallbackSecret, async (secret) => {
-    const sent = openDingtalkPush(push, secret)
-    checkAge(push.query.timestamp)
-    const { readDingtalkEvents } = await import('../callbacks/dingtalk-events.ts')
-    const { news, refusal } = readDingtalkEvents(sent, secret.ownerKey, awsNowMs())
-    await takeAll('dingtalk', news, false)
-    if (refusal) throw refusal
-    return sealDingtalkAnswer('success', secret, { timestamp: awsNowMs() })
-  })
+async function answerDingtalk(push: Push): Promise<object> {
+  const secret = await readCallbackSecret('dingtalk', dingtalkCallbackSecret)
+  const sent = openDingtalkPush(push, secret)
+  checkAge(push.query.timestamp)
+  const { readDingtalkEvents } = await import('../callbacks/dingtalk-events.ts')
+  const { news, refusal } = readDingtalkEvents(sent, secret.ownerKey, awsNowMs())
+  await takeAll('dingtalk', news, false)
+  if (refusal) throw refusal
+  return sealDingtalkAnswer('success', secret, { timestamp: awsNowMs() })
+}
 
 /** A time of the vendor's, in milliseconds or, as in some of their own examples, in seconds. */
 function checkAge(timestamp: string | undefined): void {

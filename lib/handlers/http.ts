@@ -2,7 +2,7 @@
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda'
 import * as v from 'valibot'
 import { audit, errorFields, expectationFields, framesOf } from '../audit.ts'
-import { type Text, toOperationError } from '../error.ts'
+import { toOperationError } from '../error.ts'
 import type { CallOutcome } from '../ledger/calls.ts'
 import type { Operation } from '../operation.ts'
 import { type Input, id, invalidField, parse } from '../schema.ts'
@@ -65,7 +65,7 @@ export async function answer(
     const told = { outcome, ...('expected' in result && expectationFields(result)), ...upstream, attempts }
     audit({ message: 'finished', ...line(), ...told })
     await record(told)
-    return json(200, done(operation, result, languageOf(event)))
+    return json(200, done(operation, result, event))
   } catch (thrown) {
     const error = toOperationError(thrown)
     audit({ message: 'failed', ...line(), ...errorFields(error), ...(error !== thrown && { stack: framesOf(thrown) }) })
@@ -74,10 +74,11 @@ export async function answer(
   }
 }
 
-const done = ({ name }: Operation, result: Result | Rehearsal, language: keyof Text) => {
+const done = ({ name }: Operation, result: Result | Rehearsal, event: APIGatewayProxyEventV2) => {
   const { outcome, upstream, request } = result
   if (!('expected' in result)) return { operation: name, outcome, upstream }
   const { expected, error, hint } = result
+  const language = languageOf(event)
   const why = {
     ...(error && { kind: error.kind, scope: error.scope, detail: error.detail[language] }),
     ...(hint && { hint: hint[language] }),

@@ -38,7 +38,10 @@ const DAY_MS = 24 * 60 * 60_000
 /** The index by state is some moments behind: what was completed since then counts tomorrow. */
 const LAG_MS = 10_000
 
-/** Has each robot say what there is to say, if it may by now. Throws when AWS fails; what a robot answers is only recorded. */
+/**
+ * Has each robot say what there is to say, if it may by now. Throws when AWS fails before or after a robot's message; what keeps a message
+ * from being sent is recorded, and tried again in a later turn.
+ */
 export async function notify(functionName: string, remainingMs: () => number): Promise<void> {
   const names = environment('ROBOTS').split(',')
   const robots = ROBOTS.filter(({ name }) => names.includes(name))
@@ -60,7 +63,7 @@ async function notifyBy(robot: Robot, functionName: string, remainingMs: () => n
   const events = [...first, ...(await receiveAll(queue, () => remainingMs() - RESERVE_MS))]
   let digested: Digested
   try {
-    digested = await say(robot, events, day, record)
+    digested = await sendMessage(robot, events, day, record)
   } catch (thrown) {
     return noteFailure(robot, functionName, turn, thrown)
   }
@@ -69,7 +72,12 @@ async function notifyBy(robot: Robot, functionName: string, remainingMs: () => n
 }
 
 /** Sends the message; returns what its digest covered, if it has one. */
-async function say(robot: Robot, events: Received[], day: string | undefined, record: RobotRecord): Promise<Digested> {
+async function sendMessage(
+  robot: Robot,
+  events: Received[],
+  day: string | undefined,
+  record: RobotRecord,
+): Promise<Digested> {
   const secret = await withSecret(robotSecretId(robot.name), robotSecret, async (one) => one)
   const digestUntilMs = awsNowMs() - LAG_MS
   const digest = day === undefined ? undefined : await readDigest(day, record.digestUntilMs, digestUntilMs)
@@ -82,18 +90,13 @@ async function say(robot: Robot, events: Received[], day: string | undefined, re
   return digest ? { digestDay: digest.day, digestUntilMs } : {}
 }
 
-async function noteFailure(
-  { name: Robot }: Robot,
-  FunctionName: string,
-  turn: RobotRecord,
-  thrown: unknown,
-): Promise<void> {
+async function noteFailure({ name }: Robot, functionName: string, turn: RobotRecord, thrown: unknown): Promise<void> {
   const error = toOperationError(thrown)
   const stack = error === thrown ? {} : { stack: framesOf(thrown) }
-  audit({ message: 'failed', operation: NOTIFICATIONS, robot: Robot, ...errorFields(error), ...stack })
-  const sinceMs = await recordFailed(Robot, turn, error.retryAfterMs)
+  audit({ message: 'failed', operation: NOTIFICATIONS, robot: name, ...errorFields(error), ...stack })
+  const sinceMs = await recordFailed(name, turn, error.retryAfterMs)
   const FailingSeconds = Math.round((awsNowMs() - sinceMs) / 1_000)
-  writeMetrics({ FunctionName, Robot }, { FailingSeconds }, 'Seconds')
+  writeMetrics({ FunctionName: functionName, Robot: name }, { FailingSeconds }, 'Seconds')
 }
 
 /** Five minutes past the hour: on the hour and the half hour Feishu is busy. */

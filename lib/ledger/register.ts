@@ -75,14 +75,25 @@ export async function recordEnded(operation: Contract, registration: Registratio
   })
 }
 
+/**
+ * The input, and the same without its tenant. A store app's subscription may be registered without: it is then ended in the tenant of the
+ * person who leaves.
+ */
+const withoutTenant = (input: Input): Input[] =>
+  input.tenant_key === undefined ? [input] : [input, { ...input, tenant_key: undefined }]
+
+const getRegisterPartitions = (operation: Contract, input: Input): Set<string> =>
+  new Set(withoutTenant(input).map((one) => getRegisterPartition(operation, one)))
+
 /** Takes out the subscription of everyone for whom it is registered: the vendor has ended it, or knows it no more. */
 export async function recordEndedForAll(operation: Contract, input: Input, at: string): Promise<void> {
-  const partition = getRegisterPartition(operation, input)
-  for await (const item of queryItems({ partition, consistent: true })) {
-    const entry = entryOf(item as Stored)
-    if (item.endedAt === undefined && fingerprintOf(entry.input) === fingerprintOf(input))
-      await recordEnded(operation, entry, at)
-  }
+  const ended = withoutTenant(input).map(fingerprintOf)
+  for (const partition of getRegisterPartitions(operation, input))
+    for await (const item of queryItems({ partition, consistent: true })) {
+      const entry = entryOf(item as Stored)
+      if (item.endedAt === undefined && ended.includes(fingerprintOf(entry.input)))
+        await recordEnded(operation, entry, at)
+    }
 }
 
 /** What is registered for the person and has not ended, the oldest first. The index is some moments behind. */
@@ -93,8 +104,8 @@ export async function* listRegistered(person: Subscriber): AsyncGenerator<Entry>
 /** Whether what the operation ends with this input, a document or an approval, was ever registered, for anyone and in any way. */
 export async function wasRegistered(operation: Contract, input: Input): Promise<boolean> {
   const nowS = awsNowMs() / 1_000
-  for await (const { expiresAt } of queryItems({ partition: getRegisterPartition(operation, input) }))
-    if (Number(expiresAt ?? nowS + 1) > nowS) return true
+  for (const partition of getRegisterPartitions(operation, input))
+    for await (const { expiresAt } of queryItems({ partition })) if (Number(expiresAt ?? nowS + 1) > nowS) return true
   return false
 }
 

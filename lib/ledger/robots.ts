@@ -79,8 +79,9 @@ export const recordSent = (robot: string, turn: RobotRecord, digested: Digested)
 /** The try failed: ends the turn. Returns since when the robot has been failing. */
 export async function recordFailed(robot: string, turn: RobotRecord, askedMs: number | undefined): Promise<number> {
   const { failures = 0, failingSinceMs = awsNowMs() } = turn
-  const asked = askedMs === undefined ? {} : { askedMs }
-  await endTurn(robot, turn, { failures: failures + 1, failingSinceMs, ...asked }, asked.askedMs ? [] : ['askedMs'])
+  const failed = { failures: failures + 1, failingSinceMs }
+  if (askedMs === undefined) await endTurn(robot, turn, failed, ['askedMs'])
+  else await endTurn(robot, turn, { ...failed, askedMs }, [])
   return failingSinceMs
 }
 

@@ -96,14 +96,14 @@ export function refusal(
       upstream: cause?.upstream,
       scope: 'user',
       final: true,
-      hint: kind === 'reauthorization_required' ? grantAgain(authorizeCommand) : (cause?.hint ?? hint),
+      hint: kind === 'reauthorization_required' ? grantAgain(authorizeCommand()) : (cause?.hint ?? hint),
     },
   )
 }
 
 /** The access token has ended, and the vendor gave no refresh token. */
 export const withoutRefreshToken = ({ secretId, authorizeCommand, renewalNeeds }: User) => {
-  const again = grantAgain(authorizeCommand)
+  const again = grantAgain(authorizeCommand())
   return new OperationError(
     'reauthorization_required',
     {

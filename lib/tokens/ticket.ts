@@ -38,7 +38,10 @@ export class NoTicket extends OperationError {
   }
 }
 
-/** The ticket that is needed has not come, or the vendor refuses the one that it pushed last: another is on its way. */
+/**
+ * The ticket that is needed has not come, or the vendor refuses the one that it pushed last: another is on its way. No call of
+ * the app can succeed until then, so the queue holds the bucket and no item is at fault.
+ */
 export class AwaitedTicket extends OperationError {
   constructor(field: TicketField, upstream: OperationError['upstream']) {
     super(
@@ -47,7 +50,15 @@ export class AwaitedTicket extends OperationError {
         en: `No ${field} that the vendor accepts has been pushed yet; the next one is awaited.`,
         zh: `厂商尚未推送其接受的 ${field}，正在等待下一次推送。`,
       },
-      { upstream, scope: 'bucket', retryAfterMs: AWAIT_MS },
+      {
+        upstream,
+        queue: 'hold',
+        retryAfterMs: AWAIT_MS,
+        hint: {
+          en: `Repeat the call later. If this lasts, check at the vendor that it pushes ${field} to this stage's callback URL.`,
+          zh: `请稍后重试。若持续出现，请在厂商后台确认 ${field} 已推送至本环境的回调地址。`,
+        },
+      },
     )
   }
 }

@@ -27,7 +27,7 @@ export type User = {
   secretId: string
   /** Asks the vendor, once. Throws the `OperationError` its answer means; `not_found` says that the person is gone. */
   renew: (secret: UserSecret, budget: TokenBudget) => Promise<UserSecret>
-  authorizeCommand: string
+  authorizeCommand: () => string
   /** What must be changed so that the vendor gives this user a refresh token. */
   renewalNeeds: Text
 }
@@ -121,7 +121,7 @@ export async function readUser({ secretId, authorizeCommand }: User): Promise<Se
   throw new OperationError(
     'reauthorization_required',
     { en: `Secret "${secretId}" does not exist.`, zh: `密钥 "${secretId}" 不存在。` },
-    { hint: grant(authorizeCommand) },
+    { hint: grant(authorizeCommand()) },
   )
 }
 

@@ -15,7 +15,7 @@ type Call = {
   succeeded: (json: Record<string, unknown>) => boolean
   actsAs?: Credential['actsAs']
   /** What has the acting user grant access again. */
-  authorizeCommand?: string | undefined
+  authorizeCommand?: Credential['authorizeCommand'] | undefined
   /** What to wait when the vendor throttles without saying how long. */
   throttleMs?: number
   /**
@@ -46,13 +46,15 @@ export function judge(
   response: VendorResponse,
 ): { outcome: 'changed' | 'unchanged'; answer: Answer } {
   const answer = parseAnswer(vendor, response, grantsTokens)
-  const { code, message, requestId } = answer
-  const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
   const isFinal = response.status < 300 || (grantsTokens && response.status >= 400)
   if (!answer.failed && isFinal && succeeded(answer.json)) return { outcome: 'changed', answer }
 
+  const { code } = answer
   const meaning = (answer.failed && code !== null && lookUp(codes, vendor, code)) || byStatus(response.status)
   if ('outcome' in meaning) return { outcome: meaning.outcome, answer }
+  const { requestId } = answer
+  const message = quote(answer.message, 300)
+  const upstream = { vendor: vendor.name, status: response.status, code, message, requestId }
   const kind = 'kind' in meaning ? meaning.kind : actsAs === 'user' ? 'reauthorization_required' : 'misconfigured'
   const text = code === null ? `HTTP ${response.status}` : `${code} (${message || `HTTP ${response.status}`})`
   throw new OperationError(
@@ -81,7 +83,7 @@ export async function ask<Wanted>(
   request: Pick<VendorRequest, 'url' | 'headers'>,
   wanted: v.GenericSchema<unknown, Wanted>,
   remainingMs: number,
-  authorizeCommand?: string,
+  authorizeCommand?: Credential['authorizeCommand'],
 ): Promise<Wanted> {
   const succeeded = (json: Record<string, unknown>) => v.is(wanted, json)
   const { answer } = await call(
@@ -100,13 +102,12 @@ function parseAnswer(vendor: ResponseParser, response: VendorResponse, grantsTok
   const isObject = typeof json === 'object' && json !== null && !Array.isArray(json)
   if (isObject && grantsTokens) registerSecrets(tokensIn(json as object))
   const answer = vendor.parse(isObject ? (json as Record<string, unknown>) : {}, response)
-  const { code, message, requestId } = answer
+  const { code, requestId } = answer
   return {
     ...answer,
     // Both travel in log lines, events and message attributes: what does not look like one is none.
     code: code && quoteId(code),
     requestId: requestId && quoteId(requestId),
-    message: quote(message, 300),
   }
 }
 
@@ -135,7 +136,7 @@ export function byStatus(status: number): Meaning {
 }
 
 /** What to do: the row's own words or the kind's, the user's command, and the scopes or fields that the answer names. */
-function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand: string | undefined): Text {
+function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand: Call['authorizeCommand']): Text {
   const { oneIsEnough = false } = answer.missingScopes ?? {}
   const scopes = names(answer.missingScopes?.scopes)
   const fields = names(answer.invalidFields)
@@ -151,7 +152,7 @@ function hintFor(meaning: Meaning, kind: Kind, answer: Answer, authorizeCommand:
   const hint = !isApi && kind === 'protocol' ? NOT_THE_API : (meaning.hint ?? KINDS[kind].hint)
   const texts =
     kind === 'reauthorization_required' && authorizeCommand
-      ? [scopesText, grantAgain(authorizeCommand)]
+      ? [scopesText, grantAgain(authorizeCommand())]
       : [hint, scopesText, fieldsText]
   const said = texts.filter((text) => text !== false)
   return { en: said.map(({ en }) => en).join(' '), zh: said.map(({ zh }) => zh).join('') }

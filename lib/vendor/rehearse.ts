@@ -104,7 +104,7 @@ const NO_QUESTION: Text = { en: 'The vendor has no call that checks it.', zh: '�
 async function checkOwner(
   vendor: Vendor,
   identity: Identity,
-  { actsAs, accessToken, authorizeCommand = '' }: Credential,
+  { actsAs, accessToken, authorizeCommand = () => '' }: Credential,
   remainingMs: number,
 ): Promise<void> {
   if (actsAs !== 'user') return
@@ -117,6 +117,6 @@ async function checkOwner(
       en: `The tokens stored for ${identity.userId} belong to ${named}.`,
       zh: `为 ${identity.userId} 存储的令牌属于 ${named}。`,
     },
-    { hint: grantAgain(authorizeCommand), scope: 'user' },
+    { hint: grantAgain(authorizeCommand()), scope: 'user' },
   )
 }

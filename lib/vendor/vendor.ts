@@ -32,12 +32,12 @@ export type Identity = {
   mustBeActive?: boolean
 }
 
-/** A token to act with. `reject` tells the cache that the vendor refused it; `authorizeCommand` has a user grant access again. */
+/** A token to act with. `reject` tells the cache that the vendor refused it; `authorizeCommand` names what has a user grant access again. */
 export type Credential = {
   accessToken: string
   actsAs: 'tenant' | 'user'
   reject: () => void
-  authorizeCommand?: string
+  authorizeCommand?: () => string
 }
 
 /** An answer in one shape for both vendors; `code` is null where the vendor sends none. */
@@ -45,6 +45,7 @@ export type Answer = {
   json: Record<string, unknown>
   failed: boolean
   code: string | null
+  /** As the vendor sent it. */
   message: string
   requestId: string | null
   /** Scopes that are missing, the one that allows least first where any one of them is enough. */
@@ -72,5 +73,9 @@ export type Vendor = ResponseParser & {
   tokenQuery?: string
   credential: (identity: Identity, budget: TokenBudget) => Promise<Credential>
   /** The vendor's id of the user to whom a token belongs. Asks the vendor and changes nothing; throws `OperationError`. */
-  ownerOf: (accessToken: string, remainingMs: number, authorizeCommand?: string) => Promise<string>
+  ownerOf: (
+    accessToken: string,
+    remainingMs: number,
+    authorizeCommand?: Credential['authorizeCommand'],
+  ) => Promise<string>
 }

@@ -108,6 +108,25 @@ describe('an outcome', () => {
     expect(await listed(other)).toEqual([])
   })
 
+  test('in a tenant takes out the entry that names none, and not that of another tenant', async () => {
+    const inTenant = (entry: typeof DOCUMENT, tenant_key: string) => ({
+      ...entry,
+      input: { ...entry.input, tenant_key },
+    })
+    await register(DOCUMENT)
+    await register(inTenant(DOCUMENT, 'a'))
+    await register(inTenant(DOCUMENT, 'b'))
+    await finish({ ...inTenant(DOCUMENT, 'a'), outcome: 'changed' })
+    expect((await listed()).map(([, input]) => input)).toEqual([{ ...DOCUMENT.input, tenant_key: 'b' }])
+  })
+
+  test('in a tenant takes out the entry of a person that names none', async () => {
+    const operation = 'feishu-calendar-unsubscribe'
+    await register({ person: LEAVER, operation, input: { open_id: 'ou_leaver' } })
+    await finish({ operation, input: { open_id: 'ou_leaver', tenant_key: 'a' }, outcome: 'changed' })
+    expect(await listed()).toEqual([])
+  })
+
   test.each([
     ['of a dry run', { ...DOCUMENT, outcome: 'planned' }],
     [
@@ -189,6 +208,18 @@ describe('what the vendor does not know', () => {
     await register({ person, operation: DRIVE, input })
     await end({ person, operation: DRIVE, input })
     expect(await gone(DRIVE, MISSING)).toMatchObject({ outcome: 'gone', hint: expect.not.stringContaining(UNSEEN) })
+  })
+
+  test('is not doubted in a tenant where it was registered without one', async () => {
+    const input = { open_id: 'ou_resigned' }
+    const operation = 'feishu-calendar-unsubscribe'
+    await register({ person: { feishu: { openId: 'ou_resigned' } }, operation, input })
+    harness.setEnv(REGISTER)
+    const { wasRegistered } =
+      await harness.load<typeof import('../../lib/ledger/register.ts')>('lib/ledger/register.ts')
+    const contract = { name: operation, path: '/calendars/unsubscription' }
+    expect(await wasRegistered(contract, { ...input, tenant_key: 'a' })).toBe(true)
+    expect(await wasRegistered(contract, { open_id: 'ou_other', tenant_key: 'a' })).toBe(false)
   })
 
   test('ends without a doubt where the register cannot be read', async () => {

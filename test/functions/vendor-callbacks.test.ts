@@ -185,7 +185,8 @@ describe('a ticket', () => {
     const aesKey = 'sandboxSandboxSandboxSandboxSandboxSandbox2'
     const key = { token: 'sandbox-suite-callback-token', aesKey, ownerKey: 'sandbox-suite-key' }
     const ticket = { id: 1, biz_data: { syncAction: 'suite_ticket', suiteTicket: 'ticket-1' } }
-    const leaver = { id: 2, biz_id: 'leaver01', biz_data: { syncAction: 'user_leave_org' } }
+    const biz_data = { syncAction: 'user_leave_org' }
+    const leaver = { id: 2, biz_id: 'leaver01', corp_id: 'sandbox-corp', biz_data }
     const sent = { EventType: 'SYNC_HTTP_PUSH_HIGH', bizData: [{ id: 3, biz_data: '[' }, ticket, leaver] }
     expect((await receive(dingtalk(sent, { key }))).status).toBe(400)
     expect(stored(SUITE_TICKET).suiteTicket).toBe('ticket-1')
@@ -333,9 +334,55 @@ describe('when AWS fails, the vendor is to send the push again', () => {
     expect(events('User Departed')).toHaveLength(1)
   })
 
-  test('a secret that is not there is ours to fix', async () => {
-    harness.secrets.secrets.delete(CALLBACK_VARIABLES.DINGTALK_CALLBACK_SECRET_ID)
+  test('a callback secret of another shape is ours to fix', async () => {
+    harness.secrets.seed(CALLBACK_VARIABLES.DINGTALK_CALLBACK_SECRET_ID, { token: 't' })
     await expect(push({ event: 'check_url' })).rejects.toMatchObject({ kind: 'misconfigured' })
+  })
+
+  test("an app's secret that is not there is ours to fix", async () => {
+    harness.secrets.secrets.delete('test/feishu/app')
+    await expect(push({ event: 'contact.user.deleted_v3', user: 'ou_leaver' })).rejects.toMatchObject({
+      kind: 'misconfigured',
+    })
+  })
+})
+
+describe('a vendor without a callback secret', () => {
+  const ID = CALLBACK_VARIABLES.DINGTALK_CALLBACK_SECRET_ID
+  const pushes = async (count: number) => {
+    const answers = []
+    for (let i = 0; i < count; i++) answers.push((await push({ event: 'check_url' })).status)
+    return answers
+  }
+
+  test.each([
+    ['that does not exist', () => void harness.secrets.secrets.delete(ID)],
+    // As IAM answers for a name that matches no secret.
+    ['that may not be read', () => harness.secrets.fail('GetSecretValue', { type: 'AccessDeniedException' }, 1)],
+  ])('%s is answered 404, with one read and one line in a minute', async (_, lose) => {
+    lose()
+    expect(await pushes(3)).toEqual([404, 404, 404])
+    expect(harness.secrets.count('GetSecretValue')).toBe(1)
+    expect(harness.log).toMatchObject([
+      {
+        message: 'unused',
+        operation: name,
+        vendor: 'dingtalk',
+        kind: 'misconfigured',
+        hint: expect.stringContaining(ID),
+      },
+    ])
+    expect((await push({ event: 'url_verification' })).status).toBe(200)
+  })
+
+  test('is taken a minute after its secret was stored', async () => {
+    const secret = stored(ID)
+    harness.secrets.secrets.delete(ID)
+    expect(await pushes(1)).toEqual([404])
+    harness.secrets.seed(ID, secret)
+    expect(await pushes(1)).toEqual([404])
+    harness.clock.pass(60_000)
+    expect(await pushes(1)).toEqual([200])
   })
 })
 
@@ -442,6 +489,21 @@ describe('a departure', () => {
       for (const app of apps) app.corpIds = ['sandbox-corp-2']
       await push({ ...leave, appId })
       expect(events('User Departed')).toMatchObject([{ tenant: 'sandbox-corp', ids: { userId: 'sandboxUser01' } }])
+    })
+
+    test('of a third-party app that names no organization may be of any, and is refused', async () => {
+      await restart({}, true)
+      const aesKey = 'sandboxSandboxSandboxSandboxSandboxSandbox2'
+      const key = { token: 'sandbox-suite-callback-token', aesKey, ownerKey: 'sandbox-suite-key' }
+      const sent = { EventType: 'user_leave_org', userId: 'sandboxUser01' }
+      expect((await receive(dingtalk(sent, { key }))).status).toBe(400)
+      expect(audited('refused')).toMatchObject([{ vendor: 'dingtalk', reason: 'shape' }])
+      expect([events('User Departed'), ledgerItems()]).toEqual([[], []])
+    })
+
+    test('of an internal app needs to name none', async () => {
+      await receive(dingtalk({ EventType: 'user_leave_org', userId: 'a' }))
+      expect(events('User Departed')).toMatchObject([{ ids: { userId: 'a' } }])
     })
   })
 })

@@ -92,6 +92,23 @@ describe('a Feishu event', () => {
     ])
   })
 
+  test.each([
+    ['no id', undefined],
+    ['an empty id', ''],
+    ['an endless id', 'e'.repeat(257)],
+  ])('with %s is refused', (_, event_id) => {
+    expect(() => readEvent(newer('contact.user.deleted_v3', { object: user }, { event_id }))).toThrow(
+      refused(400, 'shape'),
+    )
+    expect(() => readEvent({ ...ticket(), uuid: event_id })).toThrow(refused(400, 'shape'))
+  })
+
+  test('has the tenant that it names, if that is one', () => {
+    const read = (tenant_key: unknown) => readEvent(newer('contact.user.deleted_v3', { object: user }, { tenant_key }))
+    for (const none of ['', null, undefined]) expect(read(none)[0]).not.toHaveProperty('tenant')
+    for (const odd of ['a b', 'x'.repeat(101)]) expect(() => read(odd)).toThrow(refused(400, 'shape'))
+  })
+
   test('of another type says nothing', () => {
     expect(readEvent(newer('constructor', {}))).toEqual([])
     expect(readEvent(newer('im.message.receive_v1', {}))).toEqual([])
@@ -177,6 +194,27 @@ describe('a DingTalk push', () => {
     const of = (userId: string) => readPush({ EventType: 'user_leave_org', userId }).map(({ id }) => id)
     expect(of('user1')).toEqual(of('user1'))
     expect(of('user1')).not.toEqual(of('user2'))
+  })
+
+  test('with an id that is empty has one by what it says', () => {
+    const of = (userId: string) => readPush({ EventType: 'user_leave_org', eventId: '', userId })[0]?.id
+    expect([of('user1'), of('user2')]).toEqual([
+      expect.stringMatching(/^\w+:user1$/),
+      expect.stringMatching(/^\w+:user2$/),
+    ])
+  })
+
+  test.each([
+    ['an endless id', { eventId: 'e'.repeat(257) }, { id: 'e'.repeat(257) }],
+    ['an endless organization', { CorpId: 'x'.repeat(101) }, { corp_id: 'x'.repeat(101) }],
+    ['an odd organization', { CorpId: 'a b' }, { corp_id: 'a b' }],
+  ])('with %s is refused', (_, odd, around) => {
+    expect(() => readPush({ EventType: 'user_leave_org', userId: 'user1', ...odd })).toThrow(refused(400, 'shape'))
+    expect(() => readPush(synced({ syncAction: 'user_leave_org' }, around))).toThrow(refused(400, 'shape'))
+  })
+
+  test('with an organization that is empty names none', () => {
+    expect(readPush({ EventType: 'user_leave_org', CorpId: '', userId: 'user1' })[0]).not.toHaveProperty('tenant')
   })
 
   test.each(['check_url', 'check_update_suite_url', 'org_suite_auth', 'constructor'])(

@@ -1,7 +1,7 @@
 /** Tickets that vendors push: read anew when they are refused, awaited when they are missing, asked for once. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { soldWorld } from '../../../local/sandbox/sandbox.ts'
-import { CALLBACK_VARIABLES, type Harness, startHarness } from '../../harness.ts'
+import { CALLBACK_VARIABLES, type Harness, itemOf, sampleOf, startHarness } from '../../harness.ts'
 
 const FEISHU = 'feishu-approval-unsubscribe'
 const DINGTALK = 'dingtalk-calendar-unsubscribe'
@@ -105,5 +105,23 @@ describe('a ticket that the vendor refuses', () => {
     expect(countOf(path)).toBe(1)
     push('ticket-2')
     expect((await harness.http(name, event)).status).toBe(200)
+  })
+
+  test.each([
+    [FEISHU, ofTenant.queryStringParameters],
+    [DINGTALK, {}],
+  ])('holds the bucket, and no item steps aside: %s', async (name, tenant) => {
+    setTickets('ticket-2')
+    push('ticket-1')
+    const input = { ...sampleOf(name).path, ...sampleOf(name).query, ...tenant }
+    const items = ['event-1', 'event-2'].map((eventId) => itemOf(name, input, eventId))
+    expect((await harness.queue(name, items)).failed).toEqual([0, 1])
+    expect(await harness.aside(name)).toEqual([])
+    const waits = harness.log.filter(({ message }) => message === 'deferred').map(({ waitMs }) => waitMs)
+    expect(waits).toEqual([5_000])
+    push('ticket-2')
+    harness.clock.pass(5_000)
+    expect((await harness.queue(name, items)).failed).toEqual([])
+    expect(harness.outcomes()).toHaveLength(2)
   })
 })

@@ -6,6 +6,16 @@ import { id, nameId } from '../../lib/schema.ts'
 
 export type JsonSchema = Exclude<ReturnType<typeof toJsonSchema>, boolean>
 
+export const nullable = (type: string) => ({ type: [type, 'null'] })
+
+/** An object with these fields and no others. */
+export const object = (properties: Record<string, unknown>, optional: string[] = []) => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  additionalProperties: false,
+})
+
 /**
  * An object of which only these fields are judged. That it may have others is said outright, for linters that take what a part of a
  * schema does not name for unknown; so are its type and its fields, for Ajv's strict mode.

@@ -87,12 +87,3 @@ const GATEWAY: Record<number, { message: string; means: Text }> = {
     means: { en: 'The function did not answer the gateway', zh: '函数未应答网关' },
   },
 }
-
-/** Schemas. */
-export const nullable = (type: string) => ({ type: [type, 'null'] })
-export const object = (properties: Record<string, unknown>, optional: string[] = []) => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-  additionalProperties: false,
-})

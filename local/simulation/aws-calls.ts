@@ -122,13 +122,17 @@ export function startAwsCalls(
   return { callAws, outcomes, completions, holds, orders }
 }
 
-/** Throws a refusal as the clients of AWS do. */
+/** What the clients of AWS throw for a refusal; any other error itself. */
+export function clientError(error: unknown): unknown {
+  if (!(error instanceof AwsError)) return error
+  const { message, type, status, details } = error
+  return Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
+}
+
 function asClient(run: () => object): object {
   try {
     return run()
   } catch (error) {
-    if (!(error instanceof AwsError)) throw error
-    const { message, type, status, details } = error
-    throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
+    throw clientError(error)
   }
 }

@@ -1,4 +1,4 @@
-/** The JSON Schema of an offboarding event's `detail`, for whoever sends one. */
+/** The JSON Schema of an offboarding event's `detail`, for those who send it. */
 
 import type { ConversionConfig } from '@valibot/to-json-schema'
 import { IncompleteOperation } from '../../infra/operation.ts'

@@ -35,7 +35,7 @@ const folderRule = (fileType: string, eventType: string): JsonSchema => ({
 })
 
 /**
- * What each check says, by its message: what a converter cannot read out of a function. Characters are told as ranges
+ * What each check says, by its message: what a converter cannot read out of a function. Characters are given as ranges
  * that every regular expression engine knows: the code refuses further invisible ones (unassigned, private, of format).
  */
 const RULES: Record<string, JsonSchema> = {

@@ -41,8 +41,6 @@ export function describeError(error: unknown): string {
   return `failed unexpectedly (${[name, place].filter(Boolean).join(' at ')})`
 }
 
-export const say = (line: string): void => void process.stderr.write(`${line}\n`)
-
 /** The object in a JSON file. */
 export function readObject(file: string): Record<string, unknown> {
   let text: string

@@ -12,7 +12,7 @@ export const MOST_ROWS = 5_000
 const SHOWN = 20
 
 /** A row, with the line on which it ends. */
-export type CsvRow = { line: number; cells: string[] }
+type CsvRow = { line: number; cells: string[] }
 
 /** The text of the file, which may be a pipe: reading it again gives nothing. Throws `UsageError`. */
 export function readText(file: string): string {

@@ -17,7 +17,7 @@ import { DEAD_LETTERS, retryQueueUrl, STRANDED_QUEUE_URLS, startSqs, workQueueUr
 import { Table } from './table.ts'
 import { startVendorCalls } from './vendor-calls.ts'
 
-export type SimulationOptions = {
+type SimulationOptions = {
   operations: readonly string[]
   /** Functions that are invoked by `invoke` alone, such as scheduled ones. */
   others?: readonly string[]
@@ -32,7 +32,7 @@ export type SimulationOptions = {
   random?: () => number
   /** How many events are planned side by side. */
   planners?: number
-  /** Of the functions, and of their queues; those of an operation unless told. Milliseconds. */
+  /** Of the functions, and of their queues; by default those of an operation. Milliseconds. */
   timeoutMs?: number
   visibilityMs?: number
   windowMs?: number

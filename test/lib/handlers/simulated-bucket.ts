@@ -42,7 +42,7 @@ const perMinute = (calls: number) => (items: number) => (Math.ceil(items / calls
 const perSecond = (calls: number) => (items: number) => (items / calls) * 1_000
 
 /** Each operation, its items by number. */
-export const SPECS: Record<string, Spec> = {
+const SPECS: Record<string, Spec> = {
   'feishu-calendar-unsubscribe': {
     floorMs: perSecond(50),
     events: (items) =>

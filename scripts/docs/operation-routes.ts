@@ -5,6 +5,7 @@ import type { Operation } from '../../lib/operation.ts'
 import { SHARED_FIELDS } from '../../lib/operation-docs.ts'
 import type { Input } from '../../lib/schema.ts'
 import { judge } from '../../lib/vendor/classify.ts'
+import { NO_QUESTION } from '../../lib/vendor/rehearse.ts'
 import { urlOf } from '../../lib/vendor/vendor-call.ts'
 import type { Answer } from '../../local/sandbox/call.ts'
 import { type JsonSchema, jsonSchemaOf, plain, REFERENCES } from './json-schema.ts'
@@ -105,7 +106,7 @@ function success(operation: Operation, sample: Input) {
 /** What a dry run expects whose question is answered well. */
 function expectation(operation: Operation) {
   const { question, vendor } = operation
-  if (!question) return { expected: 'unchecked', upstream: { code: null, requestId: null } }
+  if (!question) return { expected: 'unchecked', upstream: { code: null, requestId: null }, hint: NO_QUESTION.en }
   if (!question.expect) return { expected: 'change', upstream: { code: null, requestId: null } }
   const { code, requestId } = vendor.parse({}, response(operation, VENDORS[vendor.name].done))
   return { expected: 'change', upstream: { code: vendor.name === 'feishu' ? '0' : code, requestId } }

@@ -118,6 +118,9 @@ export const REFERENCES: ConversionConfig = {
     `#/components/schemas/${referenceId.charAt(0).toUpperCase()}${referenceId.slice(1)}`,
 }
 
+/** Stands for a schema of the document's components. */
+export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
+
 /** A schema that stands inside the document. */
 export function plain({ $schema, $defs, ...schema }: JsonSchema): JsonSchema {
   return schema

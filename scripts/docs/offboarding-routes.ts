@@ -6,10 +6,11 @@ import { different, held, unknown } from '../../lib/handlers/offboarding-errors.
 import { readList, readOne, readOrder } from '../../lib/handlers/offboarding-request.ts'
 import { OFFBOARDINGS } from '../../lib/handlers/offboardings.ts'
 import { STATES } from '../../lib/ledger/records.ts'
+import { ref } from './json-schema.ts'
 import { LEAVING_EXAMPLE } from './leaving-schema.ts'
-import { ref } from './offboarding-schemas.ts'
 import { parameter, parameterRef } from './parameters.ts'
 import { failures } from './responses.ts'
+import { EVENT_ID, ID, REQUEST_ID, TIME } from './samples.ts'
 
 export const OFFBOARDINGS_TAG = {
   name: OFFBOARDINGS,
@@ -17,15 +18,11 @@ export const OFFBOARDINGS_TAG = {
   'x-description-zh': '供人事系统使用',
 }
 
-const ID = 'hr-2026-000123'
-const EVENT_ID = '8f0e1b8e-6b0f-4c11-9f4c-2a7d1c7b3e5d'
-const TIME = '2026-11-27T10:00:00.000Z'
-
 const changed = {
   outcome: 'changed',
   kind: null,
   code: '0',
-  requestId: '0A1B2C3D4E5F60718293A4B5C6D7E8F9',
+  requestId: REQUEST_ID,
   hint: null,
   time: TIME,
   eventId: EVENT_ID,

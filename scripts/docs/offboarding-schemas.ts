@@ -1,7 +1,7 @@
 /** What the routes for HR systems take and answer, as the OpenAPI document has it. */
 import { STATES } from '../../lib/ledger/records.ts'
 import { offboardingDetail } from './event-schema.ts'
-import { nullable, plain, REFERENCES } from './json-schema.ts'
+import { nullable, plain, REFERENCES, ref } from './json-schema.ts'
 import { leavingDetail } from './leaving-schema.ts'
 
 /** Answers may gain fields; the ones listed are there. */
@@ -10,7 +10,6 @@ const answer = (properties: Record<string, unknown>, optional: string[] = []) =>
   properties,
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 })
-export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 const text = { type: 'string' }
 const time = { type: 'string', description: 'ISO 8601.' }
 const list = (items: object) => ({ type: 'array', items })
@@ -28,7 +27,7 @@ const ENTRY = {
   redrive: count,
 }
 
-/** By the name that `ref` takes. */
+/** By name. */
 export async function offboardingSchemas() {
   return {
     UserOffboarding: plain(await offboardingDetail(REFERENCES)),

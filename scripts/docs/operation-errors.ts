@@ -11,7 +11,8 @@ import type { Credential, Meaning } from '../../lib/vendor/vendor.ts'
 import { throttleMs } from '../../lib/vendor/vendor-call.ts'
 import type { Answer } from '../../local/sandbox/call.ts'
 import { dingtalkCodes } from '../../local/sandbox/codes.ts'
-import { failureOf, REQUEST_ID, response, VENDORS } from './vendor-answers.ts'
+import { REQUEST_ID } from './samples.ts'
+import { failureOf, response, VENDORS } from './vendor-answers.ts'
 
 /** One error for each kind of failure the operation can end with, as the functions make it of the vendor's answer. */
 export function errorsOf(operation: Operation, sample: Input, actsAsUser: boolean): OperationError[] {

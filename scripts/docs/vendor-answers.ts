@@ -4,6 +4,7 @@ import type { Operation } from '../../lib/operation.ts'
 import type { Answer, Gateway } from '../../local/sandbox/call.ts'
 import { dingtalkGateway } from '../../local/sandbox/dingtalk.ts'
 import { feishuGateway } from '../../local/sandbox/feishu-gateway.ts'
+import { REQUEST_ID } from './samples.ts'
 
 export const VENDORS: Record<'feishu' | 'dingtalk', { title: Text; host: string; gateway: Gateway; done: Answer }> = {
   feishu: {
@@ -19,8 +20,6 @@ export const VENDORS: Record<'feishu' | 'dingtalk', { title: Text; host: string;
     done: { status: 200, json: { result: true } },
   },
 }
-
-export const REQUEST_ID = '0A1B2C3D4E5F60718293A4B5C6D7E8F9'
 
 /** The vendor's refusal with this code. Throws for one that the sandbox does not have. */
 export function failureOf({ vendor }: Operation, code: string): Answer {

@@ -1,5 +1,5 @@
 /**
- * Makes one call in turn by a handler and by undici alone, in this process; tells the times as JSON on standard
+ * Makes one call in turn by a handler and by undici alone, in this process; writes the times as JSON to standard
  * error. Started by run.ts.
  */
 import path from 'node:path'

@@ -6,7 +6,7 @@ export type Sample = { emptyInitMs: number; initMs: number; firstMs: number; war
 type Size = { bundleBytes: number; zipBytes: number }
 
 /** A median and what lies between the tenth and the ninetieth percentile, all divided by the base's median. */
-export type Ratio = { median: number; p10: number; p90: number }
+type Ratio = { median: number; p10: number; p90: number }
 
 export type RowResult = Size & {
   name: string

@@ -149,15 +149,15 @@ async function measure(row: Row, taskRoot: string, env: Record<string, string>):
 async function measureCalls({ name, event }: Row, taskRoot: string, env: Record<string, string>): Promise<number> {
   const script = path.join(import.meta.dirname, 'calls.ts')
   const entry = path.join(taskRoot, name, 'index.mjs')
-  // The log goes to a file, for whoever reads it here would be the servers' own process.
+  // The log goes to a file: this process runs the servers, and reading it here would take their time.
   const log = await open(path.join(taskRoot, 'log'), 'w')
   try {
     const child = spawn(process.execPath, [script, entry, JSON.stringify(event)], {
       env: { ...env, PATH: process.env.PATH },
       stdio: ['ignore', log.fd, 'pipe'],
     })
-    const told = await text(child.stderr as Readable)
-    const { bareMs, handlerMs } = JSON.parse(told.slice(told.lastIndexOf('{')))
+    const written = await text(child.stderr as Readable)
+    const { bareMs, handlerMs } = JSON.parse(written.slice(written.lastIndexOf('{')))
     return percentile(handlerMs, 0.5) / percentile(bareMs, 0.5)
   } finally {
     await log.close()

@@ -1,7 +1,7 @@
 /** The plot of a scale run: time to finish over the number of leavers, both logarithmic, beside the limit's own floor. */
 
 /** What became of one operation in a run. */
-export type OperationResult = {
+type OperationResult = {
   operation: string
   targets: number
   parked: number

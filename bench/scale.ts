@@ -1,9 +1,11 @@
 /** `npm run bench:scale`: how long a mass leave takes, and what it costs, on a virtual clock. */
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { CommandError, runCommand, say, UsageError } from '../cli/command.ts'
+import { CommandError, runCommand, UsageError } from '../cli/command.ts'
+import { log } from '../cli/io.ts'
 import type { Operation } from '../lib/operation.ts'
-import { type Counts, startSimulation } from '../local/simulation/simulation.ts'
+import type { Counts } from '../local/simulation/counts.ts'
+import { startSimulation } from '../local/simulation/simulation.ts'
 import type { Table } from '../local/simulation/table.ts'
 import { ENV, makeCompany, PER_LEAVER, simulatedOperations, TARGETS_PER_LEAVER } from '../local/simulation/world.ts'
 import { plotOf, type Scenario } from './scale-plot.ts'
@@ -185,7 +187,7 @@ await runCommand('bench:scale', async (args) => {
   const scenarios: Scenario[] = []
   for (const tenants of numbers('tenants', values.tenants))
     for (const leavers of numbers('leavers', values.leavers)) {
-      say(`${leavers} leavers of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'} …`)
+      log(process, `${leavers} leavers of ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'} …`)
       scenarios.push(await simulate(leavers, tenants))
     }
   const results = { latencies: LATENCIES, pricesUsd: PRICES, targetsPerLeaver: TARGETS_PER_LEAVER, scenarios }
@@ -193,7 +195,7 @@ await runCommand('bench:scale', async (args) => {
   else {
     writeFileSync('docs/scale.json', `${JSON.stringify(results, null, 2)}\n`)
     writeFileSync('docs/scale.svg', plotOf(scenarios))
-    say('Written: docs/scale.json, docs/scale.svg')
+    log(process, 'Written: docs/scale.json, docs/scale.svg')
   }
   return 0
 })

@@ -19,7 +19,7 @@ import type { CodeTable } from '../lib/vendor/vendor.ts'
 import type { VendorCall } from '../lib/vendor/vendor-call.ts'
 
 /** A heading, and the codes under it. */
-export type Section = { title: Text; codes: CodeTable }
+type Section = { title: Text; codes: CodeTable }
 
 /** Every table, those of one operation first: the order in which a code is looked up. */
 export async function listCodeSections(): Promise<Section[]> {

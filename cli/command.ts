@@ -41,8 +41,6 @@ export function describeError(error: unknown): string {
   return `failed unexpectedly (${[name, place].filter(Boolean).join(' at ')})`
 }
 
-export const say = (line: string): void => void process.stderr.write(`${line}\n`)
-
 /** The text of the file, which may be a pipe: reading it again gives nothing. Throws `UsageError`. */
 export function readText(file: string): string {
   let bytes: Buffer

@@ -11,7 +11,7 @@ export const MOST_ROWS = 5_000
 const SHOWN = 20
 
 /** A row, with the line on which it ends. */
-export type CsvRow = { line: number; cells: string[] }
+type CsvRow = { line: number; cells: string[] }
 
 /** The rows of the file's text, the first of which names the columns. Throws `UsageError`. */
 export function readRows(file: string, text: string): CsvRow[] {

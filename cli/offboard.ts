@@ -1,60 +1,23 @@
 /** `offboarding offboard`: checks who leaves or what is to end, sends it, follows it to its end and reports. */
 import { Command, Option } from 'commander'
-import { loadOperations } from '../infra/operations.ts'
 import { OperationError } from '../lib/error.ts'
-import { mergeParts } from '../lib/event-part.ts'
 import { LEAVING } from '../lib/leaving-event.ts'
 import { OFFBOARDING, offboarding, withinTargets } from '../lib/offboarding-event.ts'
 import type { EventOption } from '../lib/operation-docs.ts'
 import { parse } from '../lib/schema.ts'
-import { goneIsFineOption, readObject, repeatable, UsageError, withOptions } from './command.ts'
+import { goneIsFineOption, UsageError, withOptions } from './command.ts'
 import { MOST_ROWS } from './csv-rows.ts'
-import { assertEvent, assertNoWiki, newOffboardingId } from './event/event-detail.ts'
+import { listEventOptions, optionOf } from './event/event-options.ts'
+import { type Detail, type OffboardOptions, readRequest } from './event/offboard-request.ts'
 import { sendEvent } from './event/send-events.ts'
 import { type Io, log } from './io.ts'
-import { readLeavers } from './leavers/csv.ts'
-import {
-  assertLeaving,
-  LEAVER_OPTIONS,
-  type LeaverOptions,
-  leaverIdOptions,
-  leaverOptions,
-  readCustodian,
-  readLeaver,
-  readPerson,
-} from './leavers/person.ts'
+import { leaverIdOptions, leaverOptions } from './leavers/person.ts'
 import { assertCanAsk, offboardLeavers } from './leavers/run.ts'
 import { readTime, schedule } from './leavers/schedules.ts'
 import { getExitCode } from './progress/exit-code.ts'
 import { follow } from './progress/follow.ts'
 import { FORMATS } from './progress/report-formats.ts'
-import { type Connection, type ConnectionOptions, commandLine, connect, connectionOptions } from './stack/connection.ts'
-
-/** The one option for targets that belongs to no operation. */
-const TENANT_KEY: EventOption = {
-  name: 'tenant-key',
-  value: 'KEY',
-  help: 'the tenant, for store apps',
-  part: (tenantKey) => ({ feishu: { tenantKey } }),
-}
-
-/** The options that stand for an event file: those of the operations. */
-const listEventOptions = async (): Promise<EventOption[]> => [
-  ...(await loadOperations()).flatMap(({ docs }) => docs.event.options ?? []),
-  TENANT_KEY,
-]
-
-const isRepeatable = ({ value }: EventOption): boolean => value.endsWith('…')
-
-function optionOf(option: EventOption): Option {
-  const flags = `--${option.name} <${option.value.replace(' …', '').toLowerCase().replaceAll('_', '-')}>`
-  return isRepeatable(option) ? repeatable(flags, `${option.help}; may be repeated`) : new Option(flags, option.help)
-}
-
-type Flags = { dryRun?: boolean; yes?: boolean; follow?: string | false; goneIsFine?: boolean }
-type Options = ConnectionOptions &
-  LeaverOptions &
-  Flags & { id?: string; custodian?: string; csv?: string; at?: string; tenantKey?: string } & Record<string, unknown>
+import { type Connection, commandLine, connect, connectionOptions } from './stack/connection.ts'
 
 export async function offboardCommand(io: Io): Promise<Command> {
   const eventOptions = await listEventOptions()
@@ -115,20 +78,15 @@ Examples:
   AWS_PROFILE=ops npx offboarding offboard --stage prod \\
     --approval-code 7C468A54-8745-2245-9675-08B7C63E7A85 --file doxcnXXXX:docx`,
     )
-    .action(async (argument: string | undefined, options: Options) => {
+    .action(async (argument: string | undefined, options: OffboardOptions) => {
       io.exitCode = await offboard(io, argument, options, eventOptions)
     })
 }
 
-type Detail = { offboardingId: string; dryRun?: unknown }
-
-/** What is to be done: follow an offboarding, or send events. `isNamed`: they say who leaves, and not what is to end. */
-type Request = { follow: string } | { details: Detail[]; isNamed: boolean; isList: boolean }
-
 async function offboard(
   io: Io,
   argument: string | undefined,
-  options: Options,
+  options: OffboardOptions,
   eventOptions: EventOption[],
 ): Promise<number> {
   const { yes = false, follow: followed, goneIsFine = false } = options
@@ -181,7 +139,7 @@ async function offboard(
 async function scheduleOne(
   io: Io,
   connection: Connection,
-  options: Options,
+  options: OffboardOptions,
   type: string,
   detail: Detail,
   atMs: number,
@@ -195,7 +153,7 @@ async function scheduleOne(
 async function followOne(
   io: Io,
   connection: Connection,
-  options: Options,
+  options: OffboardOptions,
   one: { offboardingId: string; eventId?: string },
 ): Promise<number> {
   const signal = io.catchInterrupt()
@@ -209,83 +167,6 @@ async function followOne(
     if (signal.aborted) return 130
     throw error
   }
-}
-
-/** Options that go with each way of saying what to do; those of the stack and --gone-is-fine go with all. */
-const SENDING = ['dryRun', 'yes', 'noFollow', 'at']
-const OF_LEAVER = [...LEAVER_OPTIONS, 'custodian', 'tenantKey', 'id', ...SENDING]
-const OF_ALL = ['stage', 'region', 'param', 'local', 'goneIsFine']
-
-/** What the argument and the options ask for. Throws `UsageError`. */
-function readRequest(io: Io, argument: string | undefined, options: Options, eventOptions: EventOption[]): Request {
-  const { follow: followed, csv, custodian, dryRun = false } = options
-  const given = Object.keys({ ...options, ...(followed === false && { noFollow: true }) }).filter(
-    (name) => !OF_ALL.includes(name) && !(name === 'follow' && followed === false),
-  )
-  const allowOnly = (subject: string, allowed: readonly string[]) => {
-    const other = given.find((name) => !allowed.includes(name))
-    if (other === undefined) return
-    const flag = other.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-    throw new UsageError(`${subject} cannot be used with option '--${flag}'`)
-  }
-  const refuseArgument = (option: string) => {
-    if (argument !== undefined) throw new UsageError(`argument 'event.json' cannot be used with option '${option}'`)
-  }
-  if (typeof followed === 'string') {
-    refuseArgument('--follow')
-    allowOnly("option '--follow <offboarding-id>'", ['follow'])
-    return { follow: followed }
-  }
-  if (csv !== undefined) {
-    refuseArgument('--csv')
-    allowOnly("option '--csv <file>'", ['csv', ...SENDING.filter((name) => name !== 'at')])
-    const details = readLeavers(io, csv).map((detail) => ({ ...detail, dryRun }))
-    return { details, isNamed: true, isList: true }
-  }
-  const named = argument === undefined ? undefined : readPerson(argument)
-  if (argument !== undefined && named === undefined) {
-    allowOnly("argument 'event.json'", SENDING)
-    const detail = { ...readObject(argument), ...(dryRun && { dryRun }) } as Record<string, unknown>
-    if ('leaver' in detail) {
-      assertLeaving(detail, argument, io)
-      return { details: [detail], isNamed: true, isList: false }
-    }
-    assertEvent(detail, argument, io)
-    return { details: [detail as Detail], isNamed: false, isList: false }
-  }
-  const offboardingId = options.id ?? newOffboardingId()
-  const leaver = { ...readLeaver(options), ...named }
-  if (Object.keys(leaver).length > 0) {
-    allowOnly('a leaver', OF_LEAVER)
-    const { tenantKey } = options
-    const detail = {
-      offboardingId,
-      dryRun,
-      leaver: tenantKey === undefined ? leaver : { ...leaver, feishu: { ...leaver.feishu, tenantKey } },
-      ...(custodian !== undefined && { custodian: readCustodian(custodian) }),
-    }
-    assertLeaving(detail, 'this', io)
-    return { details: [detail], isNamed: true, isList: false }
-  }
-  if (custodian !== undefined) throw new UsageError('--custodian has no effect without a leaver')
-  if (given.every((name) => SENDING.includes(name)))
-    throw new UsageError('expected a leaver, one EVENT.json, targets, --csv FILE or --follow OFFBOARDING_ID')
-  const detail = { ...detailOf(eventOptions, options), ...(dryRun && { dryRun }) }
-  assertEvent(detail, 'this', io)
-  return { details: [detail as unknown as Detail], isNamed: false, isList: false }
-}
-
-/** The event's detail that the options ask for. What is missing or wrong in it, the event's schema finds. */
-function detailOf(options: EventOption[], given: Record<string, unknown>): Record<string, unknown> {
-  const parts = options.flatMap((option) =>
-    [given[optionOf(option).attributeName()] ?? []].flat().map((text) => {
-      assertNoWiki(String(text), option.name)
-      const part = option.part(String(text))
-      if (part) return part
-      throw new UsageError(`--${option.name} must be ${option.value.replace(' …', '')}, as in ${option.example}`)
-    }),
-  )
-  return mergeParts([{ offboardingId: given.id ?? newOffboardingId() }, ...parts])
 }
 
 /** Throws for more targets than the stack takes at once. */

@@ -105,13 +105,22 @@ const QUERIES: Record<string, Query> = {
   },
 }
 
+/** As many as CloudWatch shows in one list. */
+const ALARMS_EACH = 100
+
 /** The dashboard and the saved queries. */
 export async function dashboard(osls: Osls) {
   const { stage, service, operations, vendors, checked } = await settings(osls)
   const names = Object.keys(operations)
   const functions = await functionsOf(osls)
   const { Resources } = await alarms(osls)
-  const alarmNames = Object.values(Resources).flatMap(({ Properties }) => Properties.AlarmName ?? [])
+  const alarmArns = Object.values(Resources)
+    .flatMap(({ Properties }) => Properties.AlarmName ?? [])
+    .map((name) => arn('cloudwatch', `alarm:${name}`)['Fn::Sub'])
+  const alarmLists = Array.from({ length: Math.ceil(alarmArns.length / ALARMS_EACH) }, (_, index) =>
+    alarmArns.slice(index * ALARMS_EACH, (index + 1) * ALARMS_EACH),
+  )
+  const alarmsWidth = Math.floor(24 / alarmLists.length)
   const region = '${AWS::Region}'
 
   const sources = Object.values(functions).map(({ name }) => `SOURCE '/aws/lambda/${name}'`)
@@ -140,13 +149,10 @@ export async function dashboard(osls: Osls) {
           markdown: `**${service} ${stage}** · what to do: ${checked.runbookUrl} · tables cover the range chosen above`,
         },
       },
-      {
-        ...{ type: 'alarm', x: 0, y: 1, width: 24, height: 6 },
-        properties: {
-          title: 'Alarms',
-          alarms: alarmNames.map((name) => arn('cloudwatch', `alarm:${name}`)['Fn::Sub']),
-        },
-      },
+      ...alarmLists.map((some, index) => ({
+        ...{ type: 'alarm', x: index * alarmsWidth, y: 1, width: alarmsWidth, height: 6 },
+        properties: { title: 'Alarms', alarms: some },
+      })),
       ...Object.entries(QUERIES).flatMap(([name, { place, query }]) => (place ? [table(name, place, query)] : [])),
       graph(
         'Oldest waiting target, seconds',

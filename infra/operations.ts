@@ -10,7 +10,10 @@ const blocks = service.custom.operations
 /** The names of all operations, in the order of serverless.yml. */
 export const operationNames: readonly string[] = Object.keys(blocks)
 
-/** Loads every operation. Throws `IncompleteOperation` when one is incomplete, repeats a part of another, or has a file but no block. */
+/**
+ * Loads every operation. Throws `IncompleteOperation` when one is incomplete, repeats a part of another, has a file but no block, or is
+ * unknown to the register.
+ */
 export async function loadOperations(): Promise<Operation[]> {
   const texts = new Map(
     readdirSync(functions).map((file) => [
@@ -29,5 +32,8 @@ export async function loadOperations(): Promise<Operation[]> {
     }),
   )
   assertDistinct(operations)
+  for (const name of operationNames)
+    if (!texts.get('subscription-register')?.includes(`'./${name}.ts'`))
+      throw new IncompleteOperation(`functions/subscription-register.ts does not import ${name}`)
   return operations
 }

@@ -17,18 +17,17 @@ import { type Queues, startQueues } from './aws/queues.ts'
 import { type Scheduler, startScheduler } from './aws/scheduler.ts'
 import { type SecretsManager, startSecretsManager } from './aws/secrets-manager.ts'
 
-export type StackOptions = {
+type StackOptions = {
   template: Template
-  /** The folder that the template's handlers are relative to; the working directory unless told. */
+  /** The folder that the template's handlers are relative to; by default the working directory. */
   root?: string
-  /** Variables over those of the template, for every function or by function name. */
-  env?: Record<string, string> | ((functionName: string) => Record<string, string>)
+  /** Variables over those of the template. */
+  env?: Record<string, string>
   secrets?: Record<string, unknown>
   /** The wanted port of the HTTP API; another one is taken when it is not free. */
   httpPort?: number
   /** What the HTTP API's port serves besides the API. */
   pages?: Pages
-  maxContainers?: number
   /** Waits before an asynchronous invocation is tried again. */
   retryDelaysMs?: number[]
   onLog?: (line: LogLine) => void
@@ -114,17 +113,16 @@ async function start(options: StackOptions, opened: { close(): Promise<void> }[]
 
   const functions = new Map<string, LambdaFunction>()
   for (const { name, module, exportName, env, timeoutMs, memoryMb } of wiring.functions) {
-    const overrides = typeof options.env === 'function' ? options.env(name) : options.env
-    const settings = { name, exportName, timeoutMs, memoryMb, entry: locate(options.root ?? '.', module) }
-    functions.set(
+    const lambda = createFunction({
       name,
-      createFunction({
-        ...settings,
-        env: { ...env, ...awsEnv, ...overrides },
-        ...(options.maxContainers && { maxContainers: options.maxContainers }),
-        onLine: (line) => options.onLog?.(line),
-      }),
-    )
+      entry: locate(options.root ?? '.', module),
+      exportName,
+      timeoutMs,
+      memoryMb,
+      env: { ...env, ...awsEnv, ...options.env },
+      onLine: (line) => options.onLog?.(line),
+    })
+    functions.set(name, lambda)
   }
   const invoke = (name: string, event: unknown) => {
     const target = functions.get(name)

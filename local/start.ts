@@ -124,14 +124,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
   const world = isSold ? soldWorld() : sampleWorld()
   if (!options.live) sandbox = await startSandbox({ world, speed })
   const env = sandbox
-    ? {
-        FEISHU_BASE_URL: sandbox.url,
-        FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
-        DINGTALK_BASE_URL: sandbox.url,
-        DINGTALK_OAPI_BASE_URL: sandbox.url,
-        LIMIT_SPEED: String(speed),
-        STAGE_OPTION: '--local',
-      }
+    ? { ...sandbox.variables, STAGE_OPTION: '--local' }
     : Object.fromEntries(LIVE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
 
   let eventId: string | undefined

@@ -137,11 +137,7 @@ export async function startHarness({
     AWS_ENDPOINT_URL_EVENTBRIDGE: bus.url,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
     AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.url,
-    FEISHU_BASE_URL: sandbox.url,
-    FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
-    DINGTALK_BASE_URL: sandbox.url,
-    DINGTALK_OAPI_BASE_URL: sandbox.url,
-    LIMIT_SPEED: String(speed),
+    ...sandbox.variables,
     ...(started && {
       AWS_ENDPOINT_URL_SQS: started.url,
       WORK_QUEUE_URL: started.queueUrl(`${name}.fifo`),
@@ -190,7 +186,7 @@ export async function startHarness({
     })
   }
 
-  /** Calls the function as API Gateway does; the operation's sample unless told. */
+  /** Calls the function as API Gateway does; by default with the operation's sample. */
   const http = async (name: string, event: Partial<APIGatewayProxyEventV2> = {}, remainingMs?: number) =>
     readResponse(await call(name, httpEvent(name, event), remainingMs))
 

@@ -7,7 +7,7 @@ import { Table } from '../local/simulation/table.ts'
 import { answerClients } from './services.ts'
 
 /** The properties of the table that infra/ledger.ts describes. */
-export async function ledgerProperties(): Promise<Record<string, unknown>> {
+async function ledgerProperties(): Promise<Record<string, unknown>> {
   const variables: Record<string, unknown> = { 'sls:stage': 'test', 'self:custom': { checked: { removal: {} } } }
   const { Resources } = await ledger({ resolveVariable: async (name: string) => variables[name] })
   return Resources.Ledger.Properties

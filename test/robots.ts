@@ -2,7 +2,8 @@
 import { marshalAll } from '../lib/aws/attributes.ts'
 import type { State } from '../lib/ledger/records.ts'
 import { sampleWorld } from '../local/sandbox/sandbox.ts'
-import { type Faults, startSimulation } from '../local/simulation/simulation.ts'
+import type { Faults } from '../local/simulation/conditions.ts'
+import { startSimulation } from '../local/simulation/simulation.ts'
 import { ENV } from '../local/simulation/world.ts'
 
 const NOTIFICATIONS = 'notifications'

@@ -1,5 +1,6 @@
 /** Services of AWS that a stand-in for its clients calls in this process, where no time-out of theirs can pass. */
-import { AwsError, type AwsJsonService } from '../local/aws/json-server.ts'
+import type { AwsJsonService } from '../local/aws/json-server.ts'
+import { clientError } from '../local/simulation/aws-calls.ts'
 import type { Host } from '../local/simulation/host.ts'
 
 /** Has local/simulation/{aws,dynamodb}.ts call the service of an operation, and undici.ts the vendor. Returns how to end that. */
@@ -16,9 +17,7 @@ export function answerClients(
       try {
         return copy(await serviceOf(operation).call(operation, copy(input)))
       } catch (error) {
-        if (!(error instanceof AwsError)) throw error
-        const { message, type, status, details } = error
-        throw Object.assign(new Error(message), { name: type, $metadata: { httpStatusCode: status }, ...details })
+        throw clientError(error)
       }
     },
   }

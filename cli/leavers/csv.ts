@@ -23,7 +23,7 @@ const PERSON_FIELDS = fieldsOf(leaving.entries.leaver.entries as unknown as Entr
 const COLUMNS = [ID, ...PERSON_FIELDS, ...PERSON_FIELDS.map((field) => `custodian.${field}`)]
 
 /** An event's detail that its row says. */
-export type LeavingRow = { offboardingId: string } & Record<string, unknown>
+type LeavingRow = { offboardingId: string } & Record<string, unknown>
 
 /**
  * The details of the events that the file asks for. A row without an `offboardingId` gets one from the file's content and its line, the

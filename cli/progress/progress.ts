@@ -18,7 +18,7 @@ import { formatCount, formatTime } from '../table.ts'
 import { formatPerson } from './report-formats.ts'
 
 /** The vendor's limit on what an operation calls, in real runs or in dry runs; undefined for an operation that is not known. */
-export type PaceOf = (operation: string, isDryRun: boolean) => { perSecond?: number; perMinute?: number } | undefined
+type PaceOf = (operation: string, isDryRun: boolean) => { perSecond?: number; perMinute?: number } | undefined
 
 /** By operation, the wait of its open items. */
 type Waits = ReadonlyMap<string, Wait>

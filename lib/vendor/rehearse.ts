@@ -98,7 +98,7 @@ function read(operation: Operation, reading: Reading): Expectation {
   return endWith(operation, new OperationError(kind, means, { hint }))
 }
 
-const NO_QUESTION: Text = { en: 'The vendor has no call that checks it.', zh: '厂商没有可供检查的接口。' }
+export const NO_QUESTION: Text = { en: 'The vendor has no call that checks it.', zh: '厂商没有可供检查的接口。' }
 
 /** An app's token came from the vendor; a user's was stored, and may be revoked by now, or another person's. */
 async function checkOwner(

@@ -3,10 +3,9 @@ import { Readable } from 'node:stream'
 import dynalite from 'dynalite'
 import { AwsError, type AwsJsonService, startAwsJson } from './json-server.ts'
 
-export type DynamoDbOptions = {
+type DynamoDbOptions = {
   /** Properties of `AWS::DynamoDB::Table`, intrinsic functions resolved. */
   tables: { name: string; properties: Record<string, unknown> }[]
-  port?: number
 }
 
 export type DynamoDb = AwsJsonService & {
@@ -26,7 +25,7 @@ const TABLE_PROPERTIES = [
 ]
 
 /** Starts the service, which makes its tables when it is first asked for one. Any signature will do. */
-export async function startDynamoDb({ tables, port }: DynamoDbOptions): Promise<DynamoDb> {
+export async function startDynamoDb({ tables }: DynamoDbOptions): Promise<DynamoDb> {
   let made: Promise<DynamoDb['run']> | undefined
   const run: DynamoDb['run'] = async (operation, input) => {
     made ??= createTables(tables)
@@ -34,7 +33,6 @@ export async function startDynamoDb({ tables, port }: DynamoDbOptions): Promise<
   }
   const service = await startAwsJson(
     Object.fromEntries(OPERATIONS.map((operation) => [operation, (input: object) => run(operation, input)])),
-    port === undefined ? {} : { port },
   )
   return { ...service, run }
 }

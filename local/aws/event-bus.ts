@@ -5,11 +5,11 @@ import { assertSupported, matches, type Pattern } from '../../infra/event-patter
 import { AwsError, type AwsJsonOptions, type AwsJsonService, startAwsJson } from './json-server.ts'
 import { type BusEvent, invalidEntry, sizeOfEntry, toEvent, unusable } from './put-events-entry.ts'
 
-/** What a rule calls. It is called again up to `retries` times (2 unless told) when it rejects. */
+/** What a rule calls. It is called again up to `retries` times (2 by default) when it rejects. */
 export type Target = { id: string; invoke: (event: BusEvent) => Promise<unknown>; retries?: number }
 export type Rule = { name: string; bus: string; pattern: Pattern; targets: Target[] }
 export type Undelivered = { rule: Rule; target: Target; event: BusEvent; error: unknown; attempts: number }
-export type BusFault = 'throttle' | 'error' | 'partial' | 'drop'
+type BusFault = 'throttle' | 'error' | 'partial' | 'drop'
 
 export type EventBusOptions = AwsJsonOptions & {
   /** Buses besides `default`. */
@@ -26,7 +26,6 @@ export type EventBus = Pick<AwsJsonService, 'url' | 'requests' | 'call' | 'close
   readonly rules: readonly Rule[]
   /** Every accepted event in order. */
   readonly events: { bus: string; event: BusEvent }[]
-  createBus(name: string): void
   /** Throws on a pattern that uses anything but exact values. */
   putRule(rule: Omit<Rule, 'bus'> & { bus?: string }): void
   /** Puts events without HTTP, through the same validation. */
@@ -128,7 +127,6 @@ export async function startEventBus(options: EventBusOptions = {}): Promise<Even
     rules,
     events,
     putEvents,
-    createBus: (name) => void buses.add(name),
     putRule({ bus = 'default', ...rule }) {
       assertSupported(rule.pattern)
       if (!buses.has(bus)) throw new Error(`event bus ${bus} does not exist`)

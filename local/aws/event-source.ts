@@ -7,9 +7,9 @@ export type EventSourceOptions = {
   queueUrl: string
   queueArn: string
   region: string
-  /** At most this many records per invocation, 10 unless told. */
+  /** At most this many records per invocation, 10 by default. */
   batchSize?: number
-  /** Invocations at once, 10 unless told. Of one message group there is never more than one. */
+  /** Invocations at once, 10 by default. Of one message group there is never more than one. */
   concurrency?: number
   /** Whether the function answers `batchItemFailures`. */
   reportBatchItemFailures?: boolean

@@ -22,7 +22,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 /** Paths that this machine answers itself, by method and path: `GET /_stack.json`. They go before the routes. */
 export type Pages = Record<string, (request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown>
 
-/** Serves the routes on the wanted port, or on a free one when it is taken. Nobody is asked who they are. */
+/** Serves the routes on the wanted port, or on a free one when it is taken. No caller is authenticated. */
 export async function startHttpApi(options: {
   routes: Route[]
   pages?: Pages

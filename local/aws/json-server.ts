@@ -3,7 +3,7 @@ import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { close, listen, readBody } from '../../cli/loopback.ts'
 
-/** An error the caller is told about in AWS's shape, `{"__type", "message"}`. */
+/** An error that the caller gets in AWS's shape, `{"__type", "message"}`. */
 export class AwsError extends Error {
   readonly type: string
   readonly status: number
@@ -25,7 +25,7 @@ export class AwsError extends Error {
 export type Fault = 'drop' | 'lose' | 'hang' | { type: string; message?: string; status?: number }
 
 /** A request as it arrived: the operation's name without the service prefix, and the parsed body. */
-export type AwsRequest = { operation: string; input: Record<string, unknown>; at: number }
+type AwsRequest = { operation: string; input: Record<string, unknown>; at: number }
 
 export type AwsJsonService = {
   readonly url: string
@@ -41,15 +41,14 @@ export type AwsJsonService = {
 }
 
 /** Says that the connection is closed without an answer. */
-export class NoAnswer extends Error {
+class NoAnswer extends Error {
   override readonly name = 'TimeoutError'
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: an operation states its own input; the wire has already lost the type
-export type Operations = Record<string, (input: any) => unknown>
+/** By name. Each states its own input: the wire has lost its type. */
+export type Operations = Record<string, (input: never) => unknown>
 
 export type AwsJsonOptions = {
-  port?: number
   /** False: without a server, so that only `call` reaches it. */
   isServed?: boolean
   /** Callers without this session token, which the SDK takes from `AWS_SESSION_TOKEN`, are refused. */
@@ -75,7 +74,7 @@ export async function startAwsJson(operations: Operations, options: AwsJsonOptio
     if (fault && fault !== 'lose') throw new AwsError(fault.type, fault.message ?? fault.type, fault.status)
     const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
     if (!run) throw new AwsError('UnknownOperationException', `Operation ${operation} is not emulated`)
-    const output = (await run(input)) ?? {}
+    const output = (await run(input as never)) ?? {}
     if (fault === 'lose') throw new NoAnswer()
     return output
   }
@@ -97,7 +96,7 @@ export async function startAwsJson(operations: Operations, options: AwsJsonOptio
   const { isServed = true } = options
 
   return {
-    url: isServed ? await listen(server, options.port) : '',
+    url: isServed ? await listen(server) : '',
     requests,
     fail: (operation, fault, times = 1) => void faults.push({ operation, fault, left: times }),
     heal: () => void faults.splice(0),
@@ -115,8 +114,8 @@ function hasToken({ headers }: IncomingMessage, wanted: string | undefined): boo
 
 /**
  * False for what a page of another site has a browser send: under a name that was made to resolve to this machine, or
- * from that site's own origin. Most services ask nobody who they are, so that such a page
- * could otherwise end subscriptions or read secrets.
+ * from that site's own origin. Most services authenticate no caller, so that such a
+ * page could otherwise end subscriptions or read secrets.
  */
 export function isFromHere({ headers: { host = '', origin } }: IncomingMessage): boolean {
   if (origin !== undefined && origin !== `http://${host}`) return false

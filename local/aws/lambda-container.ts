@@ -12,14 +12,14 @@ export type FunctionOptions = {
   env?: Record<string, string>
   timeoutMs?: number
   /**
-   * How long a container may take to load its bundle, 10 s unless told, before the function's own timeout begins to count
+   * How long a container may take to load its bundle, 10 s by default, before the function's own timeout begins to count
    * for that too. Lambda then starts anew, within that timeout: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
    */
   initTimeoutMs?: number
   memoryMb?: number
   region?: string
   account?: string
-  /** Containers at once; further invocations wait for a free one. 10 unless told. */
+  /** Containers at once; further invocations wait for a free one. 10 by default. */
   maxContainers?: number
   /** Called for every line on stdout or stderr, before the invocation that wrote it settles. */
   onLine?: (line: LogLine) => void

@@ -4,8 +4,7 @@ import { buildApp } from 'fauxqs'
 import { consume, type EventSource, type EventSourceOptions } from './event-source.ts'
 import { AwsError, isFromHere } from './json-server.ts'
 
-export type QueueOptions = {
-  port?: number
+type QueueOptions = {
   region?: string
   account?: string
   /** False: without a server, so that only `call` reaches it, and no client. */
@@ -13,7 +12,7 @@ export type QueueOptions = {
 }
 
 /** Properties of `AWS::SQS::Queue`, intrinsic functions resolved. */
-export type QueueProperties = Record<string, unknown>
+type QueueProperties = Record<string, unknown>
 
 /** A message read without receiving it. */
 export type PeekedMessage = {
@@ -52,7 +51,7 @@ export async function startQueues(options: QueueOptions = {}): Promise<Queues> {
   app.addHook('onRequest', async ({ raw }, reply) => {
     if (!isFromHere(raw)) return reply.code(403).send({ message: 'Only for this machine' })
   })
-  const url = isServed ? await app.listen({ host: '127.0.0.1', port: options.port ?? 0 }) : 'http://127.0.0.1'
+  const url = isServed ? await app.listen({ host: '127.0.0.1', port: 0 }) : 'http://127.0.0.1'
   const client = new SQSClient({
     endpoint: url,
     region,

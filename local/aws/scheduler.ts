@@ -6,9 +6,9 @@ import { close, listen, readBody } from '../../cli/loopback.ts'
 import { AwsError, isFromHere } from './json-server.ts'
 
 /** What is sent when its time has come. */
-export type ScheduledEvent = { EventBusName: string; Source: string; DetailType: string; Detail: string }
+type ScheduledEvent = { EventBusName: string; Source: string; DetailType: string; Detail: string }
 
-export type SchedulerOptions = {
+type SchedulerOptions = {
   /** The groups there are. */
   groups: string[]
   putEvent: (event: ScheduledEvent) => void

@@ -7,7 +7,7 @@ import type { Language, Say } from './text.ts'
 /** Problem details of the API, or a text where there are none. */
 export type Failure = string | ProblemDetails
 
-export type ProblemDetails = {
+type ProblemDetails = {
   kind?: string | null
   title?: string
   detail?: string

@@ -55,7 +55,7 @@ export const dingtalkGateway: Gateway = {
     return refusal ?? (token as AccessToken)
   },
 
-  // No header tells how long to wait.
+  // No header says how long to wait.
   throttled: (_refusal, caller) =>
     dingtalkFailure(
       caller?.kind === 'corp'
@@ -116,7 +116,7 @@ const refusals: readonly Rule<DingtalkCode, Subject>[] = [
 ]
 
 /** https://help.dingtalk.io/open/development: "Unsubscribe from a calendar". */
-export const dingtalkUnsubscribe: GuardedRoute = {
+const dingtalkUnsubscribe: GuardedRoute = {
   api: 'dingtalk',
   method: 'POST',
   path: '/v1.0/calendar/users/:userId/calendars/:calendarId/unsubscribe',

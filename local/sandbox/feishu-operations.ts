@@ -46,7 +46,7 @@ const calendarRefusals: readonly Rule<FeishuCode, Subject<unknown>>[] = [
 ]
 
 /** https://open.feishu.cn/document/server-docs/calendar-v4/calendar/unsubscription */
-export const calendarUnsubscribe = operation({
+const calendarUnsubscribe = operation({
   method: 'POST',
   path: '/open-apis/calendar/v4/calendars/unsubscription',
   as: ['user'],
@@ -81,7 +81,7 @@ const listedCalendars = ({ caller: { userId }, state }: AdmittedCall) =>
   )
 
 /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/calendar-v4/calendar/list, without `sync_token`. */
-export const calendarList = operation({
+const calendarList = operation({
   method: 'GET',
   path: '/open-apis/calendar/v4/calendars',
   as: ['tenant', 'user'],
@@ -131,7 +131,7 @@ const calendarIdRefusals: readonly Rule<FeishuCode, Subject<World['feishu']['cal
 ]
 
 /** https://open.feishu.cn/document/server-docs/calendar-v4/calendar/get */
-export const calendarInfo = operation({
+const calendarInfo = operation({
   ...calendarOfPath,
   method: 'GET',
   path: '/open-apis/calendar/v4/calendars/:calendar_id',
@@ -154,7 +154,7 @@ export const calendarInfo = operation({
 })
 
 /** https://open.feishu.cn/document/server-docs/calendar-v4/calendar-acl/subscription */
-export const calendarAclSubscribe = operation({
+const calendarAclSubscribe = operation({
   method: 'POST',
   path: '/open-apis/calendar/v4/calendars/:calendar_id/acls/subscription',
   as: ['user'],
@@ -194,7 +194,7 @@ const approvalRefusals: readonly Rule<FeishuCode, Subject<World['feishu']['appro
 ]
 
 /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/approval-v4/approval/get, without form and nodes. */
-export const approvalDefinition = operation({
+const approvalDefinition = operation({
   ...approvals,
   method: 'GET',
   path: '/open-apis/approval/v4/approvals/:approval_code',
@@ -204,7 +204,7 @@ export const approvalDefinition = operation({
 })
 
 /** https://open.feishu.cn/document/server-docs/approval-v4/event/event-interface/unsubscribe */
-export const approvalUnsubscribe = operation({
+const approvalUnsubscribe = operation({
   ...approvals,
   method: 'POST',
   path: '/open-apis/approval/v4/approvals/:approval_code/unsubscribe',
@@ -251,7 +251,7 @@ const driveRefusals: readonly Rule<FeishuCode, Subject<Document>>[] = [
 ]
 
 /** https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/drive-v1/file/get_subscribe */
-export const driveSubscription = operation({
+const driveSubscription = operation({
   ...drive,
   method: 'GET',
   path: '/open-apis/drive/v1/files/:file_token/get_subscribe',
@@ -268,7 +268,7 @@ export const driveSubscription = operation({
 })
 
 /** https://open.feishu.cn/document/server-docs/docs/drive-v1/event/delete_subscribe */
-export const driveUnsubscribe = operation({
+const driveUnsubscribe = operation({
   ...drive,
   method: 'DELETE',
   path: '/open-apis/drive/v1/files/:file_token/delete_subscribe',

@@ -1,13 +1,14 @@
 /** What the vendors push to an app's URL: verifications, tickets, and news of people. */
 import { randomUUID } from 'node:crypto'
+import * as v from 'valibot'
 import { type Sealed, sealForDingtalk, sealForFeishu } from './seal.ts'
-import { flag, object, oneOf, text } from './shape.ts'
+import { flag, object, read, text } from './shape.ts'
 import { secret } from './tokens.ts'
 import type { DingtalkApp, FeishuApp, FeishuUser, World } from './world.ts'
 
 const order = object(
   {
-    event: oneOf(
+    event: v.picklist([
       'url_verification',
       'app_ticket',
       'contact.user.deleted_v3',
@@ -16,7 +17,7 @@ const order = object(
       'check_url',
       'suite_ticket',
       'user_leave_org',
-    ),
+    ]),
   },
   { appId: text, user: text, rotate: flag },
 )
@@ -25,8 +26,8 @@ const order = object(
  * What to push: an event by the vendor's own name. `appId`: the first app that has the event unless given. `user`: an open_id or a
  * DingTalk userId. `rotate`: a ticket is a new one, and the old one ends.
  */
-export type PushOrder = ReturnType<typeof order>
-export const readPushOrder = (json: unknown): PushOrder => order(json, '')
+export type PushOrder = v.InferOutput<typeof order>
+export const readPushOrder = (json: unknown): PushOrder => read(order, json)
 
 /** A push, and the path that it goes to. */
 export type Sent = Sealed & { path: '/feishu/callback' | '/dingtalk/callback' }

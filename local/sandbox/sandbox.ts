@@ -17,7 +17,7 @@ export type { Script, Target } from './script.ts'
 export { readWorld, sampleWorld, soldWorld, type World } from './world.ts'
 
 /** A request as it came in and the status it got; 0 while unanswered, and for good when its socket was destroyed. */
-export interface RecordedRequest {
+interface RecordedRequest {
   method: string
   /** With its query, as received. */
   path: string
@@ -31,6 +31,8 @@ export interface RecordedRequest {
 export interface Sandbox {
   /** `http://127.0.0.1:PORT`, the base of both vendors. */
   url: string
+  /** Lead the functions here instead of to the vendors, at the limits' speed. */
+  variables: ReturnType<typeof variablesOf>
   requests: RecordedRequest[]
   /** Changes as calls succeed, and may be changed to move the world on. */
   state: State
@@ -47,15 +49,13 @@ export interface Sandbox {
 }
 
 /** What a push was answered. */
-export type Pushed = { status: number; body: unknown }
+type Pushed = { status: number; body: unknown }
 
 export interface SandboxOptions {
   /** @default the sample in `local/world.json` */
   world?: World
   /** Limit windows pass this many times faster. @default 1 */
   speed?: number
-  /** 0 takes any free port. @default 0 */
-  port?: number
   /** @default Date.now */
   now?: () => number
 }
@@ -68,7 +68,7 @@ export interface SandboxOptions {
  * sandbox.answer({ path: /delete_subscribe/ }, { code: 1069601 })
  */
 export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbox> {
-  const { world = sampleWorld(), speed = 1, port = 0, now = Date.now } = options
+  const { world = sampleWorld(), speed = 1, now = Date.now } = options
   const vendors = startVendors({ world, speed, now })
   const { state, calls } = vendors
   const queue = new Queue()
@@ -180,10 +180,11 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       response.writeHead(500).end(`The sandbox itself failed: ${error}`)
     })
   })
-  const baseUrl = await listen(server, port)
+  const baseUrl = await listen(server)
 
   return {
     url: baseUrl,
+    variables: variablesOf(baseUrl, speed),
     requests,
     state,
     answer: (target, script, times = 1) => queue.add(target, script, times),
@@ -198,6 +199,14 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     },
   }
 }
+
+const variablesOf = (url: string, speed: number) => ({
+  FEISHU_BASE_URL: url,
+  FEISHU_OAUTH_TOKEN_URL: `${url}/oauth/v3/token`,
+  DINGTALK_BASE_URL: url,
+  DINGTALK_OAPI_BASE_URL: url,
+  LIMIT_SPEED: String(speed),
+})
 
 const PUSH = 'POST /_sandbox/push'
 

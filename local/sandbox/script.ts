@@ -1,25 +1,22 @@
 /** Answers on demand: what to do with the next calls that match, in place of what the vendor would answer. */
 
-import { amount, flag, object, oneOf, record, type Shape, ShapeError, text } from './shape.ts'
-
-const anything: Shape<unknown> = (value) => value
-const codeShape: Shape<string | number> = (value, path) =>
-  typeof value === 'number' ? amount(value, path) : text(value, path)
+import * as v from 'valibot'
+import { amount, flag, object, read, text } from './shape.ts'
 
 /** The kinds of script, each known by its required field; `html` comes first because it may have a `status` too. */
 const kinds = {
-  html: object({ html: oneOf(true) }, { status: amount }),
-  status: object({ status: amount }, { headers: record(text), body: anything, delayMs: amount }),
-  code: object({ code: codeShape }, { message: text, delayMs: amount }),
-  reset: object({ reset: oneOf('before', 'after-headers') }, { handled: flag }),
-  stall: object({ stall: oneOf('headers', 'body') }, { handled: flag }),
-  truncated: object({ truncated: oneOf(true) }),
+  html: object({ html: v.literal(true) }, { status: amount }),
+  status: object({ status: amount }, { headers: v.record(text, text), body: v.unknown(), delayMs: amount }),
+  code: object({ code: v.union([amount, text]) }, { message: text, delayMs: amount }),
+  reset: object({ reset: v.picklist(['before', 'after-headers']) }, { handled: flag }),
+  stall: object({ stall: v.picklist(['headers', 'body']) }, { handled: flag }),
+  truncated: object({ truncated: v.literal(true) }),
   oversized: object({ oversized: amount }),
   slowMs: object({ slowMs: amount }),
-  change: object({ change: record(anything) }, { headers: record(anything) }),
+  change: object({ change: v.record(text, v.unknown()) }, { headers: v.record(text, v.unknown()) }),
 }
 
-export type Scripts = { [K in keyof typeof kinds]: ReturnType<(typeof kinds)[K]> }
+export type Scripts = { [K in keyof typeof kinds]: v.InferOutput<(typeof kinds)[K]> }
 
 /**
  * One scripted answer:
@@ -48,27 +45,28 @@ export interface Target {
 export const kindOf = (script: Script): keyof Scripts => {
   const names = Object.keys(kinds) as (keyof Scripts)[]
   const kind = names.find((name) => Object.hasOwn(script, name))
-  if (kind === undefined) throw new ShapeError('script', `of one kind: ${names.join(', ')}`)
+  if (kind === undefined) throw new Error(`a script must be of one kind: ${names.join(', ')}`)
   return kind
 }
 
 /** Checks a script that came as JSON. */
-export const readScript = (json: unknown): Script => {
-  if (typeof json !== 'object' || json === null) throw new ShapeError('script', 'an object')
-  return kinds[kindOf(json as Script)](json, 'script')
+const readScript = (json: unknown): Script => {
+  if (typeof json !== 'object' || json === null) throw new Error('a script must be an object')
+  return read<Script>(kinds[kindOf(json as Script)], json)
 }
 
 const order = object(
-  { match: object({}, { method: text, path: text, pattern: text }), script: anything },
+  { match: object({}, { method: text, path: text, pattern: text }), script: v.unknown() },
   { times: amount },
 )
 
 /** Checks an order for answers that came as JSON: `match.path` is literal, `match.pattern` a regular expression. */
 export function readOrder(json: unknown): { target: Target; script: Script; times: number } {
-  const { match, script, times = 1 } = order(json, '')
-  const path = match.path ?? new RegExp(text(match.pattern, 'match.pattern'))
+  const { match, script, times = 1 } = read(order, json)
+  const { method, path, pattern } = match
+  if (path === undefined && pattern === undefined) throw new Error('match: needs a path or a pattern')
   return {
-    target: { ...(match.method !== undefined && { method: match.method }), path },
+    target: { ...(method !== undefined && { method }), path: path ?? new RegExp(pattern ?? '') },
     script: readScript(script),
     times,
   }

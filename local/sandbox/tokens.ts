@@ -40,7 +40,7 @@ export interface AuthorizationCode {
   used: boolean
 }
 
-export interface Pair {
+interface Pair {
   access: AccessToken
   refresh: RefreshToken
 }

@@ -1,7 +1,8 @@
 /** What exists at the two vendors, as data: apps, people, their tokens, and what is subscribed to what. */
 
 import { readFileSync } from 'node:fs'
-import { amount, flag, list, object, oneOf, type Shape, text } from './shape.ts'
+import * as v from 'valibot'
+import { amount, flag, object, read, text } from './shape.ts'
 
 /** A pair of user tokens that exists when the sandbox starts. Times are seconds from then; a past one is negative. */
 const userTokens = object(
@@ -11,7 +12,7 @@ const userTokens = object(
     scope: text,
     refreshToken: text,
     refreshExpiresIn: amount,
-    refreshStatus: oneOf('live', 'used', 'revoked', 'v1'),
+    refreshStatus: v.picklist(['live', 'used', 'revoked', 'v1']),
     authorizedAgo: amount,
   },
 )
@@ -24,12 +25,12 @@ const feishuCallback = object({ verificationToken: text }, { encryptKey: text })
 const dingtalkCallback = object({ token: text, aesKey: text })
 
 const feishuApp = object(
-  { type: oneOf('self_built', 'store'), appId: text, appSecret: text },
+  { type: v.picklist(['self_built', 'store']), appId: text, appSecret: text },
   {
     appTicket: text,
     callback: feishuCallback,
-    tenants: list(text),
-    scopes: list(text),
+    tenants: v.array(text),
+    scopes: v.array(text),
     disabled: flag,
     ipRefused: flag,
     quotaExhausted: flag,
@@ -39,7 +40,7 @@ const feishuApp = object(
 )
 
 const feishuUser = object(
-  { openId: text, status: oneOf('present', 'frozen', 'resigned', 'deleted'), calendarSubscribed: flag },
+  { openId: text, status: v.picklist(['present', 'frozen', 'resigned', 'deleted']), calendarSubscribed: flag },
   {
     tenantKey: text,
     unionId: text,
@@ -50,16 +51,16 @@ const feishuUser = object(
     employeeNumber: text,
     outOfScope: flag,
     appForbidden: flag,
-    tokens: list(userTokens),
+    tokens: v.array(userTokens),
   },
 )
 
 const feishuCalendar = object(
   {
     calendarId: text,
-    type: oneOf('unknown', 'primary', 'shared', 'google', 'resource', 'exchange'),
-    access: list(text),
-    aclSubscribers: list(text),
+    type: v.picklist(['unknown', 'primary', 'shared', 'google', 'resource', 'exchange']),
+    access: v.array(text),
+    aclSubscribers: v.array(text),
   },
   { summary: text, owner: text, deleted: flag },
 )
@@ -70,8 +71,8 @@ const approval = object({ code: text, subscribed: flag }, { tenantKey: text, del
 export const documentTypes = ['doc', 'docx', 'sheet', 'bitable', 'file', 'folder', 'slides'] as const
 
 const document = object(
-  { token: text, type: oneOf(...documentTypes), subscribed: flag, appManages: flag },
-  { tenantKey: text, managers: list(text), locked: flag },
+  { token: text, type: v.picklist(documentTypes), subscribed: flag, appManages: flag },
+  { tenantKey: text, managers: v.array(text), locked: flag },
 )
 
 /** A robot of a group chat, by the token in its URL. One with a key checks signatures. */
@@ -90,12 +91,12 @@ const feishuLifetimes = object({
 
 const dingtalkApp = object(
   {
-    type: oneOf('internal', 'third_party_enterprise', 'third_party_personal'),
+    type: v.picklist(['internal', 'third_party_enterprise', 'third_party_personal']),
     clientId: text,
     clientSecret: text,
-    corpIds: list(text),
+    corpIds: v.array(text),
   },
-  { suiteTicket: text, callback: dingtalkCallback, scopes: list(text), ipRefused: flag, quotaExhausted: flag },
+  { suiteTicket: text, callback: dingtalkCallback, scopes: v.array(text), ipRefused: flag, quotaExhausted: flag },
 )
 
 const dingtalkUser = object(
@@ -107,10 +108,10 @@ const dingtalkUser = object(
     orgEmail: text,
     mobile: text,
     employeeNumber: text,
-    departments: list(amount),
+    departments: v.array(amount),
     hasLeft: flag,
     outOfScope: flag,
-    tokens: list(userTokens),
+    tokens: v.array(userTokens),
   },
 )
 
@@ -119,9 +120,9 @@ const dingtalkDepartment = object({ id: amount, parentId: amount, name: text })
 const dingtalkCalendar = object(
   {
     calendarId: text,
-    type: oneOf('unknown', 'primary', 'subscribed', 'shared'),
-    scope: list(text),
-    subscribers: list(text),
+    type: v.picklist(['unknown', 'primary', 'subscribed', 'shared']),
+    scope: v.array(text),
+    subscribers: v.array(text),
   },
   { summary: text, owner: text },
 )
@@ -135,22 +136,22 @@ const dingtalkLifetimes = object({ accessToken: amount, refreshToken: amount, co
 const unconfirmed = object(
   {},
   {
-    feishuUnsubscribeAgain: oneOf('success', 'refused'),
-    feishuAclSubscribeAgain: oneOf('success', 'refused'),
-    feishuResignedUserToken: oneOf('accepted', 'rejected'),
-    feishuResignedRefresh: oneOf(20066, 20021),
-    feishuRefreshReuse: oneOf('refused', 'revokes-successors'),
-    feishuRefreshWithoutSuccessor: oneOf('spent', 'kept'),
-    feishuUnsubscribedStatus: oneOf('false', 'refused'),
-    feishuDirectoryResigned: oneOf('absent', 'listed'),
-    dingtalkUnsubscribeAgain: oneOf('success', 'result-false', 'refused'),
-    dingtalkExpiredUserToken: oneOf('InvalidAuthentication', 'accesstoken.expired'),
-    dingtalkUnifiedTokenFailure: oneOf('documented', 'observed'),
-    dingtalkRefreshReuse: oneOf('refused', 'accepted'),
-    dingtalkOlderCorpToken: oneOf('valid', 'replaced'),
-    dingtalkLeftUser: oneOf(60121, 33012),
-    dingtalkOapiNumbers: oneOf('numbers', 'texts'),
-    dingtalkOapiRefusal: oneOf('errcode', 'sub_code'),
+    feishuUnsubscribeAgain: v.picklist(['success', 'refused']),
+    feishuAclSubscribeAgain: v.picklist(['success', 'refused']),
+    feishuResignedUserToken: v.picklist(['accepted', 'rejected']),
+    feishuResignedRefresh: v.picklist([20066, 20021]),
+    feishuRefreshReuse: v.picklist(['refused', 'revokes-successors']),
+    feishuRefreshWithoutSuccessor: v.picklist(['spent', 'kept']),
+    feishuUnsubscribedStatus: v.picklist(['false', 'refused']),
+    feishuDirectoryResigned: v.picklist(['absent', 'listed']),
+    dingtalkUnsubscribeAgain: v.picklist(['success', 'result-false', 'refused']),
+    dingtalkExpiredUserToken: v.picklist(['InvalidAuthentication', 'accesstoken.expired']),
+    dingtalkUnifiedTokenFailure: v.picklist(['documented', 'observed']),
+    dingtalkRefreshReuse: v.picklist(['refused', 'accepted']),
+    dingtalkOlderCorpToken: v.picklist(['valid', 'replaced']),
+    dingtalkLeftUser: v.picklist([60121, 33012]),
+    dingtalkOapiNumbers: v.picklist(['numbers', 'texts']),
+    dingtalkOapiRefusal: v.picklist(['errcode', 'sub_code']),
   },
 )
 
@@ -158,30 +159,28 @@ const world = object(
   {
     feishu: object(
       {
-        tenants: list(text),
-        apps: list(feishuApp),
+        tenants: v.array(text),
+        apps: v.array(feishuApp),
         lifetimes: feishuLifetimes,
-        users: list(feishuUser),
-        calendars: list(feishuCalendar),
-        approvals: list(approval),
-        documents: list(document),
+        users: v.array(feishuUser),
+        calendars: v.array(feishuCalendar),
+        approvals: v.array(approval),
+        documents: v.array(document),
       },
-      { consent, robots: list(robot) },
+      { consent, robots: v.array(robot) },
     ),
     dingtalk: object(
       {
-        apps: list(dingtalkApp),
+        apps: v.array(dingtalkApp),
         lifetimes: dingtalkLifetimes,
-        users: list(dingtalkUser),
-        calendars: list(dingtalkCalendar),
+        users: v.array(dingtalkUser),
+        calendars: v.array(dingtalkCalendar),
       },
-      { consent, departments: list(dingtalkDepartment), robots: list(robot) },
+      { consent, departments: v.array(dingtalkDepartment), robots: v.array(robot) },
     ),
   },
   { unconfirmed },
 )
-
-type Shaped<S> = S extends Shape<infer T> ? T : never
 
 /**
  * Everything the sandbox knows of. Without a `tenantKey` a person, an approval or a document is of the first tenant;
@@ -190,13 +189,13 @@ type Shaped<S> = S extends Shape<infer T> ? T : never
  * `outOfScope` works there, outside the contact scope of every app. DingTalk's department 1 is the root; a person without
  * `departments` is in it.
  */
-export type World = Shaped<typeof world>
-export type FeishuApp = Shaped<typeof feishuApp>
-export type FeishuUser = Shaped<typeof feishuUser>
-export type DingtalkApp = Shaped<typeof dingtalkApp>
-export type DingtalkUser = Shaped<typeof dingtalkUser>
-export type UserTokens = Shaped<typeof userTokens>
-export type Unconfirmed = Required<Shaped<typeof unconfirmed>>
+export type World = v.InferOutput<typeof world>
+export type FeishuApp = v.InferOutput<typeof feishuApp>
+export type FeishuUser = v.InferOutput<typeof feishuUser>
+export type DingtalkApp = v.InferOutput<typeof dingtalkApp>
+export type DingtalkUser = v.InferOutput<typeof dingtalkUser>
+export type UserTokens = v.InferOutput<typeof userTokens>
+export type Unconfirmed = Required<v.InferOutput<typeof unconfirmed>>
 
 const defaults: Unconfirmed = {
   feishuUnsubscribeAgain: 'success',
@@ -221,10 +220,10 @@ const defaults: Unconfirmed = {
 export const choices = (from: World): Unconfirmed => ({ ...defaults, ...from.unconfirmed })
 
 /** Checks JSON and returns it as a world of its own (a deep copy), or throws naming the first field that is wrong. */
-export const readWorld = (json: unknown): World => world(structuredClone(json), '')
+export const readWorld = (json: unknown): World => read(world, json)
 
 /** One document, checked as those of a world are. */
-export const readDocument = (json: unknown): World['feishu']['documents'][number] => document(json, '')
+export const readDocument = (json: unknown): World['feishu']['documents'][number] => read(document, json)
 
 let sample: World | undefined
 

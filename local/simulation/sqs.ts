@@ -14,7 +14,7 @@ const BATCH = 10
 /** Invocations at once with messages of a standard queue. */
 export const CONCURRENCY = 5
 
-export type SqsOptions = {
+type SqsOptions = {
   operations: readonly string[]
   /** Standard queues that only functions receive from, by their URLs. */
   polled?: readonly string[]
@@ -35,7 +35,7 @@ export type SqsOptions = {
 }
 
 /** What SQS moved away itself. */
-export type Stranded = { atMs: number; queue: string; message: Message }
+type Stranded = { atMs: number; queue: string; message: Message }
 
 type Queue = FifoQueue | StandardQueue
 type Entry = {

@@ -23,7 +23,7 @@ export const ENV = {
   LEDGER_RETENTION_DAYS: '400',
 }
 
-export type Company = {
+type Company = {
   world: World
   secrets: (nowMs: number) => Record<string, unknown>
   /** The event that offboards leaver `index`, with or without documents. */

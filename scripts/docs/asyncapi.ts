@@ -8,9 +8,10 @@ import { SHARED_FIELDS } from '../../lib/operation-docs.ts'
 import type { OutcomeDetail } from '../../lib/outcome-event.ts'
 import { ENDED, REGISTERED, registrationOf } from '../../lib/register-event.ts'
 import { describe, eventSchema, offboardingDetail } from './event-schema.ts'
-import { DEFINITIONS, having, type JsonSchema, jsonSchemaOf, plain, REFERENCES } from './json-schema.ts'
+import { DEFINITIONS, having, type JsonSchema, jsonSchemaOf, plain, REFERENCES, ref } from './json-schema.ts'
 import { LEAVING_EXAMPLE, leavingDetail } from './leaving-schema.ts'
 import { outcomeDetails } from './outcome-schemas.ts'
+import { EVENT_ID } from './samples.ts'
 
 /** `receive`: the stack takes it; `send`: the stack puts it on the bus. */
 type Message = {
@@ -29,7 +30,6 @@ const SUMMARIES: Record<(typeof OUTCOME_TYPES)[keyof typeof OUTCOME_TYPES], stri
   [OUTCOME_TYPES.held]: 'Nothing of a rate-limit bucket is sent until an operator acts, or since an hour.',
 }
 
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 /** `UserOffboarding`. */
 const nameOf = (type: string) => type.replaceAll(' ', '')
 
@@ -212,7 +212,7 @@ function envelope(type: string, isReceived: boolean, detail: JsonSchema): JsonSc
 
 const example = (type: string, isReceived: boolean, detail: object) => ({
   version: '0',
-  id: '8f0e1b8e-6b0f-4c11-9f4c-2a7d1c7b3e5d',
+  id: EVENT_ID,
   'detail-type': type,
   source: isReceived ? 'hr.offboarding' : OUTCOME_SOURCE,
   account: '123456789012',

@@ -1,4 +1,4 @@
-/** The JSON Schema of an offboarding event's `detail`, for whoever sends one. */
+/** The JSON Schema of an offboarding event's `detail`, for those who send it. */
 
 import type { ConversionConfig } from '@valibot/to-json-schema'
 import { IncompleteOperation } from '../../infra/operation.ts'
@@ -7,6 +7,7 @@ import { mergeParts } from '../../lib/event-part.ts'
 import { FOLDER_EVENT_TYPE } from '../../lib/feishu/drive-file.ts'
 import { OFFBOARDING, offboarding } from '../../lib/offboarding-event.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
+import { ID } from './samples.ts'
 
 /** What the fields say that are no operation's own, by their path. */
 const FIELDS: Record<string, string> = {
@@ -37,7 +38,7 @@ export async function eventSchema(): Promise<JsonSchema> {
     ...schema,
     examples: [
       mergeParts([
-        { offboardingId: 'hr-2026-000123' },
+        { offboardingId: ID },
         ...operations.map(({ docs }) => docs.event.sample),
         { feishu: { files: [{ fileToken: 'fldcnSandbox01', fileType: 'folder', eventType: FOLDER_EVENT_TYPE }] } },
       ]) as NonNullable<JsonSchema['examples']>[number],

@@ -6,6 +6,16 @@ import { id, nameId } from '../../lib/schema.ts'
 
 export type JsonSchema = Exclude<ReturnType<typeof toJsonSchema>, boolean>
 
+export const nullable = (type: string) => ({ type: [type, 'null'] })
+
+/** An object with these fields and no others. */
+export const object = (properties: Record<string, unknown>, optional: string[] = []) => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  additionalProperties: false,
+})
+
 /**
  * An object of which only these fields are judged. That it may have others is said outright, for linters that take what a part of a
  * schema does not name for unknown; so are its type and its fields, for Ajv's strict mode.
@@ -25,7 +35,7 @@ const folderRule = (fileType: string, eventType: string): JsonSchema => ({
 })
 
 /**
- * What each check says, by its message: what a converter cannot read out of a function. Characters are told as ranges
+ * What each check says, by its message: what a converter cannot read out of a function. Characters are given as ranges
  * that every regular expression engine knows: the code refuses further invisible ones (unassigned, private, of format).
  */
 const RULES: Record<string, JsonSchema> = {
@@ -107,6 +117,9 @@ export const REFERENCES: ConversionConfig = {
   overrideRef: ({ referenceId }) =>
     `#/components/schemas/${referenceId.charAt(0).toUpperCase()}${referenceId.slice(1)}`,
 }
+
+/** Stands for a schema of the document's components. */
+export const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 
 /** A schema that stands inside the document. */
 export function plain({ $schema, $defs, ...schema }: JsonSchema): JsonSchema {

@@ -3,9 +3,10 @@ import type { ConversionConfig } from '@valibot/to-json-schema'
 import { LEAVING, leaving } from '../../lib/leaving-event.ts'
 import { describe } from './event-schema.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
+import { ID } from './samples.ts'
 
 export const LEAVING_EXAMPLE = {
-  offboardingId: 'hr-2026-000123',
+  offboardingId: ID,
   leaver: { email: 'leaver@corp.example', mobile: '+8613800000000', employeeNumber: '10023' },
   custodian: { email: 'custodian@corp.example' },
 }

@@ -6,10 +6,11 @@ import { different, held, unknown } from '../../lib/handlers/offboarding-errors.
 import { readList, readOne, readOrder } from '../../lib/handlers/offboarding-request.ts'
 import { OFFBOARDINGS } from '../../lib/handlers/offboardings.ts'
 import { STATES } from '../../lib/ledger/records.ts'
-import { offboardingDetail } from './event-schema.ts'
-import { plain, REFERENCES } from './json-schema.ts'
-import { LEAVING_EXAMPLE, leavingDetail } from './leaving-schema.ts'
-import { failures, nullable } from './responses.ts'
+import { ref } from './json-schema.ts'
+import { LEAVING_EXAMPLE } from './leaving-schema.ts'
+import { parameter, parameterRef } from './parameters.ts'
+import { failures } from './responses.ts'
+import { EVENT_ID, ID, REQUEST_ID, TIME } from './samples.ts'
 
 export const OFFBOARDINGS_TAG = {
   name: OFFBOARDINGS,
@@ -17,101 +18,11 @@ export const OFFBOARDINGS_TAG = {
   'x-description-zh': '供人事系统使用',
 }
 
-const ID = 'hr-2026-000123'
-const EVENT_ID = '8f0e1b8e-6b0f-4c11-9f4c-2a7d1c7b3e5d'
-const TIME = '2026-11-27T10:00:00.000Z'
-
-/** Answers may gain fields; the ones listed are there. */
-const answer = (properties: Record<string, unknown>, optional: string[] = []) => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-})
-const ref = (name: string) => ({ $ref: `#/components/schemas/${name}` })
-const text = { type: 'string' }
-const time = { type: 'string', description: 'ISO 8601.' }
-const list = (items: object) => ({ type: 'array', items })
-const mapOf = (additionalProperties: object) => ({ type: 'object', additionalProperties })
-const count = { type: 'integer', minimum: 0 }
-
-const ENTRY = {
-  outcome: { enum: ['changed', 'unchanged', 'planned', 'parked', 'failed', 'rejected', 'gone', 'open'] },
-  kind: nullable('string'),
-  code: { ...nullable('string'), description: "The vendor's code." },
-  requestId: { ...nullable('string'), description: "What the vendor's support asks for." },
-  hint: nullable('string'),
-  time: { ...time, description: 'When it ended, or was queued if it is open. ISO 8601.' },
-  eventId: text,
-  redrive: count,
-}
-
-/** The schemas of what the routes take and answer. */
-export async function offboardingSchemas() {
-  return {
-    UserOffboarding: plain(await offboardingDetail(REFERENCES)),
-    UserLeaving: plain(leavingDetail(REFERENCES)),
-    Accepted: answer({ offboardingId: ref('Id'), dryRun: { type: 'boolean' }, eventId: text }),
-    Offboardings: answer(
-      {
-        offboardings: list(
-          answer({
-            offboardingId: { ...nullable('string'), description: 'Null of a rejected event that names none.' },
-            state: { enum: STATES },
-            since: time,
-            isDryRun: { type: 'boolean' },
-            gone: { ...count, description: 'Targets that the vendor does not know: check their ids.' },
-            rejected: { anyOf: [answer({ eventId: text, kind: text, hint: text }), { type: 'null' }] },
-            resolving: {
-              anyOf: [answer({ kind: nullable('string'), hint: nullable('string') }), { type: 'null' }],
-              description: 'The leaver is still to be found; why the last try failed.',
-            },
-          }),
-        ),
-        next: { type: 'string', description: 'Where the next page begins; left out on the last. Opaque.' },
-      },
-      ['next'],
-    ),
-    Offboarding: answer({
-      offboardingId: text,
-      state: { enum: STATES, description: 'attention: something needs an operator. open: something is under way.' },
-      isDryRun: { type: 'boolean' },
-      hasDryRuns: { type: 'boolean', description: 'There are dry runs besides: ask with dry_run=true.' },
-      counts: { ...mapOf(count), description: 'Targets by outcome, without those that are open or gone.' },
-      operations: mapOf(mapOf(count)),
-      gone: { ...mapOf(count), description: 'Unknown to the vendor, by operation: check the ids.' },
-      notFinished: { ...mapOf(count), description: 'Open targets by operation.' },
-      notPlanned: { ...list(text), description: 'Operations that have not listed their targets yet.' },
-      people: list(
-        answer({
-          eventId: text,
-          role: { enum: ['leaver', 'custodian'] },
-          vendor: text,
-          state: { enum: ['found', 'not_found', 'ambiguous', 'resigned', 'not_asked'] },
-          ids: mapOf(text),
-          reason: nullable('string'),
-        }),
-      ),
-      targets: {
-        ...list(
-          answer({
-            ...ENTRY,
-            operation: nullable('string'),
-            input: { anyOf: [mapOf(text), { type: 'null' }] },
-            history: list(answer(ENTRY)),
-          }),
-        ),
-        description: 'What needs an operator first, then what is open, then what is gone; the first 5,000.',
-      },
-      targetsLeftOut: count,
-    }),
-  }
-}
-
 const changed = {
   outcome: 'changed',
   kind: null,
   code: '0',
-  requestId: '0A1B2C3D4E5F60718293A4B5C6D7E8F9',
+  requestId: REQUEST_ID,
   hint: null,
   time: TIME,
   eventId: EVENT_ID,
@@ -175,7 +86,9 @@ export function offboardingRoutes() {
     { en: 'The ledger table "dev-ledger" did not answer Query.', zh: '台账表 "dev-ledger" 未应答 Query。' },
     { scope: 'us' },
   )
-  const location = { Location: { description: 'Where to ask what becomes of it.', required: true, schema: text } }
+  const location = {
+    Location: { description: 'Where to ask what becomes of it.', required: true, schema: { type: 'string' } },
+  }
   return {
     '/offboardings': {
       post: {
@@ -189,7 +102,7 @@ export function offboardingRoutes() {
             zh: '请求体为事件的 detail：含 leaver 时为 User Leaving，否则为 User Offboarding。无论提交多少次，事件只发送一次：相同内容再次提交返回 200，内容不同返回 409。试运行与其后的正式运行各算一次。',
           },
         }),
-        parameters: [{ $ref: '#/components/parameters/acceptLanguage' }],
+        parameters: [parameterRef('acceptLanguage')],
         requestBody: {
           required: true,
           description: 'Every wrong field is named, not only the first. At most 255 KB.',
@@ -233,16 +146,20 @@ export function offboardingRoutes() {
             { type: 'integer', minimum: 1, maximum: 100, default: 20 },
             { en: 'Most on a page.', zh: '每页最多条数。' },
           ),
-          query('next', text, {
-            en: '`next` of the page before, with the same state and dry_run.',
-            zh: '上一页的 next，且 state 与 dry_run 保持不变。',
-          }),
+          query(
+            'next',
+            { type: 'string' },
+            {
+              en: '`next` of the page before, with the same state and dry_run.',
+              zh: '上一页的 next，且 state 与 dry_run 保持不变。',
+            },
+          ),
           query(
             'dry_run',
             { type: 'boolean', default: false },
             { en: 'Lists dry runs instead.', zh: '改为列出试运行。' },
           ),
-          { $ref: '#/components/parameters/acceptLanguage' },
+          parameterRef('acceptLanguage'),
         ],
         responses: {
           200: ok({ en: 'A page.', zh: '一页列表。' }, 'Offboardings', EXAMPLES.offboardings),
@@ -263,11 +180,10 @@ export function offboardingRoutes() {
           },
         }),
         parameters: [
-          {
-            ...query('offboardingId', ref('Id'), { en: 'Your id of the offboarding.', zh: '您的离职处理编号。' }),
-            in: 'path',
-            required: true,
-          },
+          parameter('offboardingId', 'path', true, ref('Id'), {
+            en: 'Your id of the offboarding.',
+            zh: '您的离职处理编号。',
+          }),
           query(
             'dry_run',
             { type: 'boolean' },
@@ -276,7 +192,7 @@ export function offboardingRoutes() {
               zh: '仅看试运行或仅看正式运行；不填则有正式运行时看正式运行。',
             },
           ),
-          { $ref: '#/components/parameters/acceptLanguage' },
+          parameterRef('acceptLanguage'),
         ],
         responses: {
           200: ok({ en: 'What is known of it.', zh: '已知的全部结果。' }, 'Offboarding', EXAMPLES.one),
@@ -302,14 +218,7 @@ const head = (operationId: string, { summary, description }: { summary: Text; de
   'x-description-zh': description.zh,
 })
 
-const query = (name: string, schema: object, { en, zh }: Text) => ({
-  name,
-  in: 'query',
-  required: false,
-  description: en,
-  'x-description-zh': zh,
-  schema,
-})
+const query = (name: string, schema: object, text: Text) => parameter(name, 'query', false, schema, text)
 
 const request = (part: Partial<APIGatewayProxyEventV2>) => part as APIGatewayProxyEventV2
 

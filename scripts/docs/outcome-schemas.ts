@@ -12,8 +12,9 @@ import {
 } from '../../lib/outcome-event.ts'
 import { describe } from './event-schema.ts'
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts'
+import { EVENT_ID, ID, REQUEST_ID, TIME } from './samples.ts'
 
-const TIME = 'ISO 8601, in UTC.'
+const UTC = 'ISO 8601, in UTC.'
 const TEXTS = {
   offboardingId: 'The id of the offboarding, as its event has it.',
   operation: 'The operation that the target is for.',
@@ -25,11 +26,6 @@ const TEXTS = {
   hint: 'What to do.',
   eventId: 'The id of the event that asked for it.',
 }
-
-const ID = 'hr-2026-000123'
-const EVENT_ID = '8f0e1b8e-6b0f-4c11-9f4c-2a7d1c7b3e5d'
-const REQUEST_ID = '0A1B2C3D4E5F60718293A4B5C6D7E8F9'
-const FINISHED_AT = '2026-11-27T10:00:00.000Z'
 
 /** What is published, by the name of its schema. */
 const PUBLISHED = {
@@ -48,7 +44,7 @@ const PUBLISHED = {
       expected: 'Of a dry run: what a real run would do.',
       attempts: 'How many times the vendor was called.',
       eventId: `${TEXTS.eventId} Null where the message has none that can be read.`,
-      finishedAt: TIME,
+      finishedAt: UTC,
     },
     examples: [
       {
@@ -60,7 +56,7 @@ const PUBLISHED = {
         requestId: REQUEST_ID,
         attempts: 1,
         eventId: EVENT_ID,
-        finishedAt: FINISHED_AT,
+        finishedAt: TIME,
       },
       {
         offboardingId: ID,
@@ -74,7 +70,7 @@ const PUBLISHED = {
         hint: 'Give the acting identity access to this resource, or act as a user who has it.',
         attempts: 1,
         eventId: EVENT_ID,
-        finishedAt: FINISHED_AT,
+        finishedAt: TIME,
       },
       {
         offboardingId: ID,
@@ -85,7 +81,7 @@ const PUBLISHED = {
         hint: 'colour is not a known field; known are offboardingId, dryRun, feishu, dingtalk.',
         attempts: 0,
         eventId: EVENT_ID,
-        finishedAt: FINISHED_AT,
+        finishedAt: TIME,
       },
     ] satisfies OutcomeDetail[],
   },
@@ -100,7 +96,7 @@ const PUBLISHED = {
       redrive: '0 for the event itself, then 1 more for each redrive.',
       dryRun: 'Whether it was a dry run.',
       counts: 'How many targets ended with each outcome.',
-      completedAt: TIME,
+      completedAt: UTC,
     },
     examples: [
       {
@@ -110,7 +106,7 @@ const PUBLISHED = {
         redrive: 0,
         dryRun: false,
         counts: { changed: 26, parked: 2 },
-        completedAt: FINISHED_AT,
+        completedAt: TIME,
       },
     ] satisfies CompletionDetail[],
   },
@@ -126,8 +122,8 @@ const PUBLISHED = {
       code: TEXTS.code,
       requestId: TEXTS.requestId,
       hint: TEXTS.hint,
-      since: `Since when nothing of the bucket is sent. ${TIME}`,
-      nextTryAt: `When the next call is tried. ${TIME}`,
+      since: `Since when nothing of the bucket is sent. ${UTC}`,
+      nextTryAt: `When the next call is tried. ${UTC}`,
     },
     examples: [
       {
@@ -138,7 +134,7 @@ const PUBLISHED = {
         code: '99991672',
         requestId: REQUEST_ID,
         hint: 'Enable the scope that the message names for the app, and publish a new version of the app.',
-        since: FINISHED_AT,
+        since: TIME,
         nextTryAt: '2026-11-27T10:05:00.000Z',
       },
     ] satisfies HeldDetail[],

@@ -36,7 +36,7 @@ export function failures(name: string, errors: OperationError[]) {
           },
         }),
       }
-      const told = [...kinds.map((kind) => KINDS[kind].title), ...(gateway ? [gateway.means] : [])]
+      const meanings = [...kinds.map((kind) => KINDS[kind].title), ...(gateway ? [gateway.means] : [])]
       // Required only where every answer has it; elsewhere the kind says when.
       const retryable = kinds.filter((kind) => KINDS[kind].retryable)
       const always = retryable.length === kinds.length && !gateway
@@ -47,8 +47,8 @@ export function failures(name: string, errors: OperationError[]) {
       return [
         status,
         {
-          description: told.map(({ en }) => en).join('; '),
-          'x-description-zh': told.map(({ zh }) => zh).join('；'),
+          description: meanings.map(({ en }) => en).join('; '),
+          'x-description-zh': meanings.map(({ zh }) => zh).join('；'),
           ...(Object.keys(headers).length > 0 && { headers }),
           content,
         },
@@ -87,12 +87,3 @@ const GATEWAY: Record<number, { message: string; means: Text }> = {
     means: { en: 'The function did not answer the gateway', zh: '函数未应答网关' },
   },
 }
-
-/** Schemas. */
-export const nullable = (type: string) => ({ type: [type, 'null'] })
-export const object = (properties: Record<string, unknown>, optional: string[] = []) => ({
-  type: 'object',
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-  additionalProperties: false,
-})

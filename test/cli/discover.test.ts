@@ -75,10 +75,7 @@ async function start(change: (world: World) => void = () => {}, { speed = 60, ma
     variables: {
       ...VARIABLES,
       MAX_TARGETS_PER_EVENT: String(maxTargets),
-      FEISHU_BASE_URL: sandbox.url,
-      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
-      DINGTALK_BASE_URL: sandbox.url,
-      DINGTALK_OAPI_BASE_URL: sandbox.url,
+      ...sandbox.variables,
     },
     speed,
   }

@@ -91,7 +91,7 @@ export async function outputsOf(account: Account, StackName: string): Promise<Re
   return Object.fromEntries([...pairs].map(([, key, value]) => [key, value]))
 }
 
-/** The SDK's clients, as the root user unless told. */
+/** The SDK's clients, by default as the root user. */
 export function clientsOf({ url, region, root }: Account, credentials: Keys = root) {
   const settings = { endpoint: url, region, credentials, maxAttempts: 1 }
   return {

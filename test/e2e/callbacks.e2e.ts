@@ -2,8 +2,9 @@ import { createServer, type Server } from 'node:http'
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { close, listen, readBody } from '../../cli/loopback.ts'
-import { type Sandbox, soldWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
+import { type Sandbox, startSandbox } from '../../local/sandbox/sandbox.ts'
 import { deployerPolicy } from '../docs/policies.ts'
+import { expectVerification, shortTokenWorld } from '../sold-apps.ts'
 import { clientsOf, createUser, outputsOf, send } from './aws.ts'
 import { npmRun, tryRun } from './npm.ts'
 import { openStage } from './queues.ts'
@@ -23,11 +24,7 @@ let deployer: Awaited<ReturnType<typeof createUser>>
 let stage: Awaited<ReturnType<typeof openStage>>
 
 beforeAll(async () => {
-  const world = soldWorld()
-  // So that every batch loads a token anew, and needs a ticket for it.
-  Object.assign(world.feishu.lifetimes, { tenantToken: 60, appToken: 60, reusedAbove: 0 })
-  world.dingtalk.lifetimes.accessToken = 60
-  sandbox = await startSandbox({ world, speed: SPEED })
+  sandbox = await startSandbox({ world: shortTokenWorld(), speed: SPEED })
   deployer = await createUser(cloud, 'deployer-of-sold', await deployerPolicy(SOLD))
   await storeSecrets(cloud, SOLD, { isSold: true })
   await npmRun({ ...cloud, deployer }, 'deploy', [
@@ -66,16 +63,7 @@ const read = async (name: string) => {
   return JSON.parse((await secrets.send(new GetSecretValueCommand({ SecretId }))).SecretString ?? '')
 }
 
-it('both URLs are verified, as the consoles do', async () => {
-  expect(await sandbox.push({ event: 'url_verification' })).toMatchObject({
-    status: 200,
-    body: { challenge: expect.any(String) },
-  })
-  expect(await sandbox.push({ event: 'check_url' })).toMatchObject({
-    status: 200,
-    body: { encrypt: expect.any(String) },
-  })
-})
+it('both URLs are verified, as the consoles do', () => expectVerification(sandbox))
 
 describe('from nothing but app id and secret', () => {
   it('asks Feishu for a ticket that it has not pushed yet, and waits for it', async () => {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 
-export type RuntimeError = { errorType: string; errorMessage: string; trace: string[] }
+type RuntimeError = { errorType: string; errorMessage: string; trace: string[] }
 /** What the function answered, or the error it ended with. */
 export type Invocation =
   | { kind: 'response'; body: unknown; ms: number }

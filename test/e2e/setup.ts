@@ -13,7 +13,7 @@ import { type Account, clientsOf, createUser, type Keys } from './aws.ts'
 import { type MiniStack, startMiniStack } from './ministack.ts'
 import { npmRun } from './npm.ts'
 
-export type Cloud = Account & {
+type Cloud = Account & {
   /** Of a user who may do what docs/deployer-policy.json says for the stage, and nothing else. */
   deployer: Keys
   sandboxUrl: string

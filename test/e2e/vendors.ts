@@ -1,6 +1,6 @@
 /** The sandbox of both vendors, which runs in another process, through its own endpoints. */
 
-export type VendorState = {
+type VendorState = {
   subscriptions: unknown
   tokenCalls: Record<string, number>
   /** How many calls came, by method and route: `DELETE /open-apis/drive/v1/files/:file_token/delete_subscribe`. */

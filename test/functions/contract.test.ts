@@ -51,7 +51,7 @@ describe.each(operationNames)('%s', (name) => {
     expect(body).toMatchObject({
       operation: name,
       outcome: 'planned',
-      expected: 'change',
+      expected: question ? 'change' : 'unchecked',
       request: { method, url: harness.sandbox.url + path },
     })
     // A user's stored token is shown to the vendor: it may have been revoked.

@@ -29,13 +29,7 @@ beforeAll(async () => {
   sandbox = await startSandbox({ speed: 120 })
   stack = await startStack({
     template,
-    env: {
-      FEISHU_BASE_URL: sandbox.url,
-      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
-      DINGTALK_BASE_URL: sandbox.url,
-      DINGTALK_OAPI_BASE_URL: sandbox.url,
-      LIMIT_SPEED: '120',
-    },
+    env: sandbox.variables,
     secrets: sampleSecrets(sampleWorld(), variables),
     httpPort: 0,
     onLog: ({ line }) => log.push(line),

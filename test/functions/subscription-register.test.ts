@@ -1,7 +1,5 @@
 /** The register: what events enter and take out, what outcomes take out, and what is rejected. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { operationNames } from '../../infra/operations.ts'
 import type { Subscriber } from '../../lib/register-event.ts'
 import { type Harness, itemOf, offboardingEvent, startHarness } from '../harness.ts'
 
@@ -240,10 +238,4 @@ describe('what the vendor does not know', () => {
 
 test('throws on any other event, which is then kept as undelivered', async () => {
   await expect(harness.invoke(REGISTER, busEvent('User Offboarding', DOCUMENT))).rejects.toThrow('Not an event')
-})
-
-test('knows every operation', () => {
-  const text = readFileSync(`functions/${REGISTER}.ts`, 'utf8')
-  const imported = readdirSync('functions').filter((file) => text.includes(`'./${file}'`))
-  expect(imported.map((file) => file.replace('.ts', '')).sort()).toEqual([...operationNames].sort())
 })

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { compileTemplate } from '../../infra/compile.ts'
 import { readTemplate } from '../../infra/wiring.ts'
 import { sampleSecrets } from '../../local/sample-secrets.ts'
-import { type Sandbox, soldWorld, startSandbox } from '../../local/sandbox/sandbox.ts'
+import { type Sandbox, startSandbox } from '../../local/sandbox/sandbox.ts'
 import { type Stack, startStack } from '../../local/stack.ts'
+import { expectVerification, shortTokenWorld } from '../sold-apps.ts'
 
 type Outcome = { operation: string; outcome: string; kind?: string }
 
@@ -15,10 +16,7 @@ const lines: Record<string, unknown>[] = []
 let onOutcome = () => {}
 
 beforeAll(async () => {
-  const world = soldWorld()
-  // So that a token is loaded for each call, and a ticket is needed for each.
-  Object.assign(world.feishu.lifetimes, { tenantToken: 60, appToken: 60, reusedAbove: 0 })
-  world.dingtalk.lifetimes.accessToken = 60
+  const world = shortTokenWorld()
   sandbox = await startSandbox({ world, speed: 1_000 })
   const template = await compileTemplate({ stage: 'local', params: { vendorCallbacks: 'on', onDeparture: 'offboard' } })
   const { functions } = readTemplate(template, { queueUrl: (name) => name })
@@ -26,13 +24,7 @@ beforeAll(async () => {
   stack = await startStack({
     template,
     httpPort: 0,
-    env: {
-      FEISHU_BASE_URL: sandbox.url,
-      FEISHU_OAUTH_TOKEN_URL: `${sandbox.url}/oauth/v3/token`,
-      DINGTALK_BASE_URL: sandbox.url,
-      DINGTALK_OAPI_BASE_URL: sandbox.url,
-      LIMIT_SPEED: '1000',
-    },
+    env: sandbox.variables,
     secrets: sampleSecrets(world, variables, { isSold: true }),
     onLog: ({ line }) => void lines.push(JSON.parse(line)),
     onEvent: (event) => {
@@ -62,16 +54,7 @@ const stored = (name: string) => {
     if (stages.has('AWSCURRENT')) return JSON.parse(content.SecretString ?? '')
 }
 
-test('both URLs are verified, as the consoles do', async () => {
-  expect(await sandbox.push({ event: 'url_verification' })).toMatchObject({
-    status: 200,
-    body: { challenge: expect.any(String) },
-  })
-  expect(await sandbox.push({ event: 'check_url' })).toMatchObject({
-    status: 200,
-    body: { encrypt: expect.any(String) },
-  })
-})
+test('both URLs are verified, as the consoles do', () => expectVerification(sandbox))
 
 test('all operations complete, although tickets change with every outcome', async () => {
   await sandbox.push({ event: 'suite_ticket' })

@@ -15,7 +15,7 @@ const CHROMIUM = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ]
 
-export type Opened = {
+type Opened = {
   url: string
   sandboxUrl: string
   browser: Browser

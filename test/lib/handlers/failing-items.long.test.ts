@@ -1,6 +1,6 @@
 /** An item that fails steps aside: it holds up nothing else, and is given up with its reason, by its own clock. */
 import { describe, expect, test } from 'vitest'
-import type { VendorFault } from '../../../local/simulation/simulation.ts'
+import type { VendorFault } from '../../../local/simulation/conditions.ts'
 import { HOUR_MS, MINUTE_MS, numbers, OPERATIONS, runBucket, specOf } from './simulated-bucket.ts'
 
 const drive = 'feishu-drive-unsubscribe'

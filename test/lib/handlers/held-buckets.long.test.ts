@@ -1,6 +1,6 @@
 /** What is about a bucket holds the bucket: nothing is parked for it, few calls are made, and all go on when it ends. */
 import { describe, expect, test } from 'vitest'
-import type { AwsFault, VendorFault } from '../../../local/simulation/simulation.ts'
+import type { AwsFault, VendorFault } from '../../../local/simulation/conditions.ts'
 import { type BucketOptions, HOUR_MS, MINUTE_MS, OPERATIONS, runBucket, specOf } from './simulated-bucket.ts'
 
 const DAY_MS = 24 * HOUR_MS

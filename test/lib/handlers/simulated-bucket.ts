@@ -1,13 +1,8 @@
 /** One operation with many items in one bucket, on the virtual clock, with faults by item and time. */
 import { expect } from 'vitest'
-import {
-  type AwsFault,
-  type Faults,
-  type Latencies,
-  type Outcome,
-  startSimulation,
-  type VendorFault,
-} from '../../../local/simulation/simulation.ts'
+import type { Outcome } from '../../../local/simulation/aws-calls.ts'
+import type { AwsFault, Faults, Latencies, VendorFault } from '../../../local/simulation/conditions.ts'
+import { startSimulation } from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 
 export const MINUTE_MS = 60_000
@@ -47,7 +42,7 @@ const perMinute = (calls: number) => (items: number) => (Math.ceil(items / calls
 const perSecond = (calls: number) => (items: number) => (items / calls) * 1_000
 
 /** Each operation, its items by number. */
-export const SPECS: Record<string, Spec> = {
+const SPECS: Record<string, Spec> = {
   'feishu-calendar-unsubscribe': {
     floorMs: perSecond(50),
     events: (items) =>

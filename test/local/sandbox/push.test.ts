@@ -43,7 +43,7 @@ test('pushes, and says what was answered', async () => {
 
 test.each([
   [{ event: 'app_ticket' }, 'nothing takes what is pushed'],
-  [{ event: 'made_up' }, 'event must be'],
+  [{ event: 'made_up' }, 'event: Invalid'],
   [{ event: 'contact.user.deleted_v3' }, 'nothing takes what is pushed'],
 ])('refuses %j where nothing takes it or it is none', async (order, error) => {
   expect(await push(order)).toEqual({ status: 400, body: { error: expect.stringContaining(error) } })

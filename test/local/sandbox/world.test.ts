@@ -14,12 +14,12 @@ test('the sample has what the sample event needs', () => {
 })
 
 test.each([
-  ['feishu.users[0].status', (world: World) => Object.assign(world.feishu.users[0] ?? {}, { status: 'gone' })],
-  ['feishu.apps[0].secret', (world: World) => Object.assign(world.feishu.apps[0] ?? {}, { secret: 'x' })],
+  ['feishu.users.0.status', (world: World) => Object.assign(world.feishu.users[0] ?? {}, { status: 'gone' })],
+  ['feishu.apps.0.secret', (world: World) => Object.assign(world.feishu.apps[0] ?? {}, { secret: 'x' })],
   ['dingtalk.calendars', (world: World) => Object.assign(world.dingtalk, { calendars: undefined })],
   ['feishu.lifetimes.grace', (world: World) => Object.assign(world.feishu.lifetimes, { grace: '60' })],
 ])('a wrong %s is named', (path, change) => {
   const world = sampleWorld()
   change(world)
-  expect(() => readWorld(world)).toThrow(`${path} must be`)
+  expect(() => readWorld(world)).toThrow(`${path}: Invalid`)
 })

@@ -3,14 +3,10 @@
  * not. On a virtual clock, with the functions' own code. `CHAOS_SEED=random` draws another seed and prints it.
  */
 import { describe, expect, test } from 'vitest'
+import type { Outcome } from '../../../local/simulation/aws-calls.ts'
+import type { AwsFault, Faults, VendorFault } from '../../../local/simulation/conditions.ts'
 import { randomFrom } from '../../../local/simulation/random.ts'
-import {
-  type AwsFault,
-  type Faults,
-  type Outcome,
-  startSimulation,
-  type VendorFault,
-} from '../../../local/simulation/simulation.ts'
+import { startSimulation } from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany, simulatedOperations, TARGETS_PER_LEAVER } from '../../../local/simulation/world.ts'
 import { seedOf } from '../../seed.ts'
 

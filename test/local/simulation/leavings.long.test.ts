@@ -4,8 +4,9 @@
  */
 import { describe, expect, test } from 'vitest'
 import { unmarshalAll } from '../../../lib/aws/attributes.ts'
+import type { AwsFault, Faults, VendorFault } from '../../../local/simulation/conditions.ts'
 import { randomFrom } from '../../../local/simulation/random.ts'
-import { type AwsFault, type Faults, startSimulation, type VendorFault } from '../../../local/simulation/simulation.ts'
+import { startSimulation } from '../../../local/simulation/simulation.ts'
 import { CONCURRENCY } from '../../../local/simulation/sqs.ts'
 import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 import { seedOf } from '../../seed.ts'

@@ -1,7 +1,8 @@
 /** The owner of a renewal dies, or stands still for two minutes, at each of its calls; clocks are five minutes apart. */
 import { describe, expect, test } from 'vitest'
 import type { World } from '../../../local/sandbox/sandbox.ts'
-import { type AwsFault, type Faults, startSimulation, type VendorFault } from '../../../local/simulation/simulation.ts'
+import type { AwsFault, Faults, VendorFault } from '../../../local/simulation/conditions.ts'
+import { startSimulation } from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 
 const MINUTE_MS = 60_000

@@ -1,6 +1,7 @@
 /** A day without the vendor's token endpoint, and a vendor that rejects every user token: on a virtual clock. */
 import { expect, test } from 'vitest'
-import { startSimulation, type VendorFault } from '../../../local/simulation/simulation.ts'
+import type { VendorFault } from '../../../local/simulation/conditions.ts'
+import { startSimulation } from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 
 const MINUTE_MS = 60_000

@@ -2,7 +2,7 @@
 import type { SQSRecord } from 'aws-lambda'
 import { expect, test } from 'vitest'
 import { Clock } from '../../../local/simulation/clock.ts'
-import type { Faults } from '../../../local/simulation/simulation.ts'
+import type { Faults } from '../../../local/simulation/conditions.ts'
 import { STRANDED_QUEUE_URLS, startSqs } from '../../../local/simulation/sqs.ts'
 
 const RETRY = 'unsubscribe-retry'

@@ -1,6 +1,7 @@
 /** What vendors really answer, over hours: tokens without a successor, and a ban of the caller's address. */
 import { describe, expect, test } from 'vitest'
-import { startSimulation, type VendorFault } from '../../../local/simulation/simulation.ts'
+import type { VendorFault } from '../../../local/simulation/conditions.ts'
+import { startSimulation } from '../../../local/simulation/simulation.ts'
 import { ENV, makeCompany } from '../../../local/simulation/world.ts'
 
 const MINUTE_MS = 60_000

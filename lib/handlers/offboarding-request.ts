@@ -50,11 +50,12 @@ export function readOne(event: APIGatewayProxyEventV2): { offboardingId: string;
 const DEFAULT_LIMIT = 20
 const MOST_LISTED = 100
 
+/** DynamoDB takes no longer keys. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const page = exactly({
-  pk: v.pipe(v.string(), v.startsWith('offboarding#')),
-  sk: v.pipe(v.string(), v.minLength(1)),
+  pk: v.pipe(v.string(), v.startsWith('offboarding#'), v.maxBytes(2_048)),
+  sk: v.pipe(v.string(), v.minLength(1), v.maxBytes(1_024)),
   state: v.picklist(STATES),
-  since: v.pipe(v.string(), v.regex(/^\d{4}-/)),
+  since: v.pipe(v.string(), v.regex(/^\d{4}-/), v.maxBytes(1_024)),
   dryRun: v.boolean(),
 })
 

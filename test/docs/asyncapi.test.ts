@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { schemasWithoutId } from '@asyncapi/specs'
 import { Ajv } from 'ajv'
-import { Ajv2020, type AnySchemaObject } from 'ajv/dist/2020.js'
+import { Ajv2020, type AnySchemaObject, type ValidateFunction } from 'ajv/dist/2020.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { operationNames } from '../../infra/operations.ts'
 import { OUTCOME_TYPES } from '../../lib/aws/eventbridge.ts'
@@ -36,9 +36,12 @@ const local = (schema: object) =>
   JSON.parse(JSON.stringify(schema).replaceAll('#/components/schemas', 'document#/$defs'))
 const ajv = new Ajv2020({ strict: true })
 ajv.addSchema({ $id: 'document', $defs: local(document.components.schemas) })
+const validators = new Map<string, ValidateFunction>()
 /** What of `value` the schema does not allow; a schema may be asked again, under no name. */
 const faults = ({ $id: _, ...schema }: AnySchemaObject, value: unknown) => {
-  const validate = ajv.compile(schema)
+  const key = JSON.stringify(schema)
+  const validate = validators.get(key) ?? ajv.compile(schema)
+  validators.set(key, validate)
   return validate(value) ? undefined : validate.errors
 }
 const payloadOf = (type: string) => {

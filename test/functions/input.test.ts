@@ -50,9 +50,13 @@ describe('an id in the path', () => {
   })
 
   test('whatever is accepted is one segment of the same path', () => {
+    // As `unit: 'binary'` draws them, for which fast-check first makes a table of all 1.1 million.
+    const character = fc
+      .integer({ min: 0, max: 0x10f7ff })
+      .map((code) => String.fromCodePoint(code < 0xd800 ? code : code + 0x800))
     const text = fc.oneof(
       fc.string({ unit: 'grapheme' }),
-      fc.string({ unit: 'binary' }),
+      fc.array(character).map((characters) => characters.join('')),
       fc.constantFrom('.', '%2e', '…'),
     )
     fc.assert(

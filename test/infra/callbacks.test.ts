@@ -4,9 +4,9 @@ import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { type Context, resolve } from '../../infra/intrinsics.ts'
 import { readTemplate } from '../../infra/wiring.ts'
 import { namesOf, type Policy, permits } from '../docs/policies.ts'
+import { compileEverything, KEY } from './everything.ts'
 import { checkParameters } from './parameters.ts'
 
-const KEY = 'arn:aws:kms:ap-southeast-1:000000000000:key/11111111-2222-3333-4444-555555555555'
 const NAME = 'local-vendor-callbacks'
 const SECRETS = 'subscription-offboarding/local/'
 
@@ -15,10 +15,9 @@ let on: Template
 let offboarding: Template
 
 beforeAll(async () => {
-  const compile = (params: Record<string, string>) => compileTemplate({ stage: 'local', params })
-  off = await compile({})
-  on = await compile({ vendorCallbacks: 'on' })
-  offboarding = await compile({ vendorCallbacks: 'on', onDeparture: 'offboard', secretsKmsKeyArn: KEY })
+  off = await compileTemplate({ stage: 'local' })
+  on = await compileTemplate({ stage: 'local', params: { vendorCallbacks: 'on' } })
+  offboarding = await compileEverything()
 }, 120_000)
 
 const wiringOf = (template: Template) => readTemplate(template, { queueUrl: (name) => name })

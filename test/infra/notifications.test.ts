@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
 import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { OUTCOME_SOURCE, OUTCOME_TYPES } from '../../lib/aws/eventbridge.ts'
+import { compileEverything } from './everything.ts'
 import { checkParameters } from './parameters.ts'
 
-const PARAMS = { robots: 'feishu,dingtalk', robotLanguage: 'zh', digestHour: '18', digestTimeZone: 'Europe/Berlin' }
 let off: Template
 let both: Template
 let one: Template
 beforeAll(async () => {
   off = await compileTemplate({ stage: 'local' })
-  both = await compileTemplate({ stage: 'local', params: PARAMS })
+  both = await compileEverything()
   one = await compileTemplate({ stage: 'local', params: { robots: 'dingtalk' } })
 }, 240_000)
 
@@ -85,6 +85,7 @@ test('has a role for its turns, its lists, its queues and its secrets alone', ()
     'ReadRobotSecrets',
     'TakeNotices',
     'TakeTurns',
+    'UseSecretsKey',
     'WriteOwnLog',
   ])
   expect(statements.TakeTurns).toMatchObject({

@@ -3,13 +3,14 @@ import { beforeAll, expect, test } from 'vitest'
 import { compileTemplate, type Template } from '../../infra/compile.ts'
 import { LISTS } from '../../infra/people-index.ts'
 import { dingtalkDepartmentPeople, dingtalkDepartments } from '../../lib/people/dingtalk-directory.ts'
+import { compileEverything } from './everything.ts'
 import { checkParameters } from './parameters.ts'
 
 let off: Template
 let on: Template
 beforeAll(async () => {
   off = await compileTemplate({ stage: 'local' })
-  on = await compileTemplate({ stage: 'local', params: { dingtalkPeopleIndex: 'on' } })
+  on = await compileEverything()
 })
 
 const KEY = 'subscription-offboarding/local/people-key'

@@ -1,22 +1,13 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders
 
-import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compileTemplate, oslsEnvironment } from '../../infra/compile.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { compileTemplate } from '../../infra/compile.ts'
 import { loadOperations, operationNames } from '../../infra/operations.ts'
 import { ENDED, REGISTERED } from '../../lib/register-event.ts'
 import { checkParameters } from './parameters.ts'
 
 // The compiled CloudFormation is the contract: osls drops a misspelt setting without a word, so what serverless.yml says
 // proves nothing. Everything is asserted on what osls writes, in an environment without credentials.
-
-const root = join(import.meta.dirname, '../..')
-const run = promisify(execFile)
 
 interface Resource {
   Type: string
@@ -76,42 +67,12 @@ const withParams = [
 
 const paramsOf = (given: string[]) => Object.fromEntries(given.map((param) => param.split(/=(.*)/s, 2)))
 
-let directory: string
-let output = ''
 let plain: Template
 let full: Template
-
-/** Packages with the bundles that are there, for what `compileTemplate` leaves out: archives, and what osls prints. */
-async function osls(cwd: string, into: string) {
-  const env = {
-    ...(await oslsEnvironment(join(directory, 'home'))),
-    PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`,
-  }
-  const { stdout, stderr } = await run('osls', ['package', '--package', into], { cwd, env })
-  const template: Template = JSON.parse(await readFile(join(into, 'cloudformation-template-update-stack.json'), 'utf8'))
-  return { template, output: stdout + stderr }
-}
-
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'template-'))
-  await mkdir(join(directory, 'home'))
-  if (!functionNames.every((name) => existsSync(join(root, 'dist', name, 'index.mjs')))) {
-    await run(process.execPath, ['scripts/build.ts'], { cwd: root })
-  }
-  // Beside what goes into the archives, files that must not.
-  const service = join(directory, 'service')
-  for (const name of ['serverless.yml', 'package.json', 'infra', 'dist', 'lib'])
-    await cp(join(root, name), join(service, name), { recursive: true })
-  const [packaged, compiled] = await Promise.all([
-    osls(service, join(directory, 'plain')),
-    compileTemplate({ stage: 'prod', params: paramsOf(withParams) }),
-  ])
-  plain = packaged.template
-  output = packaged.output
-  full = compiled as Template
+  plain = (await compileTemplate()) as Template
+  full = (await compileTemplate({ stage: 'prod', params: paramsOf(withParams) })) as Template
 })
-
-afterAll(() => rm(directory, { recursive: true, force: true }))
 
 // --- reading a template ------------------------------------------------------------------------------------------
 
@@ -159,19 +120,6 @@ const withoutSid = ({ Sid: _, ...statement }: Statement) => statement
 const policyOfQueue = (template: Template, queueId: string): Statement[] =>
   one(template, 'AWS::SQS::QueuePolicy', (it) => it.Queues.includes(`<${queueId}>`)).PolicyDocument.Statement
 
-/** The paths in a zip archive, by its central directory. */
-function filesIn(zip: Buffer): string[] {
-  const end = zip.lastIndexOf('PK\x05\x06')
-  const paths: string[] = []
-  let at = zip.readUInt32LE(end + 16)
-  for (let left = zip.readUInt16LE(end + 10); left > 0; left--) {
-    const nameLength = zip.readUInt16LE(at + 28)
-    paths.push(zip.toString('utf8', at + 46, at + 46 + nameLength))
-    at += 46 + nameLength + zip.readUInt16LE(at + 30) + zip.readUInt16LE(at + 32)
-  }
-  return paths
-}
-
 const secret = (name: string) =>
   `arn:\${AWS::Partition}:secretsmanager:\${AWS::Region}:\${AWS::AccountId}:secret:${name}`
 const fourteenDays = 1_209_600
@@ -183,10 +131,6 @@ const functionRoles = (template: Template) =>
   ofType(template, 'AWS::IAM::Role').filter(({ id }) => id !== 'SchedulesRole')
 
 describe('packaging', () => {
-  it('asks, warns and deprecates nothing', () => {
-    expect(output).not.toMatch(/warning|deprecat|\?/i)
-  })
-
   it('takes the functions from the operations, adds the scheduled ones, and has no default role', () => {
     expect(
       ofType(plain, 'AWS::Lambda::Function')
@@ -274,15 +218,6 @@ describe.each(operations)('$name', ({ name, route, actsAs, operation }) => {
       Code: { S3Key: expect.stringMatching(new RegExp(`/${name}\\.zip$`)) },
     })
     expect(lambda()).not.toHaveProperty('TracingConfig')
-  })
-
-  it('packages nothing but its own bundle', async () => {
-    const paths = filesIn(await readFile(join(directory, 'plain', `${name}.zip`)))
-    expect(paths.sort()).toEqual(
-      readdirSync(join(root, 'dist', name))
-        .map((file) => `dist/${name}/${file}`)
-        .sort(),
-    )
   })
 
   it.each(['dev', 'prod'] as const)('is told what it needs and nothing of the other vendor (%s)', (stage) => {

@@ -1,10 +1,23 @@
 /** `npm start`, as a newcomer runs it. */
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { STACK_PATH } from '../../cli/stack/connection.ts'
 import { start as startIn } from '../../local/start.ts'
 import { run, startHere, startLocalStack, startProcess, stopProcesses } from '../cli/operator.ts'
 import { LEAVER_SUM, TARGETS } from '../sample-event.ts'
 
 afterAll(stopProcesses)
+
+const folder = mkdtempSync(path.join(tmpdir(), 'start-'))
+
+function write(name: string, content: unknown): string {
+  const file = path.join(folder, name)
+  writeFileSync(file, JSON.stringify(content))
+  return file
+}
 
 const start = (...args: string[]) => startHere((io) => startIn(args, io)).ended
 const drive = (stdout: string) => stdout.split('\n').filter((line) => line.startsWith('feishu-drive-unsubscribe '))
@@ -57,4 +70,36 @@ test('then the same leaver from another terminal leaves an operator nothing but 
   const { code, stdout } = await run(['offboard', ...args, '--local', local])
   expect([code, stdout]).toEqual([1, expect.stringMatching(/^6 targets: 5 changed, 1 parked$/m)])
   expect(stdout).toMatch(PARKED)
+})
+
+test('exits 0 when every item finished; a dry run changes nothing; a taken port is no obstacle', async () => {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => taken.once('listening', resolve))
+  const { port } = taken.address() as { port: number }
+  const event = write('event.json', {
+    offboardingId: 'o',
+    feishu: { approvalCodes: ['7C468A54-8745-2245-9675-08B7C63E7A85'] },
+  })
+  const { code, stdout, stderr } = await start('--once', '--dry-run', '--event', event, '--port', String(port))
+  taken.close()
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain('1 target of a dry run: 1 would change')
+})
+
+test('an invalid event is reported as rejected, with the reason', async () => {
+  const event = write('invalid.json', { offboardingId: 'o', feishu: { approvalCode: 'x' } })
+  const { code, stdout, stderr } = await start('--once', '--event', event)
+  expect([code, stdout], stderr).toEqual([1, expect.stringContaining('feishu.approvalCode is not a known field')])
+})
+
+test('the key of its secrets is in a file of its owner, not in what it says', async () => {
+  const { local, ended, stop } = await startLocalStack('--no-event')
+  const file = `node_modules/.cache/local-stack/${new URL(local).port}.token`
+  const token = readFileSync(file, 'utf8')
+  expect([token, statSync(file).mode & 0o777]).toEqual([expect.stringMatching(/^[\w-]{43}$/), 0o600])
+  const described = await (await fetch(local + STACK_PATH)).text()
+  await stop()
+  const { stdout, stderr } = await ended
+  expect(described + stdout + stderr).not.toContain(token)
+  expect(existsSync(file)).toBe(false)
 })

@@ -226,9 +226,13 @@ export const readWorld = (json: unknown): World => world(structuredClone(json), 
 /** One document, checked as those of a world are. */
 export const readDocument = (json: unknown): World['feishu']['documents'][number] => document(json, '')
 
-/** The sample world of `local/world.json`, read afresh: what the sample offboarding event meets. */
-export const sampleWorld = (): World =>
-  readWorld(JSON.parse(readFileSync(new URL('../world.json', import.meta.url), 'utf8')))
+let sample: World | undefined
+
+/** The sample world of `local/world.json`, a copy of its own: what the sample offboarding event meets. */
+export function sampleWorld(): World {
+  sample ??= readWorld(JSON.parse(readFileSync(new URL('../world.json', import.meta.url), 'utf8')))
+  return structuredClone(sample)
+}
 
 /** The sample world with its users in a store app and a third-party enterprise app, whose tickets have not been pushed yet. */
 export function soldWorld(): World {

@@ -216,7 +216,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
         Period: TWO_SWEEPS_S,
         section: 'unresolved-leavers',
         Description:
-          'For an hour somebody who leaves could not be found, because a vendor or its configuration fails: nothing of theirs has ' +
+          'For an hour a leaver could not be found, because a vendor or its configuration fails: no subscription of theirs has ' +
           'been ended yet. "npx offboarding report ID" names the cause. After 24 hours the event is rejected.',
       }),
       ResolutionFailedDestinationAlarm: alarm(`${RESOLUTION}-failed-destination`, {
@@ -350,7 +350,7 @@ export async function alarms(osls: Osls): Promise<{ Resources: Record<string, Re
           section: 'refused-callbacks',
           Description:
             `More than ${MANY_REFUSED} pushes were refused in five minutes: either the keys in a callback secret are not those of ` +
-            "the vendor's console, or somebody tries to forge pushes. The lines say why.",
+            "the vendor's console, or forged pushes arrive. The log lines say which.",
         }),
       }),
       AlarmTopic: {

@@ -42,7 +42,7 @@ const ISSUES: Record<string, Text> = {
     zh: '未选择任何对象：请至少指定一个目标',
   },
   no_way_to_find: {
-    en: 'names nobody: give an e-mail address, a mobile, an employee number or an id',
+    en: 'names no person: give an e-mail address, a mobile, an employee number or an id',
     zh: '未指明任何人：请提供邮箱、手机号、工号或 id',
   },
   email: { en: 'must be an e-mail address', zh: '必须为邮箱地址' },

@@ -103,7 +103,7 @@ async function startWith(options: Options, io: Io): Promise<number> {
   if (!sendsEvent && (options.once || options.event || options['dry-run']))
     throw new UsageError('--no-event goes without --once, --event and --dry-run')
   if (options.live && sendsEvent && !options.event)
-    throw new UsageError('--live needs --event FILE or --no-event: the sample names nobody real')
+    throw new UsageError('--live needs --event FILE or --no-event: the sample names no real person')
   const isSold = options['store-apps']
   if (isSold && options.live) throw new UsageError('--store-apps is of the sandbox, and goes without --live')
   const detail = readObject(options.event ?? 'local/events/leaving.json')

@@ -71,7 +71,7 @@ const notListed = ({ detail }: OperationError): Text => ({
 })
 
 const SAME_PERSON: Text = {
-  en: 'The custodian is the leaver: name somebody who stays.',
+  en: 'The custodian is the leaver: name a person who stays.',
   zh: '接管人与离职者为同一人：请指定留任的人员。',
 }
 

@@ -154,7 +154,7 @@ a@corp.example,007,t,,,ou_c,hr-1
       '  line 3: email must be an e-mail address\n  line 3: mobile must be a',
     ],
     [csv('email,custodian.feishu.openId\na@b,planted\n'), '  line 2: custodian.feishu.openId must be an open_id'],
-    [csv('feishu.tenantKey\nt\n'), '  line 2: the leaver names nobody'],
+    [csv('feishu.tenantKey\nt\n'), '  line 2: the leaver names no person'],
     [csv('email,offboardingId\na@b,x\nc@d,y\ne@f,x\n'), '  line 4: offboardingId is the same as on line 2'],
     [['a@b', '--csv', 'f'], "argument 'event.json' cannot be used with option '--csv'"],
     [['--csv', 'f', '--id', 'x'], "option '--csv <file>' cannot be used with option '--id'"],
@@ -163,7 +163,7 @@ a@corp.example,007,t,,,ou_c,hr-1
     [['a@b', '--custodian', 'planted'], '--custodian must be an e-mail address, a mobile with its country code, or an'],
     [['+86', '--yes'], '  leaver.mobile  must be a number with its country code'],
     [['--follow', 'x', '--yes'], "option '--follow <offboarding-id>' cannot be used with option '--yes'"],
-    [[write('wrong.json', { offboardingId: 'x', leaver: {} })], '  leaver  names nobody'],
+    [[write('wrong.json', { offboardingId: 'x', leaver: {} })], '  leaver  names no person'],
   ])('%j is wrong usage and sends nothing', async (args, problem) => {
     const { code, stderr } = await offboard(...args)
     expect([code, stderr]).toEqual([2, expect.stringContaining(problem)])

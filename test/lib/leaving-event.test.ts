@@ -18,10 +18,10 @@ describe('a leaving event', () => {
   })
 
   test.each([
-    [{}, 'leaver names nobody: give an e-mail address, a mobile, an employee number or an id'],
+    [{}, 'leaver names no person: give an e-mail address, a mobile, an employee number or an id'],
     [
       { feishu: { tenantKey: 'tenant' } },
-      'leaver names nobody: give an e-mail address, a mobile, an employee number or an id',
+      'leaver names no person: give an e-mail address, a mobile, an employee number or an id',
     ],
     [{ email: 'leaver' }, 'leaver.email must be an e-mail address'],
     [{ email: 'a b@corp.example' }, 'leaver.email must be an e-mail address'],

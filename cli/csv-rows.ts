@@ -16,10 +16,16 @@ export type CsvRow = { line: number; cells: string[] }
 
 /** The text of the file, which may be a pipe: reading it again gives nothing. Throws `UsageError`. */
 export function readText(file: string): string {
+  let bytes: Buffer
   try {
-    return readFileSync(file, 'utf8')
+    bytes = readFileSync(file)
   } catch (error) {
     throw new UsageError(`${file} could not be read (${(error as NodeJS.ErrnoException).code})`)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw new UsageError(`${file} is not UTF-8: in the spreadsheet, save it as "CSV UTF-8". Nothing was sent.`)
   }
 }
 

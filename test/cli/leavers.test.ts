@@ -11,9 +11,9 @@ import { type LedgerStack, startLedgerStack } from './ledger-stack.ts'
 import { run as call, startCommand, startProcess } from './operator.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'leavers-'))
-function write(name: string, content: string | object): string {
+function write(name: string, content: string | Uint8Array | object): string {
   const file = path.join(folder, name)
-  writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content))
+  writeFileSync(file, typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content))
   return file
 }
 
@@ -135,12 +135,17 @@ a@corp.example,007,t,,,ou_c,hr-1
   })
 
   let files = 0
-  const csv = (text: string) => ['--csv', write(`wrong-${files++}.csv`, text), '--yes']
+  const csv = (text: string | Uint8Array) => ['--csv', write(`wrong-${files++}.csv`, text), '--yes']
 
   test.each<[string[], string]>([
     [csv('mail\na@corp.example\n'), 'line 1: "mail" is not a known column. Known are offboardingId, email, mobile,'],
     [csv('email,email\na@b,c@d\n'), 'line 1: the column email is there twice'],
     [csv('email\n'), 'has no rows below its columns'],
+    // 备注 in GBK.
+    [
+      csv(Buffer.from('656d61696c2cb1b8d7a20a6140622c780a', 'hex')),
+      'is not UTF-8: in the spreadsheet, save it as "CSV UTF-8"',
+    ],
     [
       csv(`mobile\n${'13800000000\n'.repeat(5_001)}`),
       'has 5001 rows; at most 5000 are taken at once. Nothing was sent.',

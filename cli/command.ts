@@ -52,7 +52,9 @@ export function readText(file: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    throw new UsageError(`${file} is not in UTF-8: save it in that encoding. Nothing was sent.`)
+    throw new UsageError(
+      `${file} is not in UTF-8: save it in that encoding, in a spreadsheet as "CSV UTF-8". Nothing was sent.`,
+    )
   }
 }
 

@@ -107,7 +107,9 @@ const formatText: Format = (report, shown, stdout = {}) => {
     ...shown
       .filter(hasReason)
       .map((row) => `${formatSubject(row)}\n  ${formatReason(row)}${formatLeftOut(row, leftOut)}`),
-    ...(leftOut.length > 0 ? [`Left out to fit: ${leftOut.join(', ')}. --json and --csv have everything.`] : []),
+    ...(leftOut.length > 0
+      ? [`Left out to fit: ${leftOut.join(', ')}. "report" with --json or --csv has everything.`]
+      : []),
   ].join('\n')
 }
 

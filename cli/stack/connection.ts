@@ -9,7 +9,9 @@ import { readSessionToken } from './session.ts'
 /** The options that name a stack. */
 export const connectionOptions = () => [
   ...deploymentOptions(),
-  new Option('--local <url>', `where the local stack of "npm start" is (default: ${LOCAL_URL})`).conflicts('stage'),
+  new Option('--local [url]', `where the local stack of "npm start" is (default: ${LOCAL_URL})`)
+    .preset(LOCAL_URL)
+    .conflicts('stage'),
 ]
 export type ConnectionOptions = DeploymentOptions & { local?: string }
 

@@ -39,7 +39,7 @@ export function Live({ cards, connection, isLive, asked, onAsked, ...shared }: P
         <div class="empty">
           <p>{say('nothing')}</p>
           <p class="muted">{say('sendOne')}</p>
-          <code>npx offboarding offboard local/events/offboarding.json</code>
+          <code>npx offboarding offboard leaver@corp.example --custodian custodian@corp.example</code>
         </div>
       )}
       {[...cards.values()].sort(byActivity).map((card) => (

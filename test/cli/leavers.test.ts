@@ -142,7 +142,7 @@ a@corp.example,007,t,,,ou_c,hr-1
     [csv('mail\na@corp.example\n'), 'line 1: "mail" is not a known column. Known are offboardingId, email, mobile,'],
     [csv('email,email\na@b,c@d\n'), 'line 1: the column email is there twice'],
     // As a spreadsheet saves a Chinese number in GBK, and a table in UTF-16.
-    [csv(Buffer.from('employeeNumber\n\xb9\xa4\xba\xc51\n', 'latin1')), 'is not in UTF-8: save it in that encoding.'],
+    [csv(Buffer.from('employeeNumber\n\xb9\xa4\xba\xc51\n', 'latin1')), 'is not in UTF-8: save it in that encoding'],
     [csv(Buffer.from('\ufeffemail\na@b\n', 'utf16le')), 'is not in UTF-8'],
     [csv('email\n'), 'has no rows below its columns'],
     [

@@ -226,7 +226,7 @@ describe('formats', () => {
       `  ${DRIVE}     2: 1 changed, 1 parked`,
       `parked: ${DRIVE} b|\`c\`_d docx`,
       `  forbidden: ${hint} (request request-2)`,
-      'Left out to fit: vendor request id. --json and --csv have everything.',
+      'Left out to fit: vendor request id. "report" with --json or --csv has everything.',
     ])
   })
 

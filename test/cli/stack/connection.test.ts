@@ -71,6 +71,6 @@ test('a stage and the local stack together are wrong usage', async () => {
   const { code, stderr } = await run(['report', 'hr-1', '--stage', 'qa', '--local', 'http://127.0.0.1:8787'])
   expect([code, stderr]).toEqual([
     2,
-    expect.stringContaining("option '--local <url>' cannot be used with option '--stage <stage>'"),
+    expect.stringContaining("option '--local [url]' cannot be used with option '--stage <stage>'"),
   ])
 })

@@ -25,8 +25,7 @@ const MAX_RESPONSE_BYTES = 1024 * 1024
 const agent = new Agent({
   connect: { timeout: CONNECT_TIMEOUT_MS },
   allowH2: false,
-  // The timer of `exchange` is the only one: an answer may take all the time that the caller has.
-  headersTimeout: 0,
+  // An answer may take all the time that the caller has.
   bodyTimeout: 0,
   maxResponseSize: MAX_RESPONSE_BYTES,
   // Below what load balancers keep, so that a thawed container seldom meets a socket closed at the other end.
@@ -55,6 +54,7 @@ export async function send(
       ...headers,
     },
     body: body === undefined ? null : JSON.stringify(body),
+    headersTimeout: timeoutMs,
   }
   try {
     const { status, headers, bytes } = await exchange(options, timeoutMs)
@@ -129,7 +129,7 @@ function exchange(options: Dispatcher.DispatchOptions, timeoutMs: number): Promi
   })
 }
 
-const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_ABORTED']
+const TIMEOUTS = ['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_ABORTED']
 const NOT_UNDERSTOOD = /^(UND_ERR_RES_EXCEEDED_MAX_SIZE|UND_ERR_HEADERS_OVERFLOW|HPE_\w+|CONTENT_ENCODING)$/
 
 function transportError(error: unknown, host: string): OperationError {

@@ -53,22 +53,20 @@ const handlerOnly: Plugin = {
  * 0.1: what the start needs in one file, instead of one for each set of late imports that share it. So what is imported late
  * imports the function too.
  */
-const oneStart: Plugin = {
+const oneStart = (entry: string): Plugin => ({
   name: 'one-start',
-  setup({ onResolve, onLoad, initialOptions }) {
-    const [entry] = initialOptions.entryPoints as { in: string }[]
+  setup({ onResolve, onLoad }) {
     onResolve({ filter: /^\.\.?\// }, ({ kind, resolveDir, path: file }) =>
       kind === 'dynamic-import' ? { path: path.join(resolveDir, file), namespace: 'late' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'late' }, ({ path: file }) => ({
-      contents: [
-        `import ${JSON.stringify(path.resolve(root, entry?.in ?? ''))}`,
-        `export * from ${JSON.stringify(file)}`,
-      ].join('\n'),
+      contents: [`import ${JSON.stringify(path.resolve(root, entry))}`, `export * from ${JSON.stringify(file)}`].join(
+        '\n',
+      ),
       resolveDir: root,
     }))
   },
-}
+})
 
 const slim: Plugin = {
   name: 'slim',
@@ -107,7 +105,7 @@ export const bundle: BuildOptions = {
     // Of the User-Agent.
     PACKAGE_VERSION: JSON.stringify(JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version),
   },
-  plugins: [handlerOnly, oneStart, slim],
+  plugins: [handlerOnly, slim],
   sourcemap: true,
   // Frames need names and lines, not the text of the sources.
   sourcesContent: false,
@@ -122,6 +120,7 @@ export async function bundleAll(entryPoints: string[], outdir: string, inject: s
     entryPoints.map(async (entry) => {
       const { metafile } = await build({
         ...bundle,
+        plugins: [...(bundle.plugins ?? []), oneStart(entry)],
         inject,
         absWorkingDir: root,
         entryPoints: [{ in: entry, out: 'index' }],

@@ -14,8 +14,10 @@ import {
   type Settings,
   settings,
 } from './cloudformation.ts'
+import { functionOf } from './function.ts'
 import { notifyFromLedger } from './ledger.ts'
-import { baseStatements, FOURTEEN_DAYS, queuePolicy, role, secretArn, useSecretsKey } from './resources.ts'
+import { FOURTEEN_DAYS, queuePolicy } from './queues.ts'
+import { baseStatements, role, secretNamed, useSecretsKey } from './roles.ts'
 
 /** What a message is about. The names are those of lib/aws/eventbridge.ts. */
 const OUTCOMES = ['Parked', 'Rejected', 'Held'].map((outcome) => `Subscription Offboarding ${outcome}`)
@@ -34,10 +36,7 @@ export async function notifications(osls: Osls) {
   if (checked.robots.length === 0) return {}
   return {
     [NOTIFICATIONS]: {
-      name: `${stage}-${NOTIFICATIONS}`,
-      handler: `dist/${NOTIFICATIONS}/index.handler`,
-      package: { patterns: ['!**', `dist/${NOTIFICATIONS}/**`] },
-      role: `${idOf(NOTIFICATIONS)}Role`,
+      ...functionOf(NOTIFICATIONS, stage),
       timeout: TIMEOUT_S,
       memorySize: 256,
       environment: {
@@ -140,20 +139,20 @@ export async function notificationsResources(osls: Osls) {
 }
 
 function statements(all: Settings): Parameters<typeof role>[1] {
-  const { stage, checked } = all
+  const { robots } = all.checked
   return [
-    ...baseStatements(`${stage}-${NOTIFICATIONS}`, checked),
-    ...notifyFromLedger(checked.robots),
+    ...baseStatements(NOTIFICATIONS, all),
+    ...notifyFromLedger(robots),
     allow(
       'TakeNotices',
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage'],
-      checked.robots.map((robot) => arnOf(queueId(robot))),
+      robots.map((robot) => arnOf(queueId(robot))),
     ),
     allow(
       'ReadRobotSecrets',
       'secretsmanager:GetSecretValue',
-      checked.robots.map((robot) => secretArn(`${secretIdOf(all, robot)}-??????`)),
+      robots.map((robot) => secretNamed(secretIdOf(all, robot))),
     ),
-    checked.secretsKmsKeyArn && useSecretsKey('kms:Decrypt', checked),
+    useSecretsKey('kms:Decrypt', all),
   ]
 }

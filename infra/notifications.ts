@@ -2,6 +2,7 @@
  * The robots of group chats that say what needs an operator: the function, a queue and a secret of each robot, and the rule that fills the
  * queues. Nothing, unless the parameter `robots` names one.
  */
+import { type Alarm, alarmResources, runMetric } from './alarm.ts'
 import {
   allow,
   arn,
@@ -93,36 +94,14 @@ export async function notificationsResources(osls: Osls) {
         Principal: { Service: 'events.amazonaws.com' },
       }),
     ],
-    [
-      `${idOf(robot)}RobotFailingAlarm`,
-      {
-        Type: 'AWS::CloudWatch::Alarm',
-        Properties: {
-          AlarmName: `${stage}-${robot}-robot-failing`,
-          AlarmDescription:
-            `For an hour the ${robot} robot has taken no message, neither the daily digest nor what needs an operator. Nothing is ` +
-            `lost: it is in the next message that the robot takes. Runbook: ${checked.runbookUrl}#robots`,
-          Namespace: 'SubscriptionOffboarding',
-          MetricName: 'FailingSeconds',
-          Dimensions: [
-            { Name: 'FunctionName', Value: `${stage}-${NOTIFICATIONS}` },
-            { Name: 'Robot', Value: robot },
-          ],
-          Statistic: 'Maximum',
-          // A robot that fails is asked at least once an hour.
-          Period: FAILING_S,
-          EvaluationPeriods: 1,
-          Threshold: FAILING_S,
-          ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-          TreatMissingData: 'notBreaching',
-          AlarmActions: [ref('AlarmTopic')],
-        },
-      },
-    ],
   ])
   return {
     Resources: {
       ...Object.fromEntries(queues),
+      ...alarmResources(
+        Object.fromEntries(checked.robots.map((robot) => [`${idOf(robot)}RobotFailing`, failing(robot, stage)])),
+        all,
+      ),
       RobotsRule: {
         Type: 'AWS::Events::Rule',
         Properties: {
@@ -137,6 +116,19 @@ export async function notificationsResources(osls: Osls) {
     },
   }
 }
+
+const failing = (robot: string, stage: string): Alarm => ({
+  name: `${robot}-robot-failing`,
+  Metric: runMetric(`${stage}-${NOTIFICATIONS}`, 'FailingSeconds', { Robot: robot }),
+  // A robot that fails is asked at least once an hour.
+  Period: FAILING_S,
+  Threshold: FAILING_S,
+  ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+  section: 'robots',
+  Description:
+    `For an hour the ${robot} robot has taken no message, neither the daily digest nor what needs an operator. Nothing is ` +
+    'lost: it is in the next message that the robot takes.',
+})
 
 function statements(all: Settings): Parameters<typeof role>[1] {
   const { robots } = all.checked

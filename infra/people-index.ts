@@ -2,6 +2,7 @@
  * The index by which DingTalk's people are found by e-mail address and employee number: its function, schedule, key and role. Nothing,
  * unless the parameter `dingtalkPeopleIndex` is `on`.
  */
+import { alarmResources } from './alarm.ts'
 import {
   allow,
   arnOf,
@@ -9,7 +10,6 @@ import {
   type Osls,
   PEOPLE_INDEX,
   type Resource,
-  ref,
   type Settings,
   settings,
 } from './cloudformation.ts'
@@ -89,25 +89,23 @@ export async function peopleIndexResources(osls: Osls) {
         ],
         all,
       ),
-      [`${idOf(PEOPLE_INDEX)}FailedAlarm`]: {
-        Type: 'AWS::CloudWatch::Alarm',
-        Properties: {
-          AlarmName: `${stage}-${PEOPLE_INDEX}-failed`,
-          AlarmDescription:
-            "A run of the index of DingTalk's people failed. After three days without a run, no leaver is found there by e-mail address or " +
-            `employee number. Runbook: ${checked.runbookUrl}#people-index`,
-          Namespace: 'AWS/Lambda',
-          MetricName: 'Errors',
-          Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${PEOPLE_INDEX}` }],
-          Statistic: 'Maximum',
-          Period: 60,
-          EvaluationPeriods: 1,
-          Threshold: 0,
-          ComparisonOperator: 'GreaterThanThreshold',
-          TreatMissingData: 'notBreaching',
-          AlarmActions: [ref('AlarmTopic')],
+      ...alarmResources(
+        {
+          [`${idOf(PEOPLE_INDEX)}Failed`]: {
+            name: `${PEOPLE_INDEX}-failed`,
+            Metric: {
+              Namespace: 'AWS/Lambda',
+              MetricName: 'Errors',
+              Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${PEOPLE_INDEX}` }],
+            },
+            section: 'people-index',
+            Description:
+              "A run of the index of DingTalk's people failed. After three days without a run, no leaver is found there by e-mail address " +
+              'or employee number.',
+          },
         },
-      } satisfies Resource,
+        all,
+      ),
     },
     extensions: keepScheduledRun(PEOPLE_INDEX, 6 * 60 * 60),
   }

@@ -17,5 +17,6 @@ module.exports = Object.assign(
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),
+  require('./logs.ts'),
   require('./dashboard.ts'),
 )

@@ -22,7 +22,7 @@ import { baseStatements, RENEW_USER_TOKENS, role, secretNamed, secretsBelow, use
 const TIMEOUT_S = 300
 
 /** The lookups and lists that it asks the vendors, each with a bucket of its own in the ledger: the names in lib/people/. */
-export const QUESTIONS = [
+const QUESTIONS = [
   'feishu-user-ids',
   'feishu-employees',
   'feishu-user',

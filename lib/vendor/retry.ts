@@ -2,7 +2,7 @@
 import type { OperationError } from '../error.ts'
 
 /** How long a caller lets a call go on: until the deadline, and no single wait longer than `patienceMs`. */
-export type Budget = { remainingMs: number; patienceMs: number }
+type Budget = { remainingMs: number; patienceMs: number }
 
 const RETRIES = 2
 /** One request must still fit behind the wait. */

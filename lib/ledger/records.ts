@@ -92,7 +92,7 @@ export type State = (typeof STATES)[number]
 
 /**
  * An offboarding's state and since when; one for its real sendings and one for its dry runs. `since` in ISO 8601. `gone`: how many
- * of its targets the vendor did not know when it was settled.
+ * of its targets the vendor did not know when its state was set.
  */
 type Summary = {
   offboardingId: string

@@ -1,7 +1,23 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are Fn::Sub's placeholders, filled in by CloudFormation
-/** Who may put what on the event bus. */
-import { allow, arnOf, type Resource, ref, type Settings, sub } from './cloudformation.ts'
+/** Who may put what on the event bus, and into the queues that all functions share. */
+import {
+  allow,
+  arn,
+  arnOf,
+  type Osls,
+  PEOPLE_INDEX,
+  RENEWAL,
+  RESOLUTION,
+  type Resource,
+  ref,
+  type Settings,
+  SWEEP,
+  settings,
+  sub,
+} from './cloudformation.ts'
 import { forEvents } from './conditions.ts'
+import { queuePolicy } from './queues.ts'
+import { registerRules } from './register-rules.ts'
 
 /** What the functions publish, and with which source: lib/aws/eventbridge.ts. */
 const OUTCOME_SOURCE = 'subscription-offboarding'
@@ -28,7 +44,7 @@ export const orderOffboardings = ({ source, 'detail-type': types }: Settings['of
   allow('OrderOffboardings', 'events:PutEvents', arnOf('EventBus'), forEvents(source, types))
 
 /** Lets other accounts order offboardings and keep the register, and nothing else, if there are any. */
-export const acceptOtherAccounts = ({
+const acceptOtherAccounts = ({
   offboardingEvent,
   leavingEvent,
   registerEvent,
@@ -59,3 +75,30 @@ export const acceptOtherAccounts = ({
           },
         },
       }
+
+/** Who may send what to the shared queues and to the bus. */
+export async function eventAccess(osls: Osls) {
+  const all = await settings(osls)
+  const { stage, operations, registerEvent, checked } = all
+  const rules = [
+    ...[...Object.keys(operations), RESOLUTION, ...Object.keys(registerRules({ registerEvent }))].map(
+      (name) => `${checked.bus}/${stage}-${name}`,
+    ),
+    // Schedules are rules of the account's own bus, which their ARNs leave out.
+    ...[RENEWAL, SWEEP, ...(checked.dingtalkPeopleIndex ? [PEOPLE_INDEX] : [])].map((name) => `${stage}-${name}`),
+  ].map((rule) => arn('events', `rule/${rule}`))
+  return {
+    Resources: {
+      DeadLetterQueuePolicy: queuePolicy('DeadLetterQueue'),
+      StrandedWorkQueuePolicy: queuePolicy('StrandedWorkQueue'),
+      StrandedRetriesQueuePolicy: queuePolicy('StrandedRetriesQueue'),
+      UndeliveredEventsQueuePolicy: queuePolicy('UndeliveredEventsQueue', {
+        ...allow('UndeliveredByOurRules', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue'), {
+          ArnEquals: { 'aws:SourceArn': rules },
+        }),
+        Principal: { Service: 'events.amazonaws.com' },
+      }),
+      ...acceptOtherAccounts(all),
+    },
+  }
+}

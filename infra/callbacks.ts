@@ -13,9 +13,11 @@ import {
   secretNamesOf,
   settings,
   TICKETS,
+  vendorSecrets,
 } from './cloudformation.ts'
+import { functionOf } from './function.ts'
 import { keepCallbacks } from './ledger.ts'
-import { baseStatements, role, secretArn, useSecretsKey } from './resources.ts'
+import { baseStatements, role, secretNamed, secretsBelow, useSecretsKey } from './roles.ts'
 
 /** The routes that lib/handlers/callbacks.ts knows. */
 export const CALLBACK_ROUTES = ['/feishu/callback', '/dingtalk/callback']
@@ -30,10 +32,7 @@ export async function vendorCallbacks(osls: Osls) {
   if (!callbacks) return {}
   return {
     [CALLBACKS]: {
-      name: `${stage}-${CALLBACKS}`,
-      handler: `dist/${CALLBACKS}/index.handler`,
-      package: { patterns: ['!**', `dist/${CALLBACKS}/**`] },
-      role: `${idOf(CALLBACKS)}Role`,
+      ...functionOf(CALLBACKS, stage),
       timeout: TIMEOUT_S,
       environment: {
         ...Object.assign({}, ...Object.values(vendors)),
@@ -75,26 +74,24 @@ export async function vendorCallbacksResources(osls: Osls) {
 }
 
 function statements(all: Settings, callbacks: NonNullable<Settings['checked']['vendorCallbacks']>) {
-  const { stage, vendors, checked, leavingEvent } = all
-  const ofVendors = Object.keys(vendors).map((vendor) => secretNamesOf(vendor, all))
-  const exactly = (names: (string | undefined)[]) => names.map((name) => secretArn(`${name}-??????`))
+  const secrets = vendorSecrets(all)
   return [
-    ...baseStatements(`${stage}-${CALLBACKS}`, checked),
+    ...baseStatements(CALLBACKS, all),
     // Of an app's secret it needs whose app it is.
     allow(
       'ReadSecrets',
       'secretsmanager:GetSecretValue',
-      exactly([callbacks.feishuSecretId, callbacks.dingtalkSecretId, ...ofVendors.map(({ app }) => app)]),
+      [callbacks.feishuSecretId, callbacks.dingtalkSecretId, ...secrets.map(({ app }) => app)].map(secretNamed),
     ),
     allow(
       'KeepTickets',
       ['secretsmanager:GetSecretValue', 'secretsmanager:PutSecretValue', 'secretsmanager:UpdateSecretVersionStage'],
-      exactly(ofVendors.map(({ ticket }) => ticket)),
+      secrets.map(({ ticket }) => secretNamed(ticket)),
     ),
-    allow('MarkUsers', 'secretsmanager:TagResource', secretArn(`${secretNamesOf('feishu', all).users}*`)),
+    allow('MarkUsers', 'secretsmanager:TagResource', secretsBelow(secretNamesOf('feishu', all).users)),
     ...keepCallbacks(),
     callbacks.onDeparture !== 'ignore' && announceDepartures(),
-    callbacks.onDeparture === 'offboard' && orderOffboardings(leavingEvent),
-    checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
+    callbacks.onDeparture === 'offboard' && orderOffboardings(all.leavingEvent),
+    useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], all),
   ]
 }

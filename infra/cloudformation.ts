@@ -155,6 +155,10 @@ export function secretNamesOf(vendor: string, { vendors }: Pick<Settings, 'vendo
   }
 }
 
+/** The same of every vendor. */
+export const vendorSecrets = (all: Pick<Settings, 'vendors'>) =>
+  Object.keys(all.vendors).map((vendor) => secretNamesOf(vendor, all))
+
 /** The functions as serverless.yml has them in the end: not only the operations. Each has a log and can fail. */
 export const functionsOf = async ({ resolveVariable }: Osls): Promise<Record<string, { name: string }>> =>
   Object.assign({}, ...[await resolveVariable('self:functions')].flat())

@@ -2,6 +2,7 @@
  * The robots of group chats that say what needs an operator: the function, a queue and a secret of each robot, and the rule that fills the
  * queues. Nothing, unless the parameter `robots` names one.
  */
+import { type Alarm, alarmResources, runMetric } from './alarm.ts'
 import {
   allow,
   arn,
@@ -14,8 +15,10 @@ import {
   type Settings,
   settings,
 } from './cloudformation.ts'
+import { functionOf } from './function.ts'
 import { notifyFromLedger } from './ledger.ts'
-import { baseStatements, FOURTEEN_DAYS, queuePolicy, role, secretArn, useSecretsKey } from './resources.ts'
+import { FOURTEEN_DAYS, queuePolicy } from './queues.ts'
+import { baseStatements, role, secretNamed, useSecretsKey } from './roles.ts'
 
 /** What a message is about. The names are those of lib/aws/eventbridge.ts. */
 const OUTCOMES = ['Parked', 'Rejected', 'Held'].map((outcome) => `Subscription Offboarding ${outcome}`)
@@ -34,10 +37,7 @@ export async function notifications(osls: Osls) {
   if (checked.robots.length === 0) return {}
   return {
     [NOTIFICATIONS]: {
-      name: `${stage}-${NOTIFICATIONS}`,
-      handler: `dist/${NOTIFICATIONS}/index.handler`,
-      package: { patterns: ['!**', `dist/${NOTIFICATIONS}/**`] },
-      role: `${idOf(NOTIFICATIONS)}Role`,
+      ...functionOf(NOTIFICATIONS, stage),
       timeout: TIMEOUT_S,
       memorySize: 256,
       environment: {
@@ -94,36 +94,14 @@ export async function notificationsResources(osls: Osls) {
         Principal: { Service: 'events.amazonaws.com' },
       }),
     ],
-    [
-      `${idOf(robot)}RobotFailingAlarm`,
-      {
-        Type: 'AWS::CloudWatch::Alarm',
-        Properties: {
-          AlarmName: `${stage}-${robot}-robot-failing`,
-          AlarmDescription:
-            `For an hour the ${robot} robot has taken no message, neither the daily digest nor what needs an operator. Nothing is ` +
-            `lost: it is in the next message that the robot takes. Runbook: ${checked.runbookUrl}#robots`,
-          Namespace: 'SubscriptionOffboarding',
-          MetricName: 'FailingSeconds',
-          Dimensions: [
-            { Name: 'FunctionName', Value: `${stage}-${NOTIFICATIONS}` },
-            { Name: 'Robot', Value: robot },
-          ],
-          Statistic: 'Maximum',
-          // A robot that fails is asked at least once an hour.
-          Period: FAILING_S,
-          EvaluationPeriods: 1,
-          Threshold: FAILING_S,
-          ComparisonOperator: 'GreaterThanOrEqualToThreshold',
-          TreatMissingData: 'notBreaching',
-          AlarmActions: [ref('AlarmTopic')],
-        },
-      },
-    ],
   ])
   return {
     Resources: {
       ...Object.fromEntries(queues),
+      ...alarmResources(
+        Object.fromEntries(checked.robots.map((robot) => [`${idOf(robot)}RobotFailing`, failing(robot, stage)])),
+        all,
+      ),
       RobotsRule: {
         Type: 'AWS::Events::Rule',
         Properties: {
@@ -139,21 +117,34 @@ export async function notificationsResources(osls: Osls) {
   }
 }
 
+const failing = (robot: string, stage: string): Alarm => ({
+  name: `${robot}-robot-failing`,
+  Metric: runMetric(`${stage}-${NOTIFICATIONS}`, 'FailingSeconds', { Robot: robot }),
+  // A robot that fails is asked at least once an hour.
+  Period: FAILING_S,
+  Threshold: FAILING_S,
+  ComparisonOperator: 'GreaterThanOrEqualToThreshold',
+  section: 'robots',
+  Description:
+    `For an hour the ${robot} robot has taken no message, neither the daily digest nor what needs an operator. Nothing is ` +
+    'lost: it is in the next message that the robot takes.',
+})
+
 function statements(all: Settings): Parameters<typeof role>[1] {
-  const { stage, checked } = all
+  const { robots } = all.checked
   return [
-    ...baseStatements(`${stage}-${NOTIFICATIONS}`, checked),
-    ...notifyFromLedger(checked.robots),
+    ...baseStatements(NOTIFICATIONS, all),
+    ...notifyFromLedger(robots),
     allow(
       'TakeNotices',
       ['sqs:ReceiveMessage', 'sqs:DeleteMessage'],
-      checked.robots.map((robot) => arnOf(queueId(robot))),
+      robots.map((robot) => arnOf(queueId(robot))),
     ),
     allow(
       'ReadRobotSecrets',
       'secretsmanager:GetSecretValue',
-      checked.robots.map((robot) => secretArn(`${secretIdOf(all, robot)}-??????`)),
+      robots.map((robot) => secretNamed(secretIdOf(all, robot))),
     ),
-    checked.secretsKmsKeyArn && useSecretsKey('kms:Decrypt', checked),
+    useSecretsKey('kms:Decrypt', all),
   ]
 }

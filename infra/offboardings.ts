@@ -1,8 +1,9 @@
 /** The HTTP entrance for HR systems: its function with its routes, and its role. */
 import { orderOffboardings } from './bus-access.ts'
 import { idOf, OFFBOARDINGS, type Osls, settings } from './cloudformation.ts'
+import { functionOf, namesOf, routeTo } from './function.ts'
 import { answerLedger } from './ledger.ts'
-import { baseStatements, namesOf, role } from './resources.ts'
+import { baseStatements, role } from './roles.ts'
 
 const ROUTES = ['POST /offboardings', 'GET /offboardings', 'GET /offboardings/{offboardingId}']
 
@@ -11,15 +12,9 @@ export async function offboardings(osls: Osls) {
   const { stage, operations, checked } = await settings(osls)
   return {
     [OFFBOARDINGS]: {
-      name: `${stage}-${OFFBOARDINGS}`,
-      handler: `dist/${OFFBOARDINGS}/index.handler`,
-      package: { patterns: ['!**', `dist/${OFFBOARDINGS}/**`] },
-      role: `${idOf(OFFBOARDINGS)}Role`,
+      ...functionOf(OFFBOARDINGS, stage),
       environment: { EVENT_SOURCE: checked.source, OPERATIONS: namesOf(operations) },
-      events: ROUTES.map((route) => {
-        const [method = '', path = ''] = route.split(' ')
-        return { httpApi: { method, path, authorizer: checked.routeAuthorizer } }
-      }),
+      events: ROUTES.map((route) => routeTo(route, checked)),
     },
   }
 }
@@ -27,13 +22,13 @@ export async function offboardings(osls: Osls) {
 /** Its role: the two events that it may send, and the ledger's offboardings. */
 export async function offboardingsRole(osls: Osls) {
   const all = await settings(osls)
-  const { stage, offboardingEvent, leavingEvent, checked } = all
+  const { offboardingEvent, leavingEvent } = all
   return {
     Resources: {
       [`${idOf(OFFBOARDINGS)}Role`]: role(
         OFFBOARDINGS,
         [
-          ...baseStatements(`${stage}-${OFFBOARDINGS}`, checked),
+          ...baseStatements(OFFBOARDINGS, all),
           orderOffboardings({
             source: offboardingEvent.source,
             'detail-type': [offboardingEvent, leavingEvent].flatMap((event) => event['detail-type']),

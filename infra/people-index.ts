@@ -2,6 +2,7 @@
  * The index by which DingTalk's people are found by e-mail address and employee number: its function, schedule, key and role. Nothing,
  * unless the parameter `dingtalkPeopleIndex` is `on`.
  */
+import { alarmResources } from './alarm.ts'
 import {
   allow,
   arnOf,
@@ -9,12 +10,12 @@ import {
   type Osls,
   PEOPLE_INDEX,
   type Resource,
-  ref,
   type Settings,
   settings,
 } from './cloudformation.ts'
+import { functionOf, keepScheduledRun, RETRY_THROWN } from './function.ts'
 import { indexPeople } from './ledger.ts'
-import { baseStatements, keepScheduledRun, role, secretArn, useSecretsKey } from './resources.ts'
+import { baseStatements, role, secretNamed, useSecretsKey } from './roles.ts'
 
 /** The lists that it asks DingTalk for, each with a bucket of its own in the ledger: the names in lib/people/dingtalk-directory.ts. */
 export const LISTS = ['dingtalk-departments', 'dingtalk-department-people']
@@ -28,8 +29,7 @@ export const indexEnvironment = ({ stage, checked }: Settings) =>
 
 /** The statement of their roles. */
 export const readPeopleKey = ({ stage, checked }: Settings) =>
-  checked.dingtalkPeopleIndex &&
-  allow('ReadPeopleKey', 'secretsmanager:GetSecretValue', secretArn(`${keyName(stage)}-??????`))
+  checked.dingtalkPeopleIndex && allow('ReadPeopleKey', 'secretsmanager:GetSecretValue', secretNamed(keyName(stage)))
 
 /** The function, for serverless.yml. */
 export async function peopleIndex(osls: Osls) {
@@ -38,10 +38,7 @@ export async function peopleIndex(osls: Osls) {
   if (!checked.dingtalkPeopleIndex) return {}
   return {
     [PEOPLE_INDEX]: {
-      name: `${stage}-${PEOPLE_INDEX}`,
-      handler: `dist/${PEOPLE_INDEX}/index.handler`,
-      package: { patterns: ['!**', `dist/${PEOPLE_INDEX}/**`] },
-      role: `${idOf(PEOPLE_INDEX)}Role`,
+      ...functionOf(PEOPLE_INDEX, stage),
       timeout: 900,
       environment: {
         ...vendors.dingtalk,
@@ -50,9 +47,7 @@ export async function peopleIndex(osls: Osls) {
       },
       events: [{ schedule: { name: `${stage}-${PEOPLE_INDEX}`, rate: ['rate(1 day)'] } }],
       // A run that its time did not suffice for is run again, and goes on.
-      maximumRetryAttempts: 2,
-      maximumEventAge: 6 * 60 * 60,
-      destinations: { onFailure: { type: 'sqs', arn: arnOf('UndeliveredEventsQueue') } },
+      ...RETRY_THROWN,
     },
   }
 }
@@ -81,38 +76,36 @@ export async function peopleIndexResources(osls: Osls) {
       [`${idOf(PEOPLE_INDEX)}Role`]: role(
         PEOPLE_INDEX,
         [
-          ...baseStatements(`${stage}-${PEOPLE_INDEX}`, checked),
+          ...baseStatements(PEOPLE_INDEX, all),
           allow(
             'ReadAppSecret',
             'secretsmanager:GetSecretValue',
-            secretArn(`${vendors.dingtalk?.DINGTALK_APP_SECRET_ID}-??????`),
+            secretNamed(vendors.dingtalk?.DINGTALK_APP_SECRET_ID),
           ),
           readPeopleKey(all),
           indexPeople(LISTS),
           allow('GiveUp', 'sqs:SendMessage', arnOf('UndeliveredEventsQueue')),
-          checked.secretsKmsKeyArn && useSecretsKey('kms:Decrypt', checked),
+          useSecretsKey('kms:Decrypt', all),
         ],
         all,
       ),
-      [`${idOf(PEOPLE_INDEX)}FailedAlarm`]: {
-        Type: 'AWS::CloudWatch::Alarm',
-        Properties: {
-          AlarmName: `${stage}-${PEOPLE_INDEX}-failed`,
-          AlarmDescription:
-            "A run of the index of DingTalk's people failed. After three days without a run, no leaver is found there by e-mail address or " +
-            `employee number. Runbook: ${checked.runbookUrl}#people-index`,
-          Namespace: 'AWS/Lambda',
-          MetricName: 'Errors',
-          Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${PEOPLE_INDEX}` }],
-          Statistic: 'Maximum',
-          Period: 60,
-          EvaluationPeriods: 1,
-          Threshold: 0,
-          ComparisonOperator: 'GreaterThanThreshold',
-          TreatMissingData: 'notBreaching',
-          AlarmActions: [ref('AlarmTopic')],
+      ...alarmResources(
+        {
+          [`${idOf(PEOPLE_INDEX)}Failed`]: {
+            name: `${PEOPLE_INDEX}-failed`,
+            Metric: {
+              Namespace: 'AWS/Lambda',
+              MetricName: 'Errors',
+              Dimensions: [{ Name: 'FunctionName', Value: `${stage}-${PEOPLE_INDEX}` }],
+            },
+            section: 'people-index',
+            Description:
+              "A run of the index of DingTalk's people failed. After three days without a run, no leaver is found there by e-mail address " +
+              'or employee number.',
+          },
         },
-      } satisfies Resource,
+        all,
+      ),
     },
     extensions: keepScheduledRun(PEOPLE_INDEX, 6 * 60 * 60),
   }

@@ -10,26 +10,19 @@ import {
   type Resource,
   ref,
   type Settings,
-  secretNamesOf,
   settings,
+  vendorSecrets,
 } from './cloudformation.ts'
+import { functionOf, namesOf, RETRY_THROWN, ruleOnBus } from './function.ts'
 import { resolveLedger } from './ledger.ts'
 import { indexEnvironment, readPeopleKey } from './people-index.ts'
-import {
-  baseStatements,
-  FOURTEEN_DAYS,
-  namesOf,
-  queuePolicy,
-  RENEW_USER_TOKENS,
-  role,
-  secretArn,
-  useSecretsKey,
-} from './resources.ts'
+import { FOURTEEN_DAYS, queuePolicy, WORK_ON_QUEUE } from './queues.ts'
+import { baseStatements, RENEW_USER_TOKENS, role, secretNamed, secretsBelow, useSecretsKey } from './roles.ts'
 
 const TIMEOUT_S = 300
 
 /** The lookups and lists that it asks the vendors, each with a bucket of its own in the ledger: the names in lib/people/. */
-export const QUESTIONS = [
+const QUESTIONS = [
   'feishu-user-ids',
   'feishu-employees',
   'feishu-user',
@@ -46,10 +39,7 @@ export async function offboardingResolution(osls: Osls) {
   const { stage, operations, vendors, leavingEvent, checked } = all
   return {
     [RESOLUTION]: {
-      name: `${stage}-${RESOLUTION}`,
-      handler: `dist/${RESOLUTION}/index.handler`,
-      package: { patterns: ['!**', `dist/${RESOLUTION}/**`] },
-      role: `${idOf(RESOLUTION)}Role`,
+      ...functionOf(RESOLUTION, stage),
       timeout: TIMEOUT_S,
       environment: {
         ...Object.assign({}, ...Object.values(vendors)),
@@ -61,15 +51,7 @@ export async function offboardingResolution(osls: Osls) {
         RESOLUTION_QUEUE_URL: ref(`${idOf(RESOLUTION)}Queue`),
       },
       events: [
-        {
-          eventBridge: {
-            name: `${stage}-${RESOLUTION}`,
-            eventBus: ref('EventBus'),
-            pattern: leavingEvent,
-            retryPolicy: { maximumEventAge: 24 * 60 * 60, maximumRetryAttempts: 185 },
-            deadLetterQueueArn: arnOf('UndeliveredEventsQueue'),
-          },
-        },
+        ruleOnBus(RESOLUTION, leavingEvent, stage),
         {
           sqs: {
             arn: arnOf(`${idOf(RESOLUTION)}Queue`),
@@ -79,9 +61,7 @@ export async function offboardingResolution(osls: Osls) {
           },
         },
       ],
-      maximumRetryAttempts: 2,
-      maximumEventAge: 6 * 60 * 60,
-      destinations: { onFailure: { type: 'sqs', arn: arnOf('UndeliveredEventsQueue') } },
+      ...RETRY_THROWN,
     },
   }
 }
@@ -113,41 +93,26 @@ export async function offboardingResolutionResources(osls: Osls) {
 }
 
 function statements(all: Settings): Parameters<typeof policy> {
-  const { stage, vendors, offboardingEvent, checked } = all
-  const named = (suffix: string) =>
-    Object.entries(vendors).map(([vendor, environment]) => environment[`${vendor.toUpperCase()}_${suffix}`])
+  const secrets = vendorSecrets(all)
   return [
-    ...baseStatements(`${stage}-${RESOLUTION}`, checked),
-    allow(
-      'WorkOwnQueue',
-      [
-        'sqs:SendMessage',
-        'sqs:ReceiveMessage',
-        'sqs:DeleteMessage',
-        'sqs:ChangeMessageVisibility',
-        'sqs:GetQueueAttributes',
-      ],
-      arnOf(`${idOf(RESOLUTION)}Queue`),
-    ),
+    ...baseStatements(RESOLUTION, all),
+    allow('WorkOwnQueue', WORK_ON_QUEUE, arnOf(`${idOf(RESOLUTION)}Queue`)),
     allow('GiveUp', 'sqs:SendMessage', [arnOf('DeadLetterQueue'), arnOf('UndeliveredEventsQueue')]),
-    orderOffboardings(offboardingEvent),
+    orderOffboardings(all.offboardingEvent),
     reportOutcomes('Rejected', 'Completed'),
     ...resolveLedger(QUESTIONS),
     allow(
       'ReadAppSecrets',
       'secretsmanager:GetSecretValue',
-      Object.keys(vendors)
-        .map((vendor) => secretNamesOf(vendor, { vendors }))
-        .flatMap(({ app, ticket }) => [app, ...(ticket ? [ticket] : [])])
-        .map((name) => secretArn(`${name}-??????`)),
+      secrets.flatMap(({ app, ticket }) => [app, ...(ticket ? [ticket] : [])]).map(secretNamed),
     ),
     readPeopleKey(all),
     // Calendars are listed in the leaver's own name.
     allow(
       'RenewUserTokens',
       RENEW_USER_TOKENS,
-      named('USER_SECRET_PREFIX').map((prefix) => secretArn(`${prefix}*`)),
+      secrets.map(({ users }) => secretsBelow(users)),
     ),
-    checked.secretsKmsKeyArn && useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], checked),
+    useSecretsKey(['kms:Decrypt', 'kms:GenerateDataKey'], all),
   ]
 }

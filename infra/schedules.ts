@@ -2,7 +2,7 @@
 /** Offboardings that are scheduled for later: the group that their schedules are in, and the role that sends their events. */
 import { allow, arn, arnOf, type Osls, settings, sub } from './cloudformation.ts'
 import { forEvents } from './conditions.ts'
-import { role } from './resources.ts'
+import { role } from './roles.ts'
 
 /** Group and role, for serverless.yml. An operator makes the schedules (cli/leavers/schedules.ts). */
 export async function schedules(osls: Osls) {

@@ -2,7 +2,9 @@
 module.exports = Object.assign(
   {},
   require('./parameters.ts'),
-  require('./resources.ts'),
+  require('./per-operation.ts'),
+  require('./renewal.ts'),
+  require('./sweep.ts'),
   require('./resolution.ts'),
   require('./offboardings.ts'),
   require('./ledger.ts'),
@@ -11,8 +13,10 @@ module.exports = Object.assign(
   require('./people-index.ts'),
   require('./callbacks.ts'),
   require('./notifications.ts'),
+  require('./bus-access.ts'),
   require('./throttling.ts'),
   require('./kept.ts'),
   require('./alarms.ts'),
+  require('./logs.ts'),
   require('./dashboard.ts'),
 )

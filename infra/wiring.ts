@@ -41,7 +41,7 @@ export type Wiring = {
   }[]
 }
 
-export type WiringOptions = {
+type WiringOptions = {
   queueUrl: (name: string) => string
   region?: string
   account?: string

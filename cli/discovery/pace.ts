@@ -6,7 +6,7 @@ import { type Io, log } from '../io.ts'
 
 const CALL_MS = 60_000
 /** What is waited within a call, where Ctrl-C has to wait too. */
-const PATIENCE_MS = 2_000
+const MAX_WAIT_MS = 2_000
 /** So often a vendor may ask to wait before a question is given up. */
 const WAITS = 5
 
@@ -19,7 +19,7 @@ export const patient =
       const deadlineMs = Date.now() + CALL_MS
       try {
         const remainingMs = () => deadlineMs - Date.now()
-        return await execute(question, input, { remainingMs, patienceMs: PATIENCE_MS })
+        return await execute(question, input, { remainingMs, maxWaitMs: MAX_WAIT_MS })
       } catch (error) {
         if (!(error instanceof OperationError) || error.kind !== 'rate_limited' || waits === WAITS) throw error
         const waitMs = error.retryAfterMs ?? 1_000

@@ -21,7 +21,7 @@ export const marshalAll = (values: Record<string, Value | undefined>): Record<st
   )
 
 /** The value as JavaScript has it. Throws on binary data and sets of numbers, which this table has none of. */
-export function unmarshal({ S, N, BOOL, NULL, SS, L, M }: AttributeValue): Value {
+function unmarshal({ S, N, BOOL, NULL, SS, L, M }: AttributeValue): Value {
   if (S !== undefined) return S
   if (N !== undefined) return Number(N)
   if (BOOL !== undefined) return BOOL

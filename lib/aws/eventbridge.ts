@@ -22,7 +22,7 @@ export const OUTCOME_TYPES = {
   held: 'Subscription Offboarding Held',
 } as const
 /** The `detail-type` of what a vendor says of a person. */
-export const DEPARTED = 'User Departed'
+const DEPARTED = 'User Departed'
 
 /** The detail-type of the event that says so. */
 export const typeOfOutcome = (outcome: OutcomeDetail['outcome']) =>
@@ -41,7 +41,7 @@ export const publishHeld = (detail: HeldDetail): Promise<void> =>
   putEvents([{ DetailType: OUTCOME_TYPES.held, detail }])
 
 /** `detail` of a `User Departed` event. Times in ISO 8601. */
-export type DepartureDetail = {
+type DepartureDetail = {
   vendor: string
   /** `frozen` can be undone. */
   reason: 'left' | 'frozen'

@@ -3,13 +3,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { marshal, type Value } from './attributes.ts'
 
 /** What an attribute must be: this value, there or not, or there and smaller or greater. */
-export type Test =
-  | string
-  | number
-  | boolean
-  | { exists: boolean }
-  | { below: string | number }
-  | { above: string | number }
+type Test = string | number | boolean | { exists: boolean } | { below: string | number } | { above: string | number }
 
 /** Tests by attribute that must all hold; of several such, one must hold. */
 export type When = Record<string, Test> | Record<string, Test>[]

@@ -37,7 +37,7 @@ function parse(json: Record<string, unknown>, response: VendorResponse): Answer 
 
 const BAN = '1111'
 /** Stands for a page of HTML; no code of the vendor's. */
-export const BAN_PAGE = 'ban-page'
+const BAN_PAGE = 'ban-page'
 
 /** A page of HTML is a ban with the statuses that a block has; with another it is no answer of the vendor's. */
 function codeOf(keys: Record<string, unknown>, { status, text }: VendorResponse): string | null {

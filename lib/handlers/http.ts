@@ -12,7 +12,7 @@ import { callerOf } from './caller.ts'
 import { json, languageOf } from './problem.ts'
 
 /** A caller is kept waiting for a rate limit no longer than this; above it the answer says when to come back. */
-const PATIENCE_MS = 5_000
+const MAX_WAIT_MS = 5_000
 
 /** The answer waits no longer than this for the ledger; of the caller's time so much is kept back from the vendor. */
 const RECORDING_MS = 2_000
@@ -56,7 +56,7 @@ export async function answer(
     request = read(operation, event)
     const { input, dryRun, offboardingId } = request
     const recordingMs = offboardingId === undefined ? 0 : Math.min(RECORDING_MS, remainingMs() / 10)
-    const limits = { remainingMs: () => remainingMs() - recordingMs, patienceMs: PATIENCE_MS }
+    const limits = { remainingMs: () => remainingMs() - recordingMs, maxWaitMs: MAX_WAIT_MS }
     // The module of dry runs is loaded by them alone.
     const result = dryRun
       ? await (await import('../vendor/rehearse.ts')).rehearse(operation, input, limits)

@@ -76,7 +76,7 @@ const listQuery = exactly({
   dry_run: dryRun,
 })
 
-export type ListRequest = { states: readonly State[]; limit: number; dryRun: boolean; after: Place | undefined }
+type ListRequest = { states: readonly State[]; limit: number; dryRun: boolean; after: Place | undefined }
 
 /** Which offboardings to list. */
 export function readList({ queryStringParameters = {} }: APIGatewayProxyEventV2): ListRequest {

@@ -4,7 +4,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import { toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { EMPTY } from '../ledger/bucket.ts'
-import { reserveCalls, settleCalls } from '../ledger/buckets.ts'
+import { recordReport, reserveCalls } from '../ledger/buckets.ts'
 import { MAX_WAIT_MS } from '../ledger/hold.ts'
 import { readTarget } from '../ledger/offboardings.ts'
 import type { Operation } from '../operation.ts'
@@ -110,8 +110,8 @@ async function workInPace(
 ): Promise<void> {
   const { isRepeat, isDryRun, remainingMs } = conditions
   // An operator has nothing to do for a question.
-  const announce = async (settled: Parameters<typeof announceHold>[2]) =>
-    isDryRun || announceHold(operation, name, settled)
+  const announce = async (recorded: Parameters<typeof announceHold>[2]) =>
+    isDryRun || announceHold(operation, name, recorded)
   let reserved = first
   let slowestMs = 0
   while (worked.untried.length > 0 && remainingMs() >= Math.max(ITEM_MS, 2 * slowestMs)) {
@@ -143,13 +143,13 @@ async function workInPace(
     let isAnnounced = true
     if (wave.failed.length > 0 || recovered || isRepeat || bucket.hold) {
       const report = { answered, endedAtMs, recovered, failure: failureOf(wave.failed), isRepeat }
-      const settled = await settleCalls(operation.name, name, report, names)
+      const recorded = await recordReport(operation.name, name, report, names)
       for (const one of names) {
         worked.begun.delete(one)
         known.ended.delete(one)
       }
-      worked.bucket = settled.bucket
-      isAnnounced = await announce(settled)
+      worked.bucket = recorded.bucket
+      isAnnounced = await announce(recorded)
     }
     const { hold } = worked.bucket
     if (hold) worked.waitMs = hold.untilMs - awsNowMs()

@@ -19,7 +19,7 @@ export type Done = { record: SQSRecord; target?: Target; detail: OutcomeDetail; 
 export type Left = { record: SQSRecord; waitMs: number; error?: OperationError }
 
 /** Quick retries are worth staying for; longer waits cost nothing on the queue. */
-const PATIENCE_MS = 900
+const MAX_WAIT_MS = 900
 
 /** The record's target, or what a record without one ends as: parked. */
 export function readRecord(operation: Operation, record: SQSRecord): Work | Done {
@@ -53,10 +53,10 @@ export async function workOn(
 ): Promise<OutcomeDetail | OperationError> {
   const { dryRun, input } = target
   // Of few calls a minute none is spent on a quick second try.
-  const patienceMs = isQuick && operation.pace.perSecond !== undefined ? PATIENCE_MS : 0
+  const maxWaitMs = isQuick && operation.pace.perSecond !== undefined ? MAX_WAIT_MS : 0
   try {
-    if (dryRun) return await tryOut(operation, target, { patienceMs, ...limits })
-    const { outcome, upstream, attempts } = await execute(operation, input, { patienceMs, ...limits })
+    if (dryRun) return await tryOut(operation, target, { maxWaitMs, ...limits })
+    const { outcome, upstream, attempts } = await execute(operation, input, { maxWaitMs, ...limits })
     return { ...named(target), outcome, ...upstream, attempts, finishedAt: now() }
   } catch (thrown) {
     const error = toOperationError(thrown)

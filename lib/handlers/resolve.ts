@@ -12,7 +12,7 @@ import { collect } from '../people/collect.ts'
 import { type Found, findPerson, type VendorName } from '../people/find-person.ts'
 
 /** Who was found, and what the leaver has: a part of an event for each target, and the approvals that are left to an operator. */
-export type Resolved = {
+type Resolved = {
   found: Map<VendorName, Found>
   custodian: Found | undefined
   parts: EventPart[]

@@ -28,10 +28,10 @@ const AT_ONCE = 10
  * What a sweep found. `queuedAt` has by operation when the oldest of its open targets was queued, and for the resolution when its
  * oldest leaver was. ISO 8601.
  */
-export type Swept = { counts: SweepCounts; queuedAt: Map<string, string> }
+type Swept = { counts: SweepCounts; queuedAt: Map<string, string> }
 
 /** How many completions were announced, open targets had lost their message, and sendings were not planned by every operation. */
-export type SweepCounts = { Completed: number; VanishedTargets: number; UnplannedSendings: number }
+type SweepCounts = { Completed: number; VanishedTargets: number; UnplannedSendings: number }
 
 /** Parks what SQS gave up, then goes through the open offboardings, the oldest first, while time is left. */
 export async function sweep(remainingMs: () => number): Promise<Swept> {

@@ -8,7 +8,7 @@ import { awsNowMs } from '../aws/clock.ts'
 import { getItem, type Item, type Key, updateItem } from '../aws/dynamodb.ts'
 import { OperationError } from '../error.ts'
 import { type Bucket, EMPTY, type Hold, type Pace } from './bucket.ts'
-import { holdAt, isTryingOthers, NEEDS_OPERATOR, type Report, settle } from './hold.ts'
+import { applyReport, holdAt, isTryingOthers, NEEDS_OPERATOR, type Report } from './hold.ts'
 import { moveReserved, type Reservation, reserve, type Wish } from './pace.ts'
 
 /** Calls are reserved for a moment so far ahead: until then the reservation is written. */
@@ -62,7 +62,7 @@ export const moveCalls = (operation: string, name: string, atMs: number, sentAtM
  * Keeps in the ledger how calls ended, for the items `names`. Returns the bucket after it, and the hold that ended with it,
  * if one did.
  */
-export const settleCalls = (
+export const recordReport = (
   operation: string,
   name: string,
   report: Report,
@@ -70,7 +70,7 @@ export const settleCalls = (
 ): Promise<{ bucket: Bucket; released: Hold | undefined }> =>
   change(operation, name, (before) => {
     const nowMs = awsNowMs()
-    const bucket = settle(before, report, names, nowMs)
+    const bucket = applyReport(before, report, names, nowMs)
     return { next: bucket, result: { bucket, released: bucket.hold ? undefined : holdAt(before, nowMs) } }
   })
 

@@ -121,14 +121,14 @@ export const recordPublished = (completion: Completion): Promise<void> => endSen
 /** The sending has ended for good: sets its expiry and its offboarding's state. */
 export async function endSending(sending: Sending, publishedAt: string): Promise<void> {
   await updateItem(getSendingKey(sending), { set: { publishedAt, expiresAt: getExpiry(Date.parse(publishedAt)) } })
-  await settleSummary(sending)
+  await updateSummary(sending)
 }
 
 /**
  * Sets the offboarding's state by the newest outcome of each of its targets, unless a sending is or gets under way. One that
  * not every operation has planned is under way until a later event counts in its place.
  */
-async function settleSummary({ offboardingId, dryRun }: Sending): Promise<void> {
+async function updateSummary({ offboardingId, dryRun }: Sending): Promise<void> {
   const key = getSummaryKey({ offboardingId, dryRun })
   const { item, atMs } = await getItem(key)
   if (!item || (await isUnderWay({ offboardingId, dryRun }))) return

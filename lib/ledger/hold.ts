@@ -51,7 +51,7 @@ export const holdAt = ({ hold }: Bucket, atMs: number): Hold | undefined =>
  * What follows from how calls ended: an answer ends a hold, a failure without any begins or prolongs one. The items `names` have
  * ended or wait: they count as begun no more. A repeat that fails begins none: untried items are tried first.
  */
-export function settle(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
+export function applyReport(bucket: Bucket, report: Report, names: string[], atMs: number): Bucket {
   const { answered, endedAtMs, recovered, failure, isRepeat } = report
   const before = answered ? undefined : holdAt(bucket, atMs)
   const isHeld = failure && (failure.isCertain || (!answered && (!isRepeat || before)))

@@ -25,7 +25,7 @@ export type FoundRecord = {
   tenantKey?: string | undefined
   reason?: Text
 }
-export type FoundRecords = { feishu?: FoundRecord; dingtalk?: FoundRecord }
+type FoundRecords = { feishu?: FoundRecord; dingtalk?: FoundRecord }
 
 /** An event as the ledger has it. Times in ISO 8601. */
 export type LeavingRecord = LeavingName &

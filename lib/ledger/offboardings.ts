@@ -68,7 +68,7 @@ export const getExpiry = (atMs: number) => Math.floor(atMs / 1_000) + environmen
 
 /**
  * Opens the sending and its offboarding: neither is finished from now on, whatever date the sender gave it. `version` counts
- * the openings, so that a concurrent settling of the offboarding's state does not overlook this one.
+ * the openings, so that a concurrent update of the offboarding's state does not overlook this one.
  */
 export async function openSending(
   sending: Sending,

@@ -13,7 +13,7 @@ import { environment } from '../environment.ts'
 export type Way = 'email' | 'number'
 
 /** A person's ids at DingTalk. */
-export type Indexed = { userId: string; unionId: string }
+type Indexed = { userId: string; unionId: string }
 
 const KEPT_MS = 3 * 24 * 60 * 60_000
 const peopleKey = v.object({ key: v.pipe(v.string(), v.minLength(32)) })

@@ -25,7 +25,7 @@ export type TargetRecord = Target & {
 }
 
 /** A try that ended; written once. */
-export type HistoryRecord = Target & { id: string; outcome: Outcome }
+type HistoryRecord = Target & { id: string; outcome: Outcome }
 
 /** An event that was rejected, and where it came from. */
 export type RejectionRecord = Rejection & Origin
@@ -92,9 +92,9 @@ export type State = (typeof STATES)[number]
 
 /**
  * An offboarding's state and since when; one for its real sendings and one for its dry runs. `since` in ISO 8601. `gone`: how many
- * of its targets the vendor did not know when it was settled.
+ * of its targets the vendor did not know when its state was set.
  */
-export type Summary = {
+type Summary = {
   offboardingId: string
   dryRun: boolean
   state: State

@@ -74,7 +74,7 @@ export const dingtalkUserIdOfMobile = async (mobile: string, ask: Ask): Promise<
   })
 
 /** A person's unionId, and the addresses and number that DingTalk says they have; none where the app may not see them. */
-export type DingtalkPerson = { unionId: string; email: string[]; number: string[] }
+type DingtalkPerson = { unionId: string; email: string[]; number: string[] }
 
 /** The person of a userid; undefined when it is unknown. */
 export const dingtalkPersonOf = async (userId: string, ask: Ask): Promise<DingtalkPerson | undefined> =>

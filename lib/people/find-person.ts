@@ -15,7 +15,7 @@ export type Found =
   | { state: 'not_found' | 'ambiguous' | 'resigned' | 'not_asked'; reason: Text }
 
 /** The userids of those whom an index has under an address or number. */
-export type FindIndexed = (way: 'email' | 'number', text: string) => Promise<string[]>
+type FindIndexed = (way: 'email' | 'number', text: string) => Promise<string[]>
 
 /**
  * Finds the person: an id wins over an e-mail address, that over a mobile, that over an employee number. The first way that finds

@@ -12,7 +12,7 @@ import { execute } from '../vendor/execute.ts'
 import type { Ask, Question } from './ask.ts'
 
 /** The longest wait that a call sits out by itself; what takes longer is left to the queue. */
-const PATIENCE_MS = 5_000
+const MAX_WAIT_MS = 5_000
 /** What a call may need once its turn has come. */
 const CALL_MS = 10_000
 /** Calls that are sent this much later than reserved, as when a token had to be fetched first, count from when they were. */
@@ -66,7 +66,7 @@ const askInPace =
       sent = await takeTurn(question, input, remainingMs)
     }
     try {
-      return await execute(question, input, { remainingMs, patienceMs: PATIENCE_MS, beforeSend, onSend })
+      return await execute(question, input, { remainingMs, maxWaitMs: MAX_WAIT_MS, beforeSend, onSend })
     } finally {
       onSend()
     }

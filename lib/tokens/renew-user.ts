@@ -122,7 +122,7 @@ async function askVendor(user: User, secret: UserSecret, budget: TokenBudget, fa
     } catch (thrown) {
       const error = toOperationError(thrown)
       const waitMs = retryWaitMs(error, retries)
-      const mayRetry = shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs: 2_000 })
+      const mayRetry = shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), maxWaitMs: 2_000 })
       if (!mayRetry || failures > 0 || budget.isSpent) throw error
       await sleep(waitMs)
     }

@@ -26,7 +26,7 @@ export type Limits = {
   /** Time left until the caller must have its answer. Milliseconds. */
   remainingMs: () => number
   /** The longest single wait before a retry that is worth staying for. Milliseconds. */
-  patienceMs: number
+  maxWaitMs: number
   /** Awaited before each vendor request, once its token is there. */
   beforeSend?: () => Promise<void>
   /** Called just before each vendor request is sent. */
@@ -60,7 +60,7 @@ export async function execute<I extends Input>(operation: VendorCall<I>, input: 
 export async function actAs<Done>(
   vendor: Vendor,
   identity: Identity,
-  { remainingMs, patienceMs, beforeRepeat }: Pick<Limits, 'remainingMs' | 'patienceMs' | 'beforeRepeat'>,
+  { remainingMs, maxWaitMs, beforeRepeat }: Pick<Limits, 'remainingMs' | 'maxWaitMs' | 'beforeRepeat'>,
   act: (credential: Credential) => Promise<Done>,
 ): Promise<{ done: Done; attempts: number }> {
   const budget = new TokenBudget(remainingMs)
@@ -88,7 +88,7 @@ export async function actAs<Done>(
         continue
       }
       const waitMs = retryWaitMs(error, retries)
-      if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), patienceMs })) throw error
+      if (!shouldRetry(error, retries, waitMs, { remainingMs: remainingMs(), maxWaitMs })) throw error
       retries++
       await sleep(waitMs)
       await beforeRepeat?.().catch(() => {

@@ -33,7 +33,7 @@ export async function rehearse(operation: Operation, input: Input, limits: Limit
   const identity = operation.identity(input)
   const planned = { outcome: 'planned', request: requestOf(operation, input) } as const
   const silent = { ...planned, upstream: { code: null, requestId: null } }
-  const { remainingMs, patienceMs, onSend } = limits
+  const { remainingMs, maxWaitMs, onSend } = limits
   let hasToken = false
   try {
     // Where this is the question itself, it counts as one.
@@ -41,7 +41,7 @@ export async function rehearse(operation: Operation, input: Input, limits: Limit
     const { attempts } = await actAs(
       vendor,
       identity,
-      asQuestion ? limits : { remainingMs, patienceMs },
+      asQuestion ? limits : { remainingMs, maxWaitMs },
       (credential) => {
         hasToken = true
         if (asQuestion) onSend?.()

@@ -1,8 +1,8 @@
 /** Deciding whether a failed vendor call is repeated at once. Waiting longer than a moment is the queue's business. */
 import type { OperationError } from '../error.ts'
 
-/** How long a caller lets a call go on: until the deadline, and no single wait longer than `patienceMs`. */
-export type Budget = { remainingMs: number; patienceMs: number }
+/** How long a caller lets a call go on: until the deadline, and no single wait longer than `maxWaitMs`. */
+type Budget = { remainingMs: number; maxWaitMs: number }
 
 const RETRIES = 2
 /** One request must still fit behind the wait. */
@@ -21,7 +21,7 @@ export function shouldRetry(error: OperationError, retries: number, waitMs: numb
   // Two more tries get past a dropped keep-alive socket and a blip; what lasts longer would only be burdened.
   if (retries >= RETRIES) return false
   // The queue waits for nothing, a sleeping function is paid for.
-  if (waitMs > budget.patienceMs) return false
+  if (waitMs > budget.maxWaitMs) return false
   // Better to say now how long to wait than to be cut off while waiting.
   return waitMs + REQUEST_MS <= budget.remainingMs
 }

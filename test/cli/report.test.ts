@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import type { Io } from '../../cli/io.ts'
 import { Progress } from '../../cli/progress/progress.ts'
 import { updateItem } from '../../lib/aws/dynamodb.ts'
-import { settleCalls } from '../../lib/ledger/buckets.ts'
+import { recordReport } from '../../lib/ledger/buckets.ts'
 import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 import { getSendingKey, recordFailure } from '../../lib/ledger/offboardings.ts'
 import type { Wait } from '../../lib/report/hold.ts'
@@ -32,7 +32,7 @@ beforeEach(() => {
 
 /** A hold that only an operator can end, as the functions write it. */
 const hold = () =>
-  settleCalls(
+  recordReport(
     DRIVE,
     'feishu:default',
     {

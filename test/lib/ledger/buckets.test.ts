@@ -77,7 +77,7 @@ describe('in the ledger', () => {
   test('a hold is known to all until an answer ends it, and is announced once', async () => {
     const [one, other] = [await startContainer(), await startContainer()]
     expect(await other.reserveCalls(NAME, 'held', DRIVE, wish(1))).toMatchObject({ granted: wish(1).names })
-    const { bucket } = await one.settleCalls(NAME, 'held', { ...report, failure: REASON }, ['0'])
+    const { bucket } = await one.recordReport(NAME, 'held', { ...report, failure: REASON }, ['0'])
     expect(one.mustAnnounce(bucket)).toBe(true)
     await one.recordHeld(NAME, 'held')
     const { granted, waitMs = 0, ...seen } = await other.reserveCalls(NAME, 'held', DRIVE, wish(1))
@@ -86,11 +86,11 @@ describe('in the ledger', () => {
     expect(waitMs).toBeLessThanOrEqual(5_000)
     expect(other.mustAnnounce(seen.bucket)).toBe(false)
 
-    const { released } = await one.settleCalls(NAME, 'held', { ...report, answered: true }, [])
+    const { released } = await one.recordReport(NAME, 'held', { ...report, answered: true }, [])
     expect(released).toMatchObject({ kind: 'misconfigured', isAnnounced: true })
     expect((await other.reserveCalls(NAME, 'held', DRIVE, wish(9))).granted).toHaveLength(9)
     // It comes and goes: that has been said.
-    const again = await one.settleCalls(NAME, 'held', { ...report, failure: REASON }, ['0'])
+    const again = await one.recordReport(NAME, 'held', { ...report, failure: REASON }, ['0'])
     expect(one.mustAnnounce(again.bucket)).toBe(false)
   })
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { KINDS } from '../../../lib/error.ts'
 import { type Bucket, EMPTY, type Hold, type Pace } from '../../../lib/ledger/bucket.ts'
-import { type Failure, type Report, settle } from '../../../lib/ledger/hold.ts'
+import { applyReport, type Failure, type Report } from '../../../lib/ledger/hold.ts'
 import { NAMELESS, reserve, type Wish } from '../../../lib/ledger/pace.ts'
 
 const NOW = Date.parse('2026-11-27T10:00:00Z')
@@ -164,7 +164,7 @@ describe('a hold', () => {
     let bucket = EMPTY
     let atMs = NOW
     return Array.from({ length: times }, () => {
-      bucket = settle(bucket, report({ failure: failed }), [], atMs)
+      bucket = applyReport(bucket, report({ failure: failed }), [], atMs)
       const untilMs = bucket.hold?.untilMs ?? atMs
       const waitMs = untilMs - atMs
       atMs = untilMs
@@ -196,7 +196,7 @@ describe('a hold', () => {
 
   test('keeps since when, and that it was announced', () => {
     const bucket = held({ sinceMs: NOW - 5_000_000, isAnnounced: true })
-    expect(settle(bucket, report({ failure: failure('rate_limited') }), [], NOW).hold).toMatchObject({
+    expect(applyReport(bucket, report({ failure: failure('rate_limited') }), [], NOW).hold).toMatchObject({
       sinceMs: NOW - 5_000_000,
       isAnnounced: true,
       kind: 'rate_limited',
@@ -207,7 +207,7 @@ describe('a hold', () => {
 
   test('is announced anew where an operator must act now, and a quota begins its patience', () => {
     const before = held({ kind: 'unavailable', isCertain: false, sinceMs: NOW - 5_000_000, isAnnounced: true })
-    const announced = (kind: Failure['kind']) => settle(before, report({ failure: failure(kind) }), [], NOW).hold
+    const announced = (kind: Failure['kind']) => applyReport(before, report({ failure: failure(kind) }), [], NOW).hold
     expect(announced('timeout')).toMatchObject({ isAnnounced: true, sinceMs: NOW - 5_000_000 })
     expect(announced('misconfigured')?.isAnnounced).toBeUndefined()
     expect(announced('quota_exhausted')).toMatchObject({ sinceMs: NOW })
@@ -219,34 +219,42 @@ describe('a hold', () => {
   })
 
   test('ends with an answer, and goes on with the next failure of the bucket', () => {
-    expect(settle(held({}), report({ answered: true }), [], NOW).hold).toBeUndefined()
-    const again = settle(held({ probes: 7 }), report({ answered: true, failure: failure('rate_limited') }), [], NOW)
+    expect(applyReport(held({}), report({ answered: true }), [], NOW).hold).toBeUndefined()
+    const again = applyReport(
+      held({ probes: 7 }),
+      report({ answered: true, failure: failure('rate_limited') }),
+      [],
+      NOW,
+    )
     expect(again.hold).toMatchObject({ sinceMs: NOW, probes: 1 })
     const single = report({ answered: true, failure: failure('unavailable') })
-    expect(settle(held({}), single, [], NOW).hold).toBeUndefined()
+    expect(applyReport(held({}), single, [], NOW).hold).toBeUndefined()
   })
 
   test('that was an outage starts the patience with failing items anew when it ends', () => {
-    const ends = (hold: Partial<Hold>) => settle(held(hold), report({ answered: true }), [], NOW).recoveredAtMs
+    const ends = (hold: Partial<Hold>) => applyReport(held(hold), report({ answered: true }), [], NOW).recoveredAtMs
     expect(ends({ isCertain: false })).toBe(NOW)
     expect(ends({ isCertain: true })).toBeUndefined()
   })
 
   test('goes on where the probe said nothing of the bucket', () => {
-    expect(settle(held({ probes: 2 }), report({}), [], NOW).hold).toMatchObject({ untilMs: NOW + 20_000, probes: 3 })
+    expect(applyReport(held({ probes: 2 }), report({}), [], NOW).hold).toMatchObject({
+      untilMs: NOW + 20_000,
+      probes: 3,
+    })
   })
 
   test('is not begun by a repeat that may itself be at fault', () => {
     const repeat = report({ isRepeat: true, failure: failure('unavailable') })
-    expect(settle(EMPTY, repeat, [], NOW).hold).toBeUndefined()
-    expect(settle(held({}), repeat, [], NOW).hold).toMatchObject({ failures: 1, probes: 2 })
-    expect(settle(EMPTY, { ...repeat, failure: failure('misconfigured') }, [], NOW).hold).toBeDefined()
+    expect(applyReport(EMPTY, repeat, [], NOW).hold).toBeUndefined()
+    expect(applyReport(held({}), repeat, [], NOW).hold).toMatchObject({ failures: 1, probes: 2 })
+    expect(applyReport(EMPTY, { ...repeat, failure: failure('misconfigured') }, [], NOW).hold).toBeDefined()
   })
 
   test('forgets the calls before, where the vendor said when its window ends', () => {
     const asked = report({ failure: failure('rate_limited', { askedMs: 1_000 }) })
-    expect(settle(sent([5_000, 10]), asked, [], NOW).calls).toEqual([])
-    expect(settle(sent([5_000, 10]), report({ failure: failure('unavailable') }), [], NOW).calls).toHaveLength(1)
+    expect(applyReport(sent([5_000, 10]), asked, [], NOW).calls).toEqual([])
+    expect(applyReport(sent([5_000, 10]), report({ failure: failure('unavailable') }), [], NOW).calls).toHaveLength(1)
   })
 
   test('is probed by untried items first, where there are any, and else by one repeat', () => {
@@ -268,8 +276,8 @@ describe('a hold', () => {
 
   test('that repeats probe waits longer and longer, and still tries untried items in turn', () => {
     const repeat = report({ isRepeat: true, failure: failure('unavailable') })
-    let bucket = settle(EMPTY, report({ failure: failure('unavailable') }), [], NOW)
-    for (let times = 0; times < 7; times++) bucket = settle(bucket, repeat, [], NOW)
+    let bucket = applyReport(EMPTY, report({ failure: failure('unavailable') }), [], NOW)
+    for (let times = 0; times < 7; times++) bucket = applyReport(bucket, repeat, [], NOW)
     expect(bucket.hold).toMatchObject({ untilMs: NOW + 240_000, failures: 1, probes: 7 })
     expect(reserve(bucket, DINGTALK, wish(10), NOW + 240_000).granted).toHaveLength(10)
   })
@@ -331,7 +339,7 @@ describe('an item that was begun', () => {
       ['b', 1],
     ])
     const ended: Report = { answered: true, recovered: false, isRepeat: false }
-    expect(settle(bucket, ended, ['a'], NOW).begun).toEqual([['b', 1]])
+    expect(applyReport(bucket, ended, ['a'], NOW).begun).toEqual([['b', 1]])
   })
 
   test('twice without an end is tried alone, and three times not at all', () => {

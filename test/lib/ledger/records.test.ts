@@ -1,7 +1,7 @@
 /** What operators read in the ledger. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { updateItem } from '../../../lib/aws/dynamodb.ts'
-import { reserveCalls, settleCalls } from '../../../lib/ledger/buckets.ts'
+import { recordReport, reserveCalls } from '../../../lib/ledger/buckets.ts'
 import {
   getSendingKey,
   openSending,
@@ -136,7 +136,7 @@ test('a bucket has a wait when its limit is used up, and while it is held', asyn
     calls: 1,
   } as const
   const report = { answered: false, recovered: false, isRepeat: false, failure }
-  await settleCalls('one', 'feishu:default', report, [])
+  await recordReport('one', 'feishu:default', report, [])
   const { untilMs = 0, hold } = (await readWait('one', 'feishu:default', pace, 1)) ?? {}
   expect(hold).toMatchObject({ kind: 'quota_exhausted', hint: 'Wait.' })
   expect(untilMs).toBeGreaterThan(Date.now() + 5 * 3_600_000)

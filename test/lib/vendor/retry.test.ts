@@ -7,7 +7,7 @@ fc.configureGlobal({ seed: 1 })
 
 const failure = (kind: Kind, retryAfterMs?: number) =>
   new OperationError(kind, { en: 'failed', zh: '失败' }, { retryAfterMs })
-const plenty = { remainingMs: 60_000, patienceMs: 60_000 }
+const plenty = { remainingMs: 60_000, maxWaitMs: 60_000 }
 
 describe('shouldRetry', () => {
   test.each(Object.keys(KINDS) as Kind[])('%s is repeated only where a moment may mend it', (kind) => {
@@ -23,7 +23,7 @@ describe('shouldRetry', () => {
   })
 
   test('does not stay for a wait longer than its patience', () => {
-    expect(shouldRetry(failure('rate_limited', 58_000), 0, 58_000, { ...plenty, patienceMs: 5_000 })).toBe(false)
+    expect(shouldRetry(failure('rate_limited', 58_000), 0, 58_000, { ...plenty, maxWaitMs: 5_000 })).toBe(false)
   })
 
   test('does not begin a wait after which no request fits', () => {
@@ -38,10 +38,10 @@ describe('shouldRetry', () => {
         fc.nat(1_000_000),
         fc.integer({ min: -10_000, max: 1_000_000 }),
         fc.nat(1_000_000),
-        (kind, retries, waitMs, remainingMs, patienceMs) => {
-          if (!shouldRetry(failure(kind), retries, waitMs, { remainingMs, patienceMs })) return
+        (kind, retries, waitMs, remainingMs, maxWaitMs) => {
+          if (!shouldRetry(failure(kind), retries, waitMs, { remainingMs, maxWaitMs })) return
           expect(waitMs).toBeLessThan(remainingMs)
-          expect(waitMs).toBeLessThanOrEqual(patienceMs)
+          expect(waitMs).toBeLessThanOrEqual(maxWaitMs)
         },
       ),
     )

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { reserveCalls } from '../lib/ledger/buckets.ts'
 import { completeSending } from '../lib/ledger/completion.ts'
-import { readTarget, recordOutcome } from '../lib/ledger/offboardings.ts'
+import { readTarget, recordOutcome } from '../lib/ledger/targets.ts'
 
 const OPERATION = 'feishu-drive-unsubscribe'
 const BATCH = 10

@@ -1,7 +1,7 @@
-/** The parameters of serverless.yml that need checking or splitting. A wrong value stops the packaging here. */
+/** The parameters of serverless.yml. */
 import type { Checked, Osls } from './cloudformation.ts'
 
-/** custom.checked: the parameters that need more than being written down. A wrong value stops the packaging here. */
+/** `custom.checked`: the parameters that need checking or splitting. Throws for a wrong value, which stops the packaging. */
 export async function checked({ resolveVariable }: Osls): Promise<Checked> {
   const refuse = (message: string): never => {
     // osls prints a stack where there is one; here it would only bury the message.

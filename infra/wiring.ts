@@ -50,49 +50,49 @@ type WiringOptions = {
 
 type Properties = Record<string, unknown>
 
+/** Where a resource of each type has its name; all others have it in `Name`. */
+const NAME_PROPERTIES: Record<string, string> = {
+  'AWS::SQS::Queue': 'QueueName',
+  'AWS::Lambda::Function': 'FunctionName',
+  'AWS::DynamoDB::Table': 'TableName',
+  'AWS::SNS::Topic': 'TopicName',
+}
+
 /** Reads the template. Throws where it asks for something this emulation would otherwise leave out silently. */
 export function readTemplate(template: Template, options: WiringOptions): Wiring {
   const { region = 'ap-southeast-1', account = '000000000000', stackName = 'local' } = options
   const context: Context = { template, region, account, stackName, physical }
   const arn = (service: string, name: string) => `arn:aws:${service}:${region}:${account}:${name}`
 
-  function nameOf(id: string, resource: Resource, property: string): string {
-    const given = resolve(resource.Properties?.[property], context)
-    const suffix = resource.Properties?.FifoQueue ? '.fifo' : ''
+  function nameOf(id: string, { Type, Properties: properties }: Resource): string {
+    const given = resolve(properties?.[NAME_PROPERTIES[Type] ?? 'Name'], context)
+    const suffix = properties?.FifoQueue ? '.fifo' : ''
     return given === undefined ? `${stackName}-${id}${suffix}` : String(given)
   }
 
+  const named: Record<string, (name: string, id: string) => Physical> = {
+    'AWS::SQS::Queue': (name) => ({
+      ref: options.queueUrl(name),
+      attributes: { Arn: arn('sqs', name), QueueName: name },
+    }),
+    'AWS::Lambda::Function': (name) => ({ ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } }),
+    'AWS::DynamoDB::Table': (name) => ({ ref: name, attributes: { Arn: arn('dynamodb', `table/${name}`) } }),
+    'AWS::Events::EventBus': (name) => ({
+      ref: name,
+      attributes: { Arn: arn('events', `event-bus/${name}`), Name: name },
+    }),
+    'AWS::SNS::Topic': (name) => ({
+      ref: arn('sns', name),
+      attributes: { TopicArn: arn('sns', name), TopicName: name },
+    }),
+    'AWS::Scheduler::ScheduleGroup': (name) => ({
+      ref: name,
+      attributes: { Arn: arn('scheduler', `schedule-group/${name}`) },
+    }),
+    'AWS::ApiGatewayV2::Integration': (_, id) => ({ ref: id, attributes: {} }),
+  }
   function physical(id: string, resource: Resource): Physical | undefined {
-    switch (resource.Type) {
-      case 'AWS::SQS::Queue': {
-        const name = nameOf(id, resource, 'QueueName')
-        return { ref: options.queueUrl(name), attributes: { Arn: arn('sqs', name), QueueName: name } }
-      }
-      case 'AWS::Lambda::Function': {
-        const name = nameOf(id, resource, 'FunctionName')
-        return { ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } }
-      }
-      case 'AWS::DynamoDB::Table': {
-        const name = nameOf(id, resource, 'TableName')
-        return { ref: name, attributes: { Arn: arn('dynamodb', `table/${name}`) } }
-      }
-      case 'AWS::Events::EventBus': {
-        const name = nameOf(id, resource, 'Name')
-        return { ref: name, attributes: { Arn: arn('events', `event-bus/${name}`), Name: name } }
-      }
-      case 'AWS::SNS::Topic': {
-        const name = nameOf(id, resource, 'TopicName')
-        return { ref: arn('sns', name), attributes: { TopicArn: arn('sns', name), TopicName: name } }
-      }
-      case 'AWS::Scheduler::ScheduleGroup': {
-        const name = nameOf(id, resource, 'Name')
-        return { ref: name, attributes: { Arn: arn('scheduler', `schedule-group/${name}`) } }
-      }
-      case 'AWS::ApiGatewayV2::Integration':
-        return { ref: id, attributes: {} }
-      default:
-        return undefined
-    }
+    return named[resource.Type]?.(nameOf(id, resource), id)
   }
 
   /** Every existing resource of a type: its properties as written, and a way to resolve one of them. */
@@ -114,7 +114,7 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
   )
 
   const functions = all('AWS::Lambda::Function').map(({ id, resource, get }) => {
-    const name = nameOf(id, resource, 'FunctionName')
+    const name = nameOf(id, resource)
     const handler = String(get('Handler'))
     const { retries = 2, destination } = invokeConfigs.get(name) ?? {}
     if (destination && !destination.includes(':sqs:')) throw new Error(`${name}: only a queue can be told of failures`)
@@ -160,19 +160,19 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
     ...(group &&
       schedulesRole && {
         oneTimeSchedules: {
-          group: nameOf(group.id, group.resource, 'Name'),
+          group: nameOf(group.id, group.resource),
           role: `${schedulesRole.get('Path')}${schedulesRole.get('RoleName')}`,
         },
       }),
     queues: all('AWS::SQS::Queue').map(({ id, resource, properties }) => ({
-      name: nameOf(id, resource, 'QueueName'),
+      name: nameOf(id, resource),
       properties: resolve(properties, context) as Properties,
     })),
     tables: all('AWS::DynamoDB::Table').map(({ id, resource, properties }) => ({
-      name: nameOf(id, resource, 'TableName'),
+      name: nameOf(id, resource),
       properties: resolve(properties, context) as Properties,
     })),
-    buses: all('AWS::Events::EventBus').map(({ id, resource }) => nameOf(id, resource, 'Name')),
+    buses: all('AWS::Events::EventBus').map(({ id, resource }) => nameOf(id, resource)),
     secrets: all('AWS::SecretsManager::Secret').map(({ get }) => ({
       name: String(get('Name')),
       text: String(get('SecretString')),
@@ -180,7 +180,7 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
     rules: enabledRules
       .filter(({ properties }) => properties.EventPattern)
       .map((rule) => ({
-        name: nameOf(rule.id, rule.resource, 'Name'),
+        name: nameOf(rule.id, rule.resource),
         bus: lastPart(rule.get('EventBusName') ?? 'default'),
         pattern: rule.get<Pattern>('EventPattern') ?? {},
         targets: targetsOf(rule).map((target) => ({
@@ -190,7 +190,7 @@ export function readTemplate(template: Template, options: WiringOptions): Wiring
       })),
     schedules: enabledRules.flatMap((rule) =>
       (rule.properties.ScheduleExpression ? targetsOf(rule) : []).map((target) => ({
-        name: nameOf(rule.id, rule.resource, 'Name'),
+        name: nameOf(rule.id, rule.resource),
         expression: String(rule.get('ScheduleExpression')),
         functionName: lastPart(target.Arn),
         ...(target.Input !== undefined && { input: JSON.parse(String(target.Input)) }),

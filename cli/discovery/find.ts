@@ -3,11 +3,12 @@ import { OperationError } from '../../lib/error.ts'
 import { feishuDocumentStatus } from '../../lib/feishu/document-status.ts'
 import type { Person } from '../../lib/leaving-event.ts'
 import { listRegistered } from '../../lib/ledger/register.ts'
-import { collect, documentFindings, type EventFile, type Finding, type Leaver } from '../../lib/people/collect.ts'
+import { collect, type Finding, type Leaver } from '../../lib/people/collect.ts'
 import { findPerson, type VendorName } from '../../lib/people/find-person.ts'
 import { printable } from '../../lib/schema.ts'
 import { type Io, log } from '../io.ts'
 import type { Connection } from '../stack/connection.ts'
+import { documentFindings, type EventFile } from './documents.ts'
 import { paced, patient } from './pace.ts'
 
 /** Who was found at a vendor, or why not. */

@@ -2,7 +2,7 @@
 import { audit } from '../audit.ts'
 import { publish } from '../aws/eventbridge.ts'
 import type { OperationError } from '../error.ts'
-import { readTarget, recordAnnounced, recordOutcome, type Target } from '../ledger/offboardings.ts'
+import { readTarget, recordAnnounced, recordOutcome, type Target } from '../ledger/targets.ts'
 import type { OutcomeDetail } from '../outcome-event.ts'
 import { givenUp, named } from './queue-record.ts'
 

@@ -6,7 +6,7 @@ import { deleteMessages, type Received, receiveMessages } from '../aws/sqs-recei
 import { environment } from '../environment.ts'
 import { OperationError, toOperationError } from '../error.ts'
 import { fingerprint } from '../fingerprint.ts'
-import type { Target } from '../ledger/offboardings.ts'
+import type { Target } from '../ledger/targets.ts'
 import { finishSendings } from './completed.ts'
 import { giveUp } from './give-up.ts'
 import { isSendable, letterOf } from './letter.ts'

@@ -1,7 +1,8 @@
 /** HTTP calls that belong to an offboarding: each is a sending of its own, with one target, that has ended. */
 import { environment } from '../environment.ts'
 import { endSending } from './completion.ts'
-import { type Origin, type Outcome, openSending, recordOutcome, type Target } from './offboardings.ts'
+import { type Origin, openSending } from './offboardings.ts'
+import { type Outcome, recordOutcome, type Target } from './targets.ts'
 
 /** `failed`: the caller was answered with the error, and nothing follows. */
 export type CallOutcome = Omit<Outcome, 'outcome'> & { outcome: Outcome['outcome'] | 'failed' }

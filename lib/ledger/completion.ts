@@ -12,8 +12,8 @@ import {
   type Origin,
   runOf,
   type Sending,
-  type Target,
 } from './offboardings.ts'
+import type { Target } from './targets.ts'
 
 /** What a sending ended with; the `detail` of its `Completed` event. */
 export type Completion = CompletionDetail

@@ -7,10 +7,11 @@ import { readBucket } from './buckets.ts'
 import { type Header, supersedes } from './completion.ts'
 import { holdAt } from './hold.ts'
 import { isLeaving, type LeavingRecord } from './leavings.ts'
-import { getPartition, type Origin, type Outcome, outcomeOf, type Sending, type Target } from './offboardings.ts'
+import { getPartition, type Origin, type Sending } from './offboardings.ts'
 import { reserve } from './pace.ts'
 import type { Rejection } from './rejections.ts'
 import type { RequestRecord } from './requests.ts'
+import { type Outcome, outcomeOf, type Target } from './targets.ts'
 
 /** A target of one sending as it is. `id` is the same in every sending. Times in ISO 8601. */
 export type TargetRecord = Target & {

@@ -2,15 +2,8 @@
 import { awsNowMs } from '../aws/clock.ts'
 import { queryPage, updateItem } from '../aws/dynamodb.ts'
 import type { Header } from './completion.ts'
-import {
-  getPartition,
-  getSendingKey,
-  openSending,
-  queueTargets,
-  runOf,
-  type Sending,
-  type Target,
-} from './offboardings.ts'
+import { getPartition, getSendingKey, openSending, runOf, type Sending } from './offboardings.ts'
+import { queueTargets, type Target } from './targets.ts'
 
 /** A redrive number has two digits. */
 const MOST = 99

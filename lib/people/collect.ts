@@ -1,17 +1,13 @@
 /** What a leaver has, line by line, and what an event may ask for because of it: the same for an operator's look and for a real run. */
 import * as v from 'valibot'
 import { type Kind, OperationError } from '../error.ts'
-import type { readFile } from '../feishu/drive-file.ts'
 import type { EventPart } from '../operation-docs.ts'
 import { holdsSecret, quote } from '../redact.ts'
 import type { Subscriber } from '../register-event.ts'
 import { type Input, id, printable } from '../schema.ts'
 import type { Ask } from './ask.ts'
 import type { VendorName } from './find-person.ts'
-import { type Calendar, dingtalkCalendars, feishuCalendars, isSubscribed } from './vendor-lists.ts'
-
-/** A document of the event; `openId` is given where it is that person's subscription. */
-export type EventFile = NonNullable<ReturnType<typeof readFile>> & { openId?: string }
+import { type Calendar, dingtalkCalendars, feishuCalendars } from './vendor-lists.ts'
 
 /**
  * A line without control characters. With a target, the part of an event that asks for it, it is in the event; what could
@@ -83,7 +79,7 @@ async function* registeredFindings(
   try {
     for await (const entry of entries) yield registeredFinding(entry, tenantKey)
   } catch (error) {
-    const { text, error: refusal } = refusalOf(error)
+    const { text, error: refusal } = describeRefusal(error)
     yield { text: `the register was not read: ${text}`, isUnknown: true, error: refusal }
   }
 }
@@ -159,51 +155,15 @@ async function* calendarFindings(
         }
       }
   } catch (error) {
-    const { text, error: refusal } = refusalOf(error)
+    const { text, error: refusal } = describeRefusal(error)
     yield { text, isUnknown: true, error: refusal }
     return
   }
   if (seen.size === 0) yield { text: 'none' }
 }
 
-/** Refusals that the next document would meet as well. */
-const GENERAL: Kind[] = ['misconfigured', 'quota_exhausted', 'reauthorization_required']
-
-/** Whether each document is subscribed: by the app, or by the person of its `openId`. */
-export async function* documentFindings(
-  files: EventFile[],
-  tenantKey: string | undefined,
-  ask: Ask,
-): AsyncGenerator<Finding> {
-  const refused = new Set<string | undefined>()
-  for (const file of files) {
-    const who = `${file.fileToken} ${file.fileType}, ${file.openId ?? 'the app'}`
-    if (refused.has(file.openId)) {
-      yield { text: `${who}: not asked`, isUnknown: true }
-      continue
-    }
-    const document = {
-      file_token: file.fileToken,
-      file_type: String(file.fileType),
-      event_type: file.eventType,
-      open_id: file.openId,
-      tenant_key: tenantKey,
-    }
-    try {
-      const subscribed = await isSubscribed(document, ask)
-      yield subscribed
-        ? { text: `${who}: subscribed`, target: { feishu: { files: [file] } } }
-        : { text: `${who}: not subscribed` }
-    } catch (error) {
-      const { kind, text } = refusalOf(error)
-      if (GENERAL.includes(kind)) refused.add(file.openId)
-      yield { text: `${who}: ${text}`, isUnknown: kind !== 'not_found' }
-    }
-  }
-}
-
-/** What was refused, in one line. Whatever else went wrong is thrown again. */
-function refusalOf(error: unknown): { kind: Kind; text: string; error: OperationError } {
+/** What was refused, in one line. Throws whatever else went wrong. */
+export function describeRefusal(error: unknown): { kind: Kind; text: string; error: OperationError } {
   if (!(error instanceof OperationError)) throw error
   const { kind, upstream, detail, hint } = error
   const request = upstream?.requestId ? ` (request ${upstream.requestId})` : ''

@@ -6,7 +6,6 @@ import * as v from 'valibot'
 import { dingtalkCalendarList, dingtalkList } from '../dingtalk/calendar-list.ts'
 import { OperationError } from '../error.ts'
 import { feishuCalendarCodes } from '../feishu/codes.ts'
-import { type Document, documentStatus, feishuDocumentStatus } from '../feishu/document-status.ts'
 import { feishu } from '../feishu/feishu.ts'
 import { type Ask, answerOf, type Question } from './ask.ts'
 
@@ -110,10 +109,4 @@ export async function dingtalkCalendars(unionId: string, ask: Ask): Promise<Cale
     role: privilege,
     isDeleted: false,
   }))
-}
-
-/** Whether the document's events are subscribed. The page has two ways to say no: `is_subscribe`, and a code. */
-export async function isSubscribed(document: Document, ask: Ask): Promise<boolean> {
-  const { outcome, json } = await ask(feishuDocumentStatus, document)
-  return outcome !== 'unchanged' && v.parse(documentStatus, json).data.is_subscribe
 }

@@ -4,17 +4,9 @@ import { close, listen } from '../../cli/loopback.ts'
 import { STACK_PATH, type StackDescription } from '../../cli/stack/connection.ts'
 import { useTable } from '../../lib/aws/dynamodb.ts'
 import { completeSending, recordPublished } from '../../lib/ledger/completion.ts'
-import {
-  type Origin,
-  type Outcome,
-  openSending,
-  queueTargets,
-  recordOutcome,
-  recordPlanned,
-  type Sending,
-  type Target,
-} from '../../lib/ledger/offboardings.ts'
+import { type Origin, openSending, recordPlanned, type Sending } from '../../lib/ledger/offboardings.ts'
 import { recordRejection } from '../../lib/ledger/rejections.ts'
+import { type Outcome, queueTargets, recordOutcome, type Target } from '../../lib/ledger/targets.ts'
 import type { Input } from '../../lib/schema.ts'
 import { startQuickLedger } from '../ledger.ts'
 

@@ -5,7 +5,8 @@ import { recordCall } from '../../lib/ledger/calls.ts'
 import { endSending } from '../../lib/ledger/completion.ts'
 import { endLeaving, openLeaving, recordTry } from '../../lib/ledger/leavings.ts'
 
-import { getSummaryKey, type Outcome } from '../../lib/ledger/offboardings.ts'
+import { getSummaryKey } from '../../lib/ledger/offboardings.ts'
+import type { Outcome } from '../../lib/ledger/targets.ts'
 import { APPROVAL, DRIVE, type LedgerStack, settle, startLedgerStack } from './ledger-stack.ts'
 import { run } from './operator.ts'
 

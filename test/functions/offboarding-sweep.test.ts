@@ -11,15 +11,17 @@ const CHANGED = { outcome: 'changed' as const, attempts: 1, finishedAt: '2026-11
 
 let harness: Harness
 type Offboardings = typeof import('../../lib/ledger/offboardings.ts')
+type Targets = typeof import('../../lib/ledger/targets.ts')
 type Completion = typeof import('../../lib/ledger/completion.ts')
 type Sweep = typeof import('../../functions/offboarding-sweep.ts')
-let ledger: Offboardings & Completion
+let ledger: Offboardings & Targets & Completion
 beforeEach(async () => {
   harness = await startHarness()
   await harness.startQueues(TARGET.operation)
   harness.setEnv('feishu-drive-unsubscribe')
   ledger = {
     ...(await harness.load<Offboardings>('lib/ledger/offboardings.ts')),
+    ...(await harness.load<Targets>('lib/ledger/targets.ts')),
     ...(await harness.load<Completion>('lib/ledger/completion.ts')),
   }
 })

@@ -2,16 +2,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { getItem } from '../../../lib/aws/dynamodb.ts'
 import { completeSending, recordPublished } from '../../../lib/ledger/completion.ts'
-import {
-  getSummaryKey,
-  openSending,
-  queueTargets,
-  recordOutcome,
-  recordPlanned,
-  type Sending,
-  type Target,
-} from '../../../lib/ledger/offboardings.ts'
+import { getSummaryKey, openSending, recordPlanned, type Sending } from '../../../lib/ledger/offboardings.ts'
 import { openRedrive } from '../../../lib/ledger/redrives.ts'
+import { queueTargets, recordOutcome, type Target } from '../../../lib/ledger/targets.ts'
 import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
 
 vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))

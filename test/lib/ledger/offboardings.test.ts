@@ -13,18 +13,20 @@ import {
   getPartition,
   getSendingKey,
   getSummaryKey,
-  type Outcome,
   openSending,
+  recordPlanned,
+  type Sending,
+} from '../../../lib/ledger/offboardings.ts'
+import { recordRejection } from '../../../lib/ledger/rejections.ts'
+import {
+  type Outcome,
   queueTargets,
   readTarget,
   recordAnnounced,
   recordFailure,
   recordOutcome,
-  recordPlanned,
-  type Sending,
   type Target,
-} from '../../../lib/ledger/offboardings.ts'
-import { recordRejection } from '../../../lib/ledger/rejections.ts'
+} from '../../../lib/ledger/targets.ts'
 import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
 
 vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))

@@ -2,21 +2,18 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { updateItem } from '../../../lib/aws/dynamodb.ts'
 import { recordReport, reserveCalls } from '../../../lib/ledger/buckets.ts'
-import {
-  getSendingKey,
-  openSending,
-  queueTargets,
-  recordAnnounced,
-  recordFailure,
-  recordOutcome,
-  recordPlanned,
-  type Sending,
-  type Target,
-} from '../../../lib/ledger/offboardings.ts'
+import { getSendingKey, openSending, recordPlanned, type Sending } from '../../../lib/ledger/offboardings.ts'
 import { NAMELESS } from '../../../lib/ledger/pace.ts'
 import { isSuperseded, type RejectionRecord, readRecords, readWait } from '../../../lib/ledger/records.ts'
 import { openRedrive } from '../../../lib/ledger/redrives.ts'
 import { recordRejection } from '../../../lib/ledger/rejections.ts'
+import {
+  queueTargets,
+  recordAnnounced,
+  recordFailure,
+  recordOutcome,
+  type Target,
+} from '../../../lib/ledger/targets.ts'
 import { type QuickLedger, startLedgerHere } from '../../ledger.ts'
 
 vi.mock('@aws-sdk/client-dynamodb', () => import('../../../local/simulation/dynamodb.ts'))

@@ -38,9 +38,9 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
     return others.length > 0 ? AMBIGUOUS.feishu : describe({ openId: only, tenantKey }, ask)
   }
   const byNumber = async () =>
-    employeeNumber === undefined ? NOBODY : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
+    employeeNumber === undefined ? NONE : await feishuIdsOfNumber(employeeNumber, tenantKey, ask)
   const describeNamed = async (ids: string[]): Promise<Found> => {
-    const { present, resigned } = await byNumber().catch(unlessRefused(NOBODY))
+    const { present, resigned } = await byNumber().catch(unlessRefused(NONE))
     const numbered = [...present, ...resigned]
     const agrees = numbered.length === 0 || ids.some((id) => numbered.includes(id))
     return agrees ? describeOne(ids) : AMBIGUOUS.feishu
@@ -56,14 +56,14 @@ async function findInFeishu({ feishu = {}, email, mobile, employeeNumber }: Pers
   return withResigned.length + resigned.length > 0 ? RESIGNED : { state: 'not_found', reason: UNKNOWN.feishu }
 }
 
-const NOBODY: Awaited<ReturnType<typeof feishuIdsOfNumber>> = { present: [], resigned: [] }
+const NONE: Awaited<ReturnType<typeof feishuIdsOfNumber>> = { present: [], resigned: [] }
 
 /** An app that may not ask for what would only confirm who was found finds people all the same. */
 const unlessRefused =
-  <Nobody>(nobody: Nobody) =>
-  (error: unknown): Nobody => {
+  <None>(none: None) =>
+  (error: unknown): None => {
     if (!(error instanceof OperationError) || error.retryable) throw error
-    return nobody
+    return none
   }
 
 /** The ids of a person of whom one is known. What the app may not see of a known open_id is left out. */

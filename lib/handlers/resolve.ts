@@ -7,7 +7,7 @@ import type { FoundRecord } from '../ledger/leavings.ts'
 import { findIndexed, hasIndex } from '../ledger/people-index.ts'
 import { listRegistered } from '../ledger/register.ts'
 import type { EventPart } from '../operation-docs.ts'
-import type { Ask } from '../people/ask.ts'
+import { type Ask, askOnce } from '../people/ask.ts'
 import { collect } from '../people/collect.ts'
 import { type Found, findPerson, type VendorName } from '../people/find-person.ts'
 
@@ -27,7 +27,9 @@ const vendors = (): VendorName[] => environment('VENDORS').split(',') as VendorN
  * `OperationError` whose text names no address and no number: of a kind that is parked when the event is to be rejected, else when it is
  * to be tried again.
  */
-export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): Promise<Resolved> {
+export async function resolveLeaving({ leaver, custodian }: Leaving, asking: Ask): Promise<Resolved> {
+  // What is asked of this leaver is asked anew for every event: it may have changed since the last one.
+  const ask = askOnce(asking)
   const found = new Map(
     await Promise.all(
       vendors().map(async (vendor): Promise<[VendorName, Found]> => [vendor, await find(vendor, leaver, ask)]),
@@ -36,7 +38,7 @@ export async function resolveLeaving({ leaver, custodian }: Leaving, ask: Ask): 
   refuseUnlessOne(found)
   const inFeishu = idsOf(found.get('feishu'))
   const tenantKey = leaver.feishu?.tenantKey
-  const watcher = custodian && inFeishu && (await find('feishu', inTenant(custodian, tenantKey), ask))
+  const watcher = custodian && inFeishu && (await findCustodian(inTenant(custodian, tenantKey), ask))
   if (watcher && watcher.state !== 'found')
     throw refusal(watcher, { en: 'The custodian was not found.', zh: '未找到接管人。' }, [['feishu', watcher]])
   const custodianId = idsOf(watcher)?.openId
@@ -87,6 +89,26 @@ async function find(vendor: VendorName, person: Person, ask: Ask): Promise<Found
   } catch (error) {
     throw error instanceof OperationError ? plain(error) : error
   }
+}
+
+/** For so long a custodian who was found serves the leavers that follow: many leave their calendars to one. */
+const CUSTODIAN_MS = 60_000
+const MOST_CUSTODIANS = 100
+/** By what is known of them; the oldest comes first. */
+const custodians = new Map<string, { finding: Promise<Found>; atMs: number }>()
+
+async function findCustodian(person: Person, ask: Ask): Promise<Found> {
+  const key = JSON.stringify(person)
+  const known = custodians.get(key)
+  if (known && Date.now() - known.atMs < CUSTODIAN_MS) return known.finding
+  const finding = find('feishu', person, ask)
+  custodians.delete(key)
+  custodians.set(key, { finding, atMs: Date.now() })
+  const [oldest] = custodians.keys()
+  if (custodians.size > MOST_CUSTODIANS && oldest !== undefined) custodians.delete(oldest)
+  const found = await finding.catch(() => undefined)
+  if (found?.state !== 'found') custodians.delete(key)
+  return finding
 }
 
 /** The error without the vendor's own words, which may repeat what was asked for. */

@@ -15,6 +15,17 @@ export type Question<I extends Input = Input> = VendorCall<I> & {
 /** Makes the call, again if need be. Throws the `OperationError` with which it was given up. */
 export type Ask = <I extends Input>(question: Question<I>, input: I) => Promise<Result>
 
+/** Asks the same question once, and gives its answer, or failure, again. */
+export function askOnce(ask: Ask): Ask {
+  const asked = new Map<string, Promise<Result>>()
+  return (question, input) => {
+    const key = `${question.name} ${JSON.stringify(input)}`
+    const asking = asked.get(key) ?? ask(question, input)
+    asked.set(key, asking)
+    return asking
+  }
+}
+
 /** The answer in the wanted shape, which the question's `succeeded` has checked. */
 export async function answerOf<I extends Input, Wanted>(
   question: Question<I>,

@@ -24,39 +24,8 @@ type Turn = { resolve: (sent: (atMs: number) => void) => void; reject: (error: u
 /** By bucket, what waits for its turn. Those that have none are not worked on. */
 const lines = new Map<string, Turn[]>()
 
-/** An answer serves this long: the custodian of many leavers is looked for once. */
-const FRESH_MS = 60_000
-const MOST_ANSWERS = 200
-/** By question; what was used last comes last, and what was not used for longest makes room. */
-const answers = new Map<string, { answer: Awaited<ReturnType<Ask>>; atMs: number }>()
-
-/**
- * Asks in pace for as long as there is time, and the same question once a minute; throws `unavailable` when the turn would come too
- * late.
- */
-export function pacedAsk(remainingMs: () => number): Ask {
-  const asked = new Map<string, ReturnType<Ask>>()
-  const ask = askInPace(remainingMs)
-  return async (question, input) => {
-    const key = `${question.name} ${JSON.stringify(input)}`
-    const known = answers.get(key)
-    if (known && Date.now() - known.atMs < FRESH_MS) {
-      answers.delete(key)
-      answers.set(key, known)
-      return known.answer
-    }
-    const asking = asked.get(key) ?? ask(question, input)
-    asked.set(key, asking)
-    const answer = await asking
-    answers.delete(key)
-    answers.set(key, { answer, atMs: Date.now() })
-    const [unused] = answers.keys()
-    if (answers.size > MOST_ANSWERS && unused !== undefined) answers.delete(unused)
-    return answer
-  }
-}
-
-const askInPace =
+/** Asks in pace for as long as there is time; throws `unavailable` when the turn would come too late. */
+export const pacedAsk =
   (remainingMs: () => number): Ask =>
   async (question, input) => {
     let sent = (_atMs: number) => {}

@@ -1,5 +1,5 @@
 /** Who leaves, as HR knows them, becomes an offboarding event with ids: every way to find them, and what bad input gets. */
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { unmarshalAll } from '../../lib/aws/attributes.ts'
 import { offboarding } from '../../lib/offboarding-event.ts'
 import { issuesOf } from '../../lib/schema.ts'
@@ -245,6 +245,19 @@ describe('a leaver is found', () => {
     expect(record()).toMatchObject({ stage: 'sent', targets: 0 })
   })
 
+  test('and what they have is asked anew for the event that follows', async () => {
+    dingtalkFinds(DINGTALK_USER)
+    const leaver = { dingtalk: { userId: 'staff1' } }
+    await resolve({ leaver }, { id: 'first' })
+    const { calendars } = harness.sandbox.state.world.dingtalk
+    for (const calendar of calendars) if (calendar.calendarId !== 'sandboxCalendar02=') calendar.subscribers.length = 0
+    await resolve({ leaver, offboardingId: 'hr-2' }, { id: 'second' })
+    expect(details().map(({ dingtalk }) => dingtalk?.calendarIds)).toEqual([
+      ['sandboxCalendar01=', 'sandboxCalendar02='],
+      ['sandboxCalendar02='],
+    ])
+  })
+
   test('with more than one event may hold: several events of one offboarding', async () => {
     await harness.close()
     harness = await startHarness({ env: { MAX_TARGETS_PER_EVENT: '2' } })
@@ -370,6 +383,24 @@ describe('a custodian', () => {
     expect(details()).toEqual([])
     expect(reasons()).toEqual([expect.stringMatching(/^The custodian was not found\. Feishu: unknown/)])
     expect(asked('/open-apis/calendar/v4/calendars')).toEqual([])
+  })
+
+  test('who was found is looked for once a minute; who was not, with every event', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    knowsEach()
+    answers(IDS, { code: 0, data: { user_list: [{}] } }, 1)
+    feishuFinds('ou_custodian')
+    const lookups: number[] = []
+    for (const [index, waitMs] of [0, 0, 0, 59_000, 1_000].entries()) {
+      vi.advanceTimersByTime(waitMs)
+      const event = { leaver, custodian: { email: 'custodian@corp.example' }, offboardingId: `hr-${index}` }
+      await resolve(event, { id: `event-${index}` })
+      lookups.push(asked(IDS).length)
+    }
+    // The first is asked for among those who have resigned, too.
+    expect(lookups).toEqual([2, 3, 3, 3, 4])
+    expect(sent()).toHaveLength(4)
   })
 
   test('who is the leaver has it rejected', async () => {
@@ -667,20 +698,23 @@ describe('delivered again', () => {
     expect(reasons()).toHaveLength(1)
   })
 
-  test('after a kill between sending and writing that down, it is sent once more', async () => {
+  test('while another copy is sending it, the event waits; after a kill it is sent once more', async () => {
     feishuFinds('ou_leaver')
     feishuKnows('ou_leaver')
     const { items } = harness.dynamoDb
     await resolve(email)
     const partition = items.get('offboarding#hr-1')
     const [sk = '', ended] = [...(partition ?? [])].find(([key]) => key.startsWith('leaving#')) ?? []
-    partition?.set(sk, { ...ended, stage: { S: 'resolving' } })
-    // With the message that was under way, there are two now.
-    await harness.invoke(name, leaving(email))
+    const claimedAt = (atMs: number) =>
+      partition?.set(sk, { ...ended, stage: { S: 'resolving' }, claimedAtMs: { N: String(atMs) } })
+    claimedAt(Date.now())
     expect((await deliver()).failed).toHaveLength(1)
-    expect(sent()).toHaveLength(2)
-    expect(await deliver({ tries: 2 })).toEqual({ failed: [] })
-    expect(sent()).toHaveLength(2)
+    expect(sent()).toHaveLength(1)
+    claimedAt(Date.now() - HOUR_MS)
+    for (const tries of [2, 3]) {
+      expect(await deliver({ tries })).toEqual({ failed: [] })
+      expect(sent()).toHaveLength(2)
+    }
     expect(record()).toMatchObject({ stage: 'sent', sentEventIds: [sent()[1]?.event.id] })
   })
 

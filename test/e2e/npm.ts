@@ -22,13 +22,16 @@ export async function npmRun(run: Run, script: string, args: string[]): Promise<
   return output
 }
 
+/** How often osls asks how far CloudFormation is, in milliseconds: 5,000 otherwise. */
+const OSLS = { SLS_AWS_MONITORING_FREQUENCY: '500' }
+
 /** `env` comes on top of the environment, of which nothing about AWS or vitest is passed on. */
 export function tryRun(file: string, args: string[], env: Record<string, string>) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(AWS_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name))
   return new Promise<{ code: number | null; output: string }>((resolve, reject) => {
     const child = spawn(file, args, {
       cwd: path.join(import.meta.dirname, '../..'),
-      env: { ...Object.fromEntries(inherited), ...env },
+      env: { ...Object.fromEntries(inherited), ...OSLS, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''

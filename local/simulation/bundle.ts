@@ -19,7 +19,7 @@ const STAND_INS: Record<string, string> = {
 /** Starts a container: the function's code evaluated anew, with a host and globals of its own. */
 export type Start = (
   host: Host,
-  globals: { Date: object; Math: object; process: object; setTimeout: object; clearTimeout: object },
+  globals: { Date: object; Math: object; process: object; setTimeout: object; clearTimeout: object; AbortSignal: object },
 ) => Handler
 
 const bundled = new Map<string, Promise<Map<string, Start>>>()
@@ -71,6 +71,7 @@ async function bundle(names: readonly string[]): Promise<Map<string, Start>> {
             globals.process,
             globals.setTimeout,
             globals.clearTimeout,
+            globals.AbortSignal,
           )
           return module.exports.handler
         },

@@ -21,4 +21,5 @@ export const PARAMETERS = [
   'process',
   'setTimeout',
   'clearTimeout',
+  'AbortSignal',
 ] as const

@@ -42,6 +42,8 @@ type SimulationOptions = {
 
 const START_MS = Date.parse('2026-11-23T01:00:00Z')
 const MEMORY_GB = 0.5
+/** The real clock's time-outs have no say. */
+const NEVER = new AbortController().signal
 
 /** `dead` rejects when the container is killed. */
 type Container = { handler: Handler; dead: Promise<never> }
@@ -126,9 +128,10 @@ export async function startSimulation(options: SimulationOptions) {
     const handler = start(host, {
       Date: dateOf(() => clock.nowMs + skewMs),
       Math: Object.create(Math, { random: { value: random } }),
-      // The stand-in for undici ends what takes too long.
+      // The stand-ins for undici and AWS end what takes too long.
       setTimeout: () => undefined,
       clearTimeout: () => undefined,
+      AbortSignal: { timeout: () => NEVER },
       process: Object.create(process, { env: { value: env }, stdout: { value: stdout } }),
     })
     await take(latencies.initMs)

@@ -160,5 +160,12 @@ function compareValues(a: AttributeValue | undefined, b: AttributeValue | undefi
 const pick = (item: Attributes, names: string[]): Attributes =>
   Object.fromEntries(names.flatMap((name) => (item[name] ? [[name, item[name]]] : [])))
 
+const sizes = new WeakMap<Attributes, number>()
+
 /** About as many bytes as DynamoDB counts. */
-const sizeOf = (item: Entry): number => (item ? Buffer.byteLength(JSON.stringify(item)) : 0)
+function sizeOf(item: Entry): number {
+  if (!item) return 0
+  const size = sizes.get(item) ?? Buffer.byteLength(JSON.stringify(item))
+  sizes.set(item, size)
+  return size
+}

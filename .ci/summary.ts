@@ -2,7 +2,7 @@
  * `node .ci/summary.ts RESULTS FAILED…`: the end of .ci/run, and its exit code. RESULTS holds vitest's JSON reports. Names
  * what failed and why, as a log that is cut keeps its end.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 type Test = { status: string; fullName: string; failureMessages: string[] }
@@ -10,7 +10,7 @@ type File = { name: string; status: string; message: string; assertionResults: T
 type Report = { numPassedTests: number; numFailedTests: number; testResults: File[] }
 
 const [folder = '', ...failed] = process.argv.slice(2)
-const reports = readdirSync(folder).map((file) => {
+const reports = globSync('*.json', { cwd: folder }).map((file) => {
   const report = JSON.parse(readFileSync(path.join(folder, file), 'utf8')) as Report
   return { ...report, script: path.basename(file, '.json').replace('-', ':') }
 })

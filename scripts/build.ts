@@ -1,5 +1,5 @@
 /** `npm run build`: bundles each function to `dist/<operation>/`. */
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
@@ -56,7 +56,7 @@ const handlerOnly: Plugin = {
 const oneStart = (entry: string): Plugin => ({
   name: 'one-start',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^\.\.?\// }, ({ kind, resolveDir, path: file }) =>
+    onResolve({ filter: /^\.\.?\/.+\.ts$/ }, ({ kind, resolveDir, path: file }) =>
       kind === 'dynamic-import' ? { path: path.join(resolveDir, file), namespace: 'late' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'late' }, ({ path: file }) => ({
@@ -71,9 +71,10 @@ const oneStart = (entry: string): Plugin => ({
 const slim: Plugin = {
   name: 'slim',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[@\w]/ }, ({ path }) =>
-      Object.hasOwn(MODULES, path) ? { path, namespace: 'module' } : undefined,
-    )
+    onResolve({ filter: new RegExp(`^(${Object.keys(MODULES).join('|')})$`) }, ({ path }) => ({
+      path,
+      namespace: 'module',
+    }))
     onLoad({ filter: /./, namespace: 'module' }, ({ path }) => ({ contents: MODULES[path] ?? '', resolveDir: root }))
     onLoad({ filter: UNREACHED }, () => ({ contents: '' }))
     onLoad({ filter: CLIENT_PACKAGE }, ({ path }) => {
@@ -99,7 +100,7 @@ export const bundle: BuildOptions = {
   splitting: true,
   // 0.1: what the SDK imports only in browsers and for event streams.
   external: ['bowser', '@smithy/core/event-streams'],
-  // undici's own switch for a build without its experimental parser. 0.03, but 166 KB, of the 520 KB that a bundle may have.
+  // undici's own switch for a build without its experimental parser. 0.03, but 166 KB, of the 530 KB that a bundle may have.
   define: {
     esbuildDetection: 'true',
     // Of the User-Agent.
@@ -114,11 +115,14 @@ export const bundle: BuildOptions = {
   logLevel: 'warning',
 }
 
-/** Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and the files that it loads; `inject` goes first. */
-export async function bundleAll(entryPoints: string[], outdir: string, inject: string[] = []): Promise<void> {
-  await Promise.all(
+/**
+ * Bundles each entry point, a function, to `outdir/<its name>/index.mjs` and the files that it loads; `inject` goes first. Writes what
+ * differs from what is there and returns the paths of all files.
+ */
+export async function bundleAll(entryPoints: string[], outdir: string, inject: string[] = []): Promise<string[]> {
+  const bundles = await Promise.all(
     entryPoints.map(async (entry) => {
-      const { metafile } = await build({
+      const { metafile, outputFiles } = await build({
         ...bundle,
         plugins: [...(bundle.plugins ?? []), oneStart(entry)],
         inject,
@@ -126,28 +130,46 @@ export async function bundleAll(entryPoints: string[], outdir: string, inject: s
         entryPoints: [{ in: entry, out: 'index' }],
         outdir: path.join(outdir, path.basename(entry).replace(/\.m?[jt]s$/, '')),
         metafile: true,
+        write: false,
       })
-      for (const file of listUnloaded(metafile)) for (const end of ['', '.map']) rmSync(`${root}${file}${end}`)
+      const loaded = listLoaded(metafile)
+      return outputFiles.filter(({ path: file }) => loaded.has(file.replace(/\.map$/, '')))
     }),
   )
+  return bundles.flat().map(({ path: file, contents }) => {
+    if (!isSame(file, contents)) {
+      mkdirSync(path.dirname(file), { recursive: true })
+      writeFileSync(file, contents)
+    }
+    return file
+  })
 }
 
-/** The files that esbuild makes for an `import()` in code that it then drops as unused. */
-function listUnloaded({ outputs }: Metafile): string[] {
+/** The paths of what a function loads: esbuild also makes files for an `import()` in code that it then drops as unused. */
+function listLoaded({ outputs }: Metafile): Set<string> {
   const loaded = new Set(Object.keys(outputs).filter((file) => path.basename(file) === 'index.mjs'))
   for (const file of loaded) for (const { path } of outputs[file]?.imports ?? []) loaded.add(path)
-  return Object.keys(outputs).filter((file) => !file.endsWith('.map') && !loaded.has(file))
+  return new Set([...loaded].map((file) => path.join(root, file)))
+}
+
+function isSame(file: string, contents: Uint8Array): boolean {
+  try {
+    return readFileSync(file).equals(contents)
+  } catch {
+    return false
+  }
 }
 
 /** Every file in `functions/` is one function; its name is the function's. */
 async function buildFunctions(): Promise<void> {
-  rmSync(`${root}dist`, { recursive: true, force: true })
-  const files = readdirSync(`${root}functions`).filter((file) => file.endsWith('.ts'))
-  await bundleAll(
-    files.map((file) => `functions/${file}`),
-    'dist',
-    ['lib/stack-trace.ts'],
-  )
+  const entryPoints = globSync('functions/*.ts', { cwd: root })
+  const built = new Set(await bundleAll(entryPoints, 'dist', ['lib/stack-trace.ts']))
+  // A stack that runs from dist/ goes on: what it has yet to load is not taken away.
+  for (const entry of readdirSync(`${root}dist`, { recursive: true, withFileTypes: true })) {
+    const file = path.join(entry.parentPath, entry.name)
+    if (![...built].some((one) => one === file || one.startsWith(file + path.sep)))
+      rmSync(file, { recursive: true, force: true })
+  }
 }
 
 if (import.meta.main)

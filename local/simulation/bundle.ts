@@ -19,7 +19,14 @@ const STAND_INS: Record<string, string> = {
 /** Starts a container: the function's code evaluated anew, with a host and globals of its own. */
 export type Start = (
   host: Host,
-  globals: { Date: object; Math: object; process: object; setTimeout: object; clearTimeout: object; AbortSignal: object },
+  globals: {
+    Date: object
+    Math: object
+    process: object
+    setTimeout: object
+    clearTimeout: object
+    AbortSignal: object
+  },
 ) => Handler
 
 const bundled = new Map<string, Promise<Map<string, Start>>>()

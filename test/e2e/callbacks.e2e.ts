@@ -6,7 +6,7 @@ import { type Sandbox, startSandbox } from '../../local/sandbox/sandbox.ts'
 import { deployerPolicy } from '../docs/policies.ts'
 import { expectVerification, shortTokenWorld } from '../sold-apps.ts'
 import { clientsOf, createUser, outputsOf, send } from './aws.ts'
-import { npmRun, tryRun } from './npm.ts'
+import { printedBy, tryOsls, tryRun } from './npm.ts'
 import { openStage } from './queues.ts'
 import { SPEED, speedUp, storeSecrets, vendorParameters } from './setup.ts'
 
@@ -27,10 +27,14 @@ beforeAll(async () => {
   sandbox = await startSandbox({ world: shortTokenWorld(), speed: SPEED })
   deployer = await createUser(cloud, 'deployer-of-sold', await deployerPolicy(SOLD))
   await storeSecrets(cloud, SOLD, { isSold: true })
-  await npmRun({ ...cloud, deployer }, 'deploy', [
-    ...['--stage', SOLD, ...vendorParameters(sandbox.url)],
-    ...['vendorCallbacks=on', 'onDeparture=offboard', 'dingtalkPeopleIndex=on'].map((param) => `--param=${param}`),
-  ])
+  const params = ['vendorCallbacks=on', 'onDeparture=offboard', 'dingtalkPeopleIndex=on']
+  const stageArguments = [
+    '--stage',
+    SOLD,
+    ...vendorParameters(sandbox.url),
+    ...params.map((param) => `--param=${param}`),
+  ]
+  await printedBy(tryOsls({ ...cloud, deployer }, 'deploy', stageArguments))
   await speedUp(cloud, SOLD)
   stage = await openStage(cloud, SOLD)
   const { HttpApiId } = await outputsOf(cloud, `offboarding-${SOLD}`)

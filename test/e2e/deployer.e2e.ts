@@ -6,7 +6,7 @@ import { compileTemplate } from '../../infra/compile.ts'
 import { venvTool } from '../../scripts/python.ts'
 import { arnsOf, deployerPolicy, type Name, namesOf, type Policy, permits } from '../docs/policies.ts'
 import { ACCOUNT_ID, clientsOf, type Keys, outputsOf, send } from './aws.ts'
-import { tryNpmRun, tryRun } from './npm.ts'
+import { tryOsls, tryRun } from './npm.ts'
 import { STAGE } from './setup.ts'
 
 // docs/deployer-policy.json. The stages of these tests were deployed with it, but the emulator asks IAM only about what
@@ -145,7 +145,7 @@ describe('what CloudFormation does in its name', () => {
 })
 
 it('reaches no other stage', async () => {
-  const { code, output } = await tryNpmRun(cloud, 'deploy', ['--stage', 'prod', ...cloud.deployArguments])
+  const { code, output } = await tryOsls(cloud, 'deploy', ['--stage', 'prod', ...cloud.deployArguments])
   expect(code).not.toBe(0)
   expect(output).toContain('not authorized to perform: cloudformation:')
   const { lambda } = clientsOf(cloud, cloud.deployer)

@@ -5,20 +5,28 @@ import type { Keys } from './aws.ts'
 
 type Run = { url: string; region: string; deployer: Keys }
 
-/** Runs `npm run SCRIPT -- ARGS` and returns its exit code and all it printed. */
-export async function tryNpmRun({ url, region, deployer }: Run, script: string, args: string[]) {
-  return tryRun('npm', ['run', '--silent', script, '--', ...args], {
+type Ended = { code: number | null; output: string }
+
+const tryAs = ({ url, region, deployer }: Run, file: string, args: string[]): Promise<Ended> =>
+  tryRun(file, args, {
     AWS_ENDPOINT_URL: url,
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: deployer.accessKeyId,
     AWS_SECRET_ACCESS_KEY: deployer.secretAccessKey,
   })
-}
 
-/** The same, but a failure is thrown. */
-export async function npmRun(run: Run, script: string, args: string[]): Promise<string> {
-  const { code, output } = await tryNpmRun(run, script, args)
-  if (code !== 0) throw new Error(`npm run ${script} -- ${args.join(' ')} ended with ${code}:\n${output}`)
+/** Runs `npm run SCRIPT -- ARGS` and returns its exit code and all it printed. */
+export const tryNpmRun = (run: Run, script: string, args: string[]): Promise<Ended> =>
+  tryAs(run, 'npm', ['run', '--silent', script, '--', ...args])
+
+/** Runs `osls COMMAND ARGS` with the bundles as they are, of which the first stage was made. */
+export const tryOsls = (run: Run, command: string, args: string[]): Promise<Ended> =>
+  tryAs(run, 'npx', ['osls', command, ...args])
+
+/** What one of these printed. Throws when it failed. */
+export async function printedBy(running: Promise<Ended>): Promise<string> {
+  const { code, output } = await running
+  if (code !== 0) throw new Error(`ended with ${code}:\n${output}`)
   return output
 }
 
@@ -28,7 +36,7 @@ const OSLS = { SLS_AWS_MONITORING_FREQUENCY: '500' }
 /** `env` comes on top of the environment, of which nothing about AWS or vitest is passed on. */
 export function tryRun(file: string, args: string[], env: Record<string, string>) {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(AWS_|VITEST|NODE_ENV$|NODE_OPTIONS$)/.test(name))
-  return new Promise<{ code: number | null; output: string }>((resolve, reject) => {
+  return new Promise<Ended>((resolve, reject) => {
     const child = spawn(file, args, {
       cwd: path.join(import.meta.dirname, '../..'),
       env: { ...Object.fromEntries(inherited), ...OSLS, ...env },

@@ -6,7 +6,7 @@ import { GetFunctionConfigurationCommand } from '@aws-sdk/client-lambda'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { venvTool } from '../../scripts/python.ts'
 import { clientsOf } from './aws.ts'
-import { npmRun, tryRun } from './npm.ts'
+import { printedBy, tryNpmRun, tryRun } from './npm.ts'
 import { STAGE } from './setup.ts'
 
 // What is packaged is what is deployed, and the same again from the same sources.
@@ -24,7 +24,7 @@ const zips = functions.map((name) => `${name}.zip`)
 let again: string
 beforeAll(async () => {
   again = await mkdtemp(path.join(tmpdir(), 'e2e-again-'))
-  await npmRun(cloud, 'package', ['--stage', STAGE, '--package', again, ...cloud.deployArguments])
+  await printedBy(tryNpmRun(cloud, 'package', ['--stage', STAGE, '--package', again, ...cloud.deployArguments]))
 })
 afterAll(() => rm(again, { recursive: true, force: true }))
 

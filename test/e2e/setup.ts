@@ -11,7 +11,7 @@ import { sampleWorld, soldWorld, startSandbox, type World } from '../../local/sa
 import { deployerPolicy } from '../docs/policies.ts'
 import { type Account, clientsOf, createUser, type Keys } from './aws.ts'
 import { type MiniStack, startMiniStack } from './ministack.ts'
-import { npmRun } from './npm.ts'
+import { printedBy, tryNpmRun } from './npm.ts'
 
 type Cloud = Account & {
   /** Of a user who may do what docs/deployer-policy.json says for the stage, and nothing else. */
@@ -58,8 +58,9 @@ export default async function setup(project: TestProject) {
       artefacts,
     }
     await storeSecrets(cloud, STAGE)
-    await npmRun(cloud, 'package', ['--stage', STAGE, '--package', artefacts, ...cloud.deployArguments])
-    await npmRun(cloud, 'deploy', ['--stage', STAGE, ...cloud.deployArguments])
+    const stage = ['--stage', STAGE, ...cloud.deployArguments]
+    await printedBy(tryNpmRun(cloud, 'package', ['--package', artefacts, ...stage]))
+    await printedBy(tryNpmRun(cloud, 'deploy', stage))
     await speedUp(cloud, STAGE)
     project.provide('cloud', cloud)
     return close

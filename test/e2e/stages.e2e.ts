@@ -16,7 +16,7 @@ import type { Operation } from '../../infra/operation.ts'
 import { loadOperations } from '../../infra/operations.ts'
 import { deployerPolicy } from '../docs/policies.ts'
 import { clientsOf, createUser, type Keys, outputsOf, query, send } from './aws.ts'
-import { npmRun, tryNpmRun, tryRun } from './npm.ts'
+import { printedBy, tryNpmRun, tryOsls } from './npm.ts'
 import { STAGE, storeSecrets } from './setup.ts'
 import { vendorState } from './vendors.ts'
 
@@ -50,21 +50,18 @@ beforeAll(async () => {
 })
 afterAll(() => issuerServer.close())
 
+const osls = (command: string, ...args: string[]) =>
+  printedBy(tryOsls({ ...cloud, deployer }, command, ['--stage', OTHER, ...args]))
+
 const deploy = (...more: string[]) =>
-  npmRun({ ...cloud, deployer }, 'deploy', [
-    ...['--stage', OTHER, ...cloud.deployArguments],
+  osls(
+    'deploy',
+    ...cloud.deployArguments,
     ...['--param=auth=jwt', `--param=jwtIssuer=${issuer}`, `--param=jwtAudience=${AUDIENCE}`],
     ...more,
-  ])
+  )
 
-const remove = async () => {
-  const { code, output } = await tryRun('npx', ['osls', 'remove', '--stage', OTHER], {
-    AWS_ENDPOINT_URL: cloud.url,
-    AWS_ACCESS_KEY_ID: deployer.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: deployer.secretAccessKey,
-  })
-  expect([code, output]).toEqual([0, expect.stringMatching(/successfully removed/)])
-}
+const remove = async () => expect(await osls('remove')).toMatch(/successfully removed/)
 
 const operations = await loadOperations()
 const actsAsUser = ({ operation, docs }: Operation) => operation.identity(docs.samples.changed).as === 'user'

@@ -10,7 +10,7 @@ const { scripts }: { scripts: Record<string, string> } = JSON.parse(readFileSync
 // Of those that are a program of this repository, started last; osls, vitest, biome and tsc have help of their own.
 describe('--help gives an example of', () => {
   const own = Object.entries(scripts).flatMap(([name, script]) => {
-    // npm's own, which nobody calls by name.
+    // npm runs it by itself.
     if (name === 'postinstall') return []
     const [, file, words = ''] = /(?:^|&& )node (\S+\.[jt]s)((?: \w+)*)$/.exec(script) ?? []
     return file ? [[name, file, words.split(' ').filter(Boolean)] as const] : []

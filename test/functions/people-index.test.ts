@@ -93,7 +93,7 @@ describe('an address or number that has gone to another person since', () => {
     expect(await find({ ...named } as Record<string, string>)).toBe('sandboxUnionId02iE')
   })
 
-  test('leads to nobody while it may be of one who has left as well', async () => {
+  test('finds no one while it may also belong to someone who has left', async () => {
     await refresh()
     change(0, { employeeNumber: '20023' })
     Object.assign(harness.sandbox.state.world.dingtalk.users[1] ?? {}, { hasLeft: true })
@@ -115,7 +115,7 @@ describe('an address or number that has gone to another person since', () => {
   })
 })
 
-test('a mobile of somebody else contradicts an address; one that is unknown, or that the app may not look up, does not', async () => {
+test('the mobile of another person contradicts an address; one that is unknown, or that the app may not look up, does not', async () => {
   await refresh()
   const email = 'leaver@corp.example'
   expect(await find({ email, mobile: '+8613800000001' })).toMatch(/It is not clear who leaves/)

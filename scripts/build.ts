@@ -1,5 +1,5 @@
 /** `npm run build`: bundles each function to `dist/<operation>/`. */
-import { globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild'
@@ -162,7 +162,8 @@ function isSame(file: string, contents: Uint8Array): boolean {
 
 /** Every file in `functions/` is one function; its name is the function's. */
 async function buildFunctions(): Promise<void> {
-  const entryPoints = globSync('functions/*.ts', { cwd: root })
+  const files = readdirSync(`${root}functions`).filter((file) => file.endsWith('.ts'))
+  const entryPoints = files.map((file) => `functions/${file}`)
   const built = new Set(await bundleAll(entryPoints, 'dist', ['lib/stack-trace.ts']))
   // A stack that runs from dist/ goes on: what it has yet to load is not taken away.
   for (const entry of readdirSync(`${root}dist`, { recursive: true, withFileTypes: true })) {
